@@ -1,0 +1,122 @@
+// The command that has arguments computed and prints the answers.
+import { ExecutorClient } from '../lib/client.js'
+import { CancelledError, NobodyThereError, RequestError, TimeoutError } from '../lib/errors.js'
+import { CLIENT_DEFAULTS } from '../lib/options.js'
+import { type Options, UsageError, exit, printable, runCommand, serverList } from './command-line.js'
+
+const NAME = 'client'
+
+async function run(positionals: string[], options: Options) {
+  const subject = options.text('subject') ?? CLIENT_DEFAULTS.subject
+  const servers = serverList(options.text('servers'))
+  const timeout = options.seconds('timeout')
+  const isJson = options.isOn('json')
+  if (positionals.length === 0) throw new UsageError('what is to be computed? An argument is missing, such as 30')
+  const args = positionals.map(text => ({ text, value: parse(text) }))
+  const client = makeClient({
+    subject,
+    ...(servers && { connection: { servers } }),
+    ...(timeout !== undefined && { timeout }),
+  })
+
+  const interrupt = new AbortController()
+  process.on('SIGINT', () => interrupt.abort(new Error('Ctrl-C')))
+  process.on('SIGTERM', () => interrupt.abort(new Error('SIGTERM')))
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Nobody reads on: as a pipe's end does to other commands.
+    if (error.code !== 'EPIPE') exit(NAME, `cannot write the answers: ${error.message}`, 1)
+    else process.exitCode ??= 141
+    interrupt.abort(error)
+  })
+
+  const said = new Set<string>()
+  const codes: number[] = await Promise.all(
+    args.map(async ({ text, value }) => {
+      process.stderr.write(` [x] Requesting ${subject}(${printable(text)})\n`)
+      const from = performance.now()
+      const milliseconds = () => Math.round((performance.now() - from) * 1000) / 1000
+      try {
+        const { result, requestId, executor } = await client.request(value, { signal: interrupt.signal })
+        if (isJson) print({ argument: value, result, requestId, executorId: executor, milliseconds: milliseconds() })
+        else process.stdout.write(`${args.length > 1 ? `${text} ` : ''}${JSON.stringify(result)}\n`)
+        return 0
+      } catch (thrown) {
+        const error = thrown as RequestError
+        const { name, code, message, requestId, executor } = error
+        if (isJson)
+          print({
+            argument: value,
+            error: { name, code, message },
+            requestId,
+            executorId: executor,
+            milliseconds: milliseconds(),
+          })
+        else if (!(error instanceof CancelledError)) {
+          const line = explain(error, subject, text)
+          if (!said.has(line)) process.stderr.write(`${NAME}: ${line}\n`)
+          said.add(line)
+        }
+        return exitCode(error)
+      }
+    }),
+  )
+  await client.close()
+  process.exitCode ??= [130, 1, 3, 4].find(code => codes.includes(code)) ?? 0
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new UsageError(`an argument is JSON, such as 30 or '"text"', and ${printable(text, 40)} is not`)
+  }
+}
+
+function makeClient(options: ConstructorParameters<typeof ExecutorClient>[0]) {
+  try {
+    return new ExecutorClient(options)
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+function print(line: object) {
+  process.stdout.write(`${JSON.stringify(line)}\n`)
+}
+
+function exitCode(error: RequestError) {
+  if (error instanceof CancelledError) return 130
+  if (error instanceof NobodyThereError) return 3
+  if (error instanceof TimeoutError) return 4
+  return 1
+}
+
+function explain(error: RequestError, subject: string, text: string) {
+  if (error instanceof NobodyThereError)
+    return error.message.startsWith('no nats-server')
+      ? `${error.message}: start one with "nats-server -c nats-server.conf"`
+      : `${error.message}: start one with "./cmd/executor"`
+  if (error instanceof TimeoutError) return `${subject}(${printable(text)}): ${error.message}: give it longer with --timeout`
+  return `${subject}(${printable(text)}): ${printable(error.message, 500)}`
+}
+
+await runCommand({
+  name: NAME,
+  synopsis: '<argument>… [options]',
+  describe: 'Has each argument (JSON, such as 30) computed by an executor and prints the answers.',
+  options: {
+    '--servers <urls>': 'nats-servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
+    '--subject <subject>': `subject of the requests (default: ${CLIENT_DEFAULTS.subject})`,
+    '--timeout <seconds>': 'how long to wait for the answers (default: 60)',
+    '--json': 'print one JSON object a line',
+  },
+  examples: [
+    'client 30                  prints 832040',
+    'client 28 29 30            prints "28 317811" and so on, as the answers arrive',
+    'client --timeout 5 40      gives up after 5 seconds',
+    '',
+    'Exit codes: 0 all answered, 1 an answer was an error, 2 wrong usage, 3 nobody was there',
+    '  (no nats-server or no executor), 4 no answer in time, 130 Ctrl-C.',
+  ],
+  run,
+})

@@ -1,0 +1,45 @@
+// What an executor says on its way: lines for people, or JSON for machines.
+import type { Executor } from '../lib/executor.js'
+import { printable } from './command-line.js'
+
+export const LOGS = ['text', 'json', 'none'] as const
+export type LogKind = (typeof LOGS)[number]
+
+export function logTo(executor: Executor, kind: LogKind) {
+  // A log that nobody can take must not stop the work.
+  process.stdout.on('error', () => {})
+  process.stderr.on('error', () => {})
+  if (kind === 'text') text(executor)
+  else if (kind === 'json') json(executor)
+}
+
+function text(executor: Executor) {
+  const { subject } = executor
+  const { pid } = process
+  const say = (line: string) => process.stdout.write(`${line}\n`)
+  executor.on('awaiting', () => say(` [x] Awaiting requests on ${subject} (pid=${pid})`))
+  executor.on('calling', ({ argument }) => say(` [*] calling ${subject} on ${printable(argument)} (pid=${pid})`))
+  executor.on('answered', ({ code, text, computeMs }) =>
+    code === 0
+      ? say(` [*] response: ${printable(text)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`)
+      : say(` [!] error ${code}: ${printable(text, 300)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`),
+  )
+  executor.on('notice', notice => process.stderr.write(`executor: ${printable(notice, 500)} (pid=${pid})\n`))
+}
+
+function json(executor: Executor) {
+  const say = (level: string, event: string, details: object) => {
+    const line = { time: new Date().toISOString(), level, event, ...details, executorId: executor.id, pid: process.pid }
+    process.stdout.write(`${JSON.stringify(line)}\n`)
+  }
+  executor.on('awaiting', () => say('info', 'awaiting', { subject: executor.subject }))
+  executor.on('calling', ({ requestId, argument }) =>
+    say('info', 'calling', { requestId, argument: printable(argument, 1000) }),
+  )
+  executor.on('answered', ({ requestId, code, text, computeMs }) =>
+    code === 0
+      ? say('info', 'response', { requestId, result: printable(text, 1000), milliseconds: computeMs })
+      : say('warn', 'error', { requestId, code, error: text, milliseconds: computeMs }),
+  )
+  executor.on('notice', notice => say('warn', 'notice', { notice }))
+}

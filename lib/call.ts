@@ -1,0 +1,205 @@
+// One call: its attempts, all under one id, until the first answer, the timeout or the caller's signal.
+//
+// States: waiting for a connection or to try again (`#timer` or the connection's promise is under way, nothing is sent) →
+// sent (one `request()` of NATS is pending, or more when the request was lost and sent again) → settled, for good. What
+// comes for a settled call, from whatever attempt, is ignored. The timer of an attempt is NATS', of a pause ours.
+import { type Msg, type NatsConnection, type NatsError, deferred, headers } from 'nats'
+import {
+  CancelledError,
+  LostError,
+  NobodyThereError,
+  OverloadedError,
+  ProtocolError,
+  type RequestError,
+  TimeoutError,
+  TooLargeError,
+  UnavailableError,
+  remoteError,
+} from './errors.js'
+import { Code, Header } from './protocol.js'
+
+/** An attempt that was sent less than this before the timeout, in milliseconds, may not even have been refused. */
+const LATE_MS = 50
+
+/** What a call resolves with, where more than the result is asked for. */
+export interface Reply<Result = unknown> {
+  result: Result
+  requestId: string
+  /** The id of the executor that computed it. */
+  executor: string | undefined
+  /** How long that took, in milliseconds. */
+  computeMs: number | undefined
+}
+
+/** What a call needs of its client. */
+export interface CallOwner {
+  readonly subject: string
+  /** The connection if it is up now. */
+  readonly connected: NatsConnection | undefined
+  /** Resolves when the connection is up; rejects if it never will be. */
+  connection(): Promise<unknown>
+  /** How long a call that has tried `tries` times in vain pauses, in milliseconds. */
+  pause(tries: number): number
+  /** Why nobody answers, for messages: the server or the executors. */
+  whoIsMissing(): string
+  settled(call: Call): void
+}
+
+export class Call {
+  readonly id: string
+  readonly done = deferred<Reply>()
+  /** When the last attempt was sent, by `performance.now()`; 0 while none is under way. */
+  sentAt = 0
+  isSettled = false
+  readonly #owner: CallOwner
+  readonly #body: string
+  readonly #deadline: number
+  readonly #timeout: number
+  #retries: number
+  #attempt = 0
+  #tries = 0
+  #timer: NodeJS.Timeout | undefined
+  /** The answer that made it pause last. */
+  #refusal: RequestError | undefined
+
+  constructor(owner: CallOwner, id: string, body: string, timeout: number, retries: number) {
+    this.#owner = owner
+    this.id = id
+    this.#body = body
+    this.#timeout = timeout
+    this.#deadline = performance.now() + timeout
+    this.#retries = retries
+  }
+
+  /** Sends the request, now or as soon as there is a connection. */
+  send() {
+    if (this.isSettled) return
+    const remaining = this.#deadline - performance.now()
+    if (remaining <= 0) return this.#timedOut()
+    const nc = this.#owner.connected
+    if (!nc) return this.#awaitConnection(remaining)
+    const head = headers()
+    head.set(Header.requestId, this.id)
+    head.set(Header.timeoutMs, remaining.toFixed(1))
+    const attempt = ++this.#attempt
+    this.sentAt = performance.now()
+    try {
+      nc.request(this.#owner.subject, this.#body, { timeout: Math.max(1, remaining), headers: head }).then(
+        message => this.#answered(message),
+        (error: NatsError) => this.#failed(error, attempt),
+      )
+    } catch (error) {
+      this.#failed(error as NatsError, attempt)
+    }
+  }
+
+  /** Nobody holds the request any more: sends it again. */
+  lost() {
+    if (this.isSettled || this.sentAt === 0) return
+    if (this.#retries-- > 0) this.send()
+    else this.#reject(new LostError('the request was lost with its executor', { requestId: this.id }))
+  }
+
+  cancel(reason: unknown) {
+    this.#reject(new CancelledError('the call was cancelled', { requestId: this.id, cause: reason }))
+  }
+
+  fail(error: Error) {
+    this.#reject(error)
+  }
+
+  #awaitConnection(remaining: number) {
+    this.sentAt = 0
+    this.#timer = setTimeout(() => this.#timedOut(), remaining)
+    this.#owner.connection().then(
+      () => {
+        clearTimeout(this.#timer)
+        this.send()
+      },
+      error => this.#reject(error),
+    )
+  }
+
+  #tryAgain(after: number) {
+    this.sentAt = 0
+    const remaining = this.#deadline - performance.now()
+    if (after < remaining) this.#timer = setTimeout(() => this.send(), after)
+    else this.#timer = setTimeout(() => this.#timedOut(), remaining)
+  }
+
+  #failed(error: NatsError, attempt: number) {
+    // An earlier attempt, or a settled call's: the newest one decides.
+    if (this.isSettled || attempt !== this.#attempt) return
+    const details = { requestId: this.id, cause: error }
+    switch (error.code) {
+      case '503':
+        this.#refusal = undefined
+        return this.#tryAgain(this.#owner.pause(this.#tries++))
+      case 'TIMEOUT':
+        return this.#timedOut()
+      case 'MAX_PAYLOAD_EXCEEDED':
+        return this.#reject(new TooLargeError(`the argument is larger than the server's max_payload`, details))
+      case 'CONNECTION_CLOSED':
+      case 'CONNECTION_DRAINING':
+        return this.#reject(new CancelledError('the connection was closed', details))
+      default:
+        return this.#reject(new UnavailableError(`the request could not be sent: ${error.message}`, details))
+    }
+  }
+
+  #answered(message: Msg) {
+    if (this.isSettled) return
+    const head = message.headers
+    const executor = head?.get(Header.executorId) || undefined
+    const details = { requestId: this.id, executor }
+    const echoed = head?.get(Header.requestId)
+    const code = head?.get(Header.errorCode)
+    if (code) {
+      const error = remoteError(Number(code), head!.get(Header.error) || 'no text', details)
+      if (error.code === Code.overloaded || error.code === Code.unavailable) {
+        this.#refusal = error
+        const after = Number(head!.get(Header.retryAfterMs)) || 0
+        return this.#tryAgain(after * (1 + Math.random()) + this.#owner.pause(this.#tries++))
+      }
+      return this.#reject(error)
+    }
+    if (echoed !== this.id)
+      return this.#reject(new ProtocolError(`the reply is to another request: ${JSON.stringify(echoed)}`, details))
+    let result
+    try {
+      result = message.json()
+    } catch (cause) {
+      return this.#reject(new ProtocolError('the reply is not JSON', { ...details, cause }))
+    }
+    if (this.#settle())
+      this.done.resolve({
+        result,
+        requestId: this.id,
+        executor,
+        computeMs: Number(head!.get(Header.computeMs)) || undefined,
+      })
+  }
+
+  #timedOut() {
+    const details = { requestId: this.id }
+    const after = `within ${Math.round(this.#timeout) / 1000} s`
+    // The last of many attempts may have had no time to find out that nobody is there.
+    const isTaken = this.sentAt > 0 && (this.#tries === 0 || performance.now() - this.sentAt > LATE_MS)
+    if (isTaken) this.#reject(new TimeoutError(`no answer ${after}`, details))
+    else if (this.#refusal instanceof OverloadedError)
+      this.#reject(new OverloadedError(`no room in any backlog ${after}`, { ...details, cause: this.#refusal }))
+    else this.#reject(new NobodyThereError(this.#owner.whoIsMissing(), details))
+  }
+
+  #reject(error: Error) {
+    if (this.#settle()) this.done.reject(error)
+  }
+
+  #settle() {
+    if (this.isSettled) return false
+    this.isSettled = true
+    clearTimeout(this.#timer)
+    this.#owner.settled(this)
+    return true
+  }
+}

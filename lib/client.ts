@@ -1,0 +1,149 @@
+// A client: its connection, and the calls that are under way on it.
+import { nanoid } from 'nanoid'
+import { type Deferred, type NatsConnection, deferred } from 'nats'
+import { Call, type CallOwner, type Reply } from './call.js'
+import { isConnection, open, serversOf, watch } from './connection.js'
+import { ConnectionError } from './errors.js'
+import {
+  type CallOptions,
+  type ClientOptions,
+  type FilledClientOptions,
+  checkRetries,
+  checkTimeout,
+  fillClientOptions,
+} from './options.js'
+
+/** Nobody is there, or all are full: try again after this, longer with each time, in milliseconds. */
+const AGAIN_MS = { first: 20, most: 250 }
+/** Of many calls that try again, that many do it in a millisecond at most. */
+const TRIES_PER_MS = 4
+
+export class ExecutorClient implements CallOwner {
+  readonly subject: string
+  readonly #options: FilledClientOptions
+  readonly #closing = new AbortController()
+  readonly #calls = new Set<Call>()
+  #nc: NatsConnection | undefined
+  #isUp = false
+  #connecting: Promise<unknown> | undefined
+  #up: Deferred<void> | undefined
+
+  /**
+   * Connects with the first call.
+   * @throws {TypeError} for an option of the wrong type or name
+   * @throws {RangeError} for one that is out of range
+   */
+  constructor(options: ClientOptions = {}) {
+    this.#options = fillClientOptions(options)
+    this.subject = this.#options.subject
+  }
+
+  /**
+   * Has `argument` computed by an executor and resolves with the result.
+   * @param argument anything that JSON can say
+   * @throws {RequestError} one of its subclasses: what the executor answered, or why there is no answer
+   * @throws {TypeError} when JSON cannot say the argument, or an option is of the wrong type
+   */
+  async call<Result = unknown>(argument: unknown, options: CallOptions = {}): Promise<Result> {
+    return (await this.request<Result>(argument, options)).result
+  }
+
+  /** As `call`, and resolves with the request's id and who computed it beside the result. */
+  request<Result = unknown>(argument: unknown, options: CallOptions = {}): Promise<Reply<Result>> {
+    const { timeout = this.#options.timeout, retries = this.#options.retries, signal } = options
+    try {
+      checkTimeout(timeout)
+      checkRetries(retries)
+      const body = JSON.stringify(argument) as string | undefined
+      if (body === undefined) throw new TypeError(`JSON cannot say the argument: ${String(argument)}`)
+      const call = new Call(this, nanoid(), body, timeout, retries)
+      if (this.#closing.signal.aborted) call.cancel(new Error('the client is closed'))
+      else if (signal?.aborted) call.cancel(signal.reason)
+      else {
+        this.#calls.add(call)
+        if (signal) this.#listen(call, signal)
+        call.send()
+      }
+      return call.done as Promise<Reply<any>>
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  /** Ends what is under way with a `CancelledError`, and closes the connection if it is this client's own. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort()
+    for (const call of this.#calls) call.cancel(new Error('the client was closed'))
+    const { connection } = this.#options
+    if (connection && isConnection(connection)) return
+    await this.#connecting?.catch(() => {})
+    await this.#nc?.close()
+  }
+
+  #listen(call: Call, signal: AbortSignal) {
+    const onAbort = () => call.cancel(signal.reason)
+    signal.addEventListener('abort', onAbort)
+    const ended = () => signal.removeEventListener('abort', onAbort)
+    call.done.then(ended, ended)
+  }
+
+  async #connect() {
+    const { connection } = this.#options
+    const nc =
+      connection && isConnection(connection)
+        ? connection
+        : await open(connection ?? {}, { name: `client ${this.subject}` }, this.#closing.signal).catch(cause => {
+            throw new ConnectionError(`${serversOf(connection ?? {})} refuses the connection: ${cause.message}`, { cause })
+          })
+    this.#nc = nc
+    this.#isUp = true
+    void watch(nc, isUp => {
+      this.#isUp = isUp
+      if (isUp) this.#up?.resolve()
+    }).then(cause => {
+      this.#isUp = false
+      const error = new ConnectionError('the connection was closed', { cause })
+      for (const call of this.#calls) call.fail(error)
+      this.#up?.reject(error)
+      this.#nc = this.#connecting = undefined
+    })
+  }
+
+  // What calls need.
+
+  get connected() {
+    return this.#isUp ? this.#nc : undefined
+  }
+
+  async connection() {
+    if (!this.#nc) {
+      this.#connecting ??= this.#connect()
+      try {
+        await this.#connecting
+      } catch (error) {
+        this.#connecting = undefined
+        throw error
+      }
+    }
+    while (this.#nc && !this.#isUp) {
+      const up = (this.#up ??= deferred())
+      await up.finally(() => (this.#up = undefined))
+    }
+  }
+
+  pause(tries: number) {
+    const { first, most } = AGAIN_MS
+    return Math.min(most, first * 1.5 ** tries) * (0.5 + Math.random()) + this.#calls.size / TRIES_PER_MS
+  }
+
+  whoIsMissing() {
+    const { connection } = this.#options
+    if (this.#isUp) return `no executor on ${this.subject}`
+    return `no nats-server${connection && isConnection(connection) ? '' : ` at ${serversOf(connection ?? {})}`}`
+  }
+
+  settled(call: Call) {
+    this.#calls.delete(call)
+  }
+}

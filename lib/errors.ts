@@ -1,0 +1,124 @@
+// What a call can reject with. An error crosses the wire as two ADR-32 headers; `remoteError` rebuilds it.
+import { Code } from './protocol.js'
+
+export interface ErrorDetails {
+  /** The request's id, where there is one. */
+  requestId?: string | undefined
+  /** The id of the executor that answered, where one did. */
+  executor?: string | undefined
+  cause?: unknown
+}
+
+/** The base of all errors that a call rejects with; `code` is one of the protocol's codes. */
+export class RequestError extends Error {
+  readonly code: number
+  readonly requestId: string | undefined
+  readonly executor: string | undefined
+  constructor(code: number, message: string, { requestId, executor, cause }: ErrorDetails = {}) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = new.target.name
+    this.code = code
+    this.requestId = requestId
+    this.executor = executor
+  }
+}
+
+/** 400: the argument is not one that the function takes. A function throws it to refuse its argument. */
+export class RefusedError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.refused, message, details)
+  }
+}
+
+/** 408: the executor ended the computation, because of the request's deadline or its own time limit. */
+export class DeadlineError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.deadline, message, details)
+  }
+}
+
+/** The client's timeout passed; an executor had the request, as far as NATS knows. */
+export class TimeoutError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.deadline, message, details)
+  }
+}
+
+/** The client's timeout passed and nobody was there: no server, or no executor on the subject. */
+export class NobodyThereError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.unavailable, message, details)
+  }
+}
+
+/** 413: the result is larger than the server's `max_payload`; or the argument is. */
+export class TooLargeError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.tooLarge, message, details)
+  }
+}
+
+/** 429, until the timeout: the executors' backlogs were full. */
+export class OverloadedError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.overloaded, message, details)
+  }
+}
+
+/** 499: the call's signal was aborted (`cause` is its reason), or its client was closed. */
+export class CancelledError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.cancelled, message, details)
+  }
+}
+
+/** 500: the function threw, or its thread died. */
+export class FailedError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.failed, message, details)
+  }
+}
+
+/** 503: the executors were stopping, until the timeout. */
+export class UnavailableError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.unavailable, message, details)
+  }
+}
+
+/** The server refuses the connection, or the connection was closed: what trying again would not change. */
+export class ConnectionError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.unavailable, message, details)
+  }
+}
+
+/** 502: what came back is not a reply to this request: another id, not JSON, an unknown code. */
+export class ProtocolError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(502, message, details)
+  }
+}
+
+/** The request was lost with its executor more often than `retries` allows to send it again. */
+export class LostError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.unavailable, message, details)
+  }
+}
+
+const BY_CODE = new Map([
+  [Code.refused, RefusedError],
+  [Code.deadline, DeadlineError],
+  [Code.tooLarge, TooLargeError],
+  [Code.overloaded, OverloadedError],
+  [Code.cancelled, CancelledError],
+  [Code.failed, FailedError],
+  [Code.unavailable, UnavailableError],
+] as const)
+
+/** The error that a reply's code and text stand for. */
+export function remoteError(code: number, text: string, details: ErrorDetails): RequestError {
+  const Class = BY_CODE.get(code as never)
+  return Class ? new Class(text, details) : new ProtocolError(`unknown error code ${code}: ${text}`, details)
+}

@@ -1,0 +1,310 @@
+// An executor: it joins the queue group of its subject, and answers what it computes.
+import { EventEmitter } from 'node:events'
+import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import { nanoid } from 'nanoid'
+import { type Msg, type NatsConnection, type NatsError, type Subscription, deferred } from 'nats'
+import { isConnection, open, watch } from './connection.js'
+import { Handover } from './handover.js'
+import type { HeldRequest } from './held-request.js'
+import { NotARequest, readRequest } from './intake.js'
+import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from './options.js'
+import { Pool } from './pool.js'
+import { Code } from './protocol.js'
+import { Replies } from './replies.js'
+import { Service, serviceName } from './service.js'
+import { VERSION } from './version.js'
+
+export interface ExecutorEvents {
+  /** It is a member of the queue group and its threads are ready. */
+  awaiting: []
+  /** A computation starts. `argument` is JSON. */
+  calling: [{ requestId: string; argument: string }]
+  /** A request was answered: with code 0 `text` is the result as JSON, else what is wrong. */
+  answered: [{ requestId: string; code: number; text: string; computeMs: number }]
+  /** Something worth a line in a log: a message that is no request, a connection lost or back. */
+  notice: [string]
+}
+
+/** How often stopping looks whether all is done, in milliseconds. */
+const LOOK_MS = 5
+/** For the last messages on a connection that does not answer, in milliseconds. */
+const FAREWELL_MS = 2000
+const RETRY_AFTER_MS = { least: 20, most: 5000 }
+
+export class Executor extends EventEmitter<ExecutorEvents> {
+  /** The ADR-32 instance id, also the `Executor-Id` of its replies. */
+  readonly id = nanoid()
+  readonly subject: string
+  readonly #options: FilledExecutorOptions
+  readonly #given: NatsConnection | undefined
+  readonly #abort = new AbortController()
+  #nc: NatsConnection | undefined
+  #pool!: Pool
+  #replies!: Replies
+  #service!: Service
+  #handover: Handover | undefined
+  #subscription: Subscription | undefined
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  readonly #loaded = deferred<void>()
+  readonly #closed = deferred<Error | undefined>()
+  #refusesRest = false
+
+  /**
+   * @throws {TypeError} for an option of the wrong type or name
+   * @throws {RangeError} for one that is out of range
+   */
+  constructor(options: ExecutorOptions = {}) {
+    super()
+    // It is looked at in `start`; a function that cannot be loaded again later has its notice.
+    this.#loaded.catch(() => {})
+    this.#options = fillExecutorOptions(options)
+    this.subject = this.#options.subject
+    const { connection } = this.#options
+    this.#given = connection && isConnection(connection) ? connection : undefined
+  }
+
+  /**
+   * Resolves when the executor has stopped: with an error if its connection was closed for good by somebody else, as a
+   * server does whose credentials have changed.
+   */
+  get closed(): Promise<Error | undefined> {
+    return this.#closed
+  }
+
+  /**
+   * Loads the function and joins the queue group; waits for a server for ever.
+   * @throws if the function cannot be loaded, or the server refuses the connection or the subject
+   */
+  start(): Promise<void> {
+    return (this.#starting ??= this.#start())
+  }
+
+  /**
+   * Leaves the queue group, computes what is here, hands over or refuses (503) what cannot be computed within
+   * `drainTimeout`, and closes the connection if it is its own. A second call returns the same promise.
+   */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop())
+  }
+
+  /** Stops at once: what is here is answered with 503, and its computations are ended. */
+  async stopNow(): Promise<void> {
+    this.#abort.abort()
+    await this.stop()
+  }
+
+  async #start() {
+    const { queue, subject, handover, ...options } = this.#options
+    const module = moduleUrl(options.function)
+    this.#pool = new Pool({ ...options, module }, this.#poolOwner)
+    try {
+      const [nc] = await Promise.all([this.#connect(), this.#loaded])
+      this.#nc = nc
+      this.#replies = new Replies(nc, this.id)
+      this.#service = new Service(nc, {
+        id: this.id,
+        name: serviceName(subject),
+        version: VERSION,
+        description: `computes ${subject}`,
+        metadata: { pid: String(process.pid), concurrency: String(options.concurrency) },
+        subject,
+        queue,
+        data: () => this.#statistics(),
+      })
+      this.#service.start()
+      let refused: Error | undefined
+      this.#subscription = nc.subscribe(subject, {
+        queue,
+        callback: (error: NatsError | null, message: Msg) => {
+          if (error) {
+            refused = error
+            this.emit('notice', `the server refuses the subject ${subject}: ${error.message}`)
+          } else this.#received(message)
+        },
+      })
+      if (handover) {
+        this.#handover = new Handover(nc, queue, subject, this.#pool, this.#handoverOwner)
+        this.#handover.start()
+      }
+      await nc.flush()
+      if (refused) throw refused
+    } catch (error) {
+      this.#abort.abort()
+      await this.#pool.close()
+      if (!this.#given) await this.#nc?.close()
+      this.#closed.resolve(undefined)
+      throw error
+    }
+    this.emit('awaiting')
+  }
+
+  async #connect(): Promise<NatsConnection> {
+    const { connection, subject } = this.#options
+    let told = false
+    const nc =
+      this.#given ??
+      (await open(
+        (connection ?? {}) as object,
+        // What it publishes is for others: its own questions are not to come back to it.
+        { name: `executor ${subject}`, noEcho: true },
+        this.#abort.signal,
+        error => {
+          if (!told) this.emit('notice', `no nats-server yet: ${error.message}`)
+          told = true
+        },
+      ))
+    void watch(nc, isConnected => this.emit('notice', isConnected ? 'connected again' : 'connection lost')).then(
+      error => void this.#lost(error),
+    )
+    return nc
+  }
+
+  /** The connection was closed for good. */
+  async #lost(error: Error | undefined) {
+    if (this.#stopping) return
+    this.#stopping = this.#pool.close()
+    await this.#handover?.close().catch(() => {})
+    await this.#stopping
+    this.#closed.resolve(error ?? new Error('the connection was closed'))
+  }
+
+  #received(message: Msg) {
+    if (!message.reply) {
+      this.emit('notice', 'ignored a message without a reply subject')
+      return
+    }
+    const request = readRequest(message)
+    if (request instanceof NotARequest) {
+      this.#service.count(0, request.text)
+      this.#replies.refuse([message.reply], request.id, Code.refused, request.text)
+      if (this.listenerCount('answered'))
+        this.emit('answered', { requestId: request.id ?? '', code: Code.refused, text: request.text, computeMs: 0 })
+    } else this.#take(request)
+  }
+
+  #take(request: HeldRequest) {
+    if (this.#refusesRest) this.#refuse(request)
+    else if (!this.#pool.add(request)) {
+      const { backlog, concurrency } = this.#options
+      const mean = this.#service.processing / 1e6 / Math.max(1, this.#service.requests)
+      const { least, most } = RETRY_AFTER_MS
+      const retryAfter = Math.min(most, Math.max(least, (mean * backlog) / concurrency / 2))
+      this.#answered(request, Code.overloaded, `the backlog is full: ${backlog} requests wait`, 0, retryAfter)
+    }
+  }
+
+  #refuse(request: HeldRequest) {
+    this.#answered(request, Code.unavailable, 'the executor is stopping', 0, RETRY_AFTER_MS.least)
+  }
+
+  #answered(request: HeldRequest, code: number, text: string, nanoseconds: number, retryAfter?: number) {
+    request.gone = true
+    this.#service.count(nanoseconds, text)
+    this.#replies.error(request, code, text, nanoseconds / 1e6, retryAfter)
+    this.#tellAnswered(request, code, text, nanoseconds)
+  }
+
+  #tellAnswered(request: HeldRequest, code: number, text: string, nanoseconds: number) {
+    this.emit('answered', { requestId: request.id, code, text, computeMs: nanoseconds / 1e6 })
+  }
+
+  readonly #poolOwner = {
+    started: (request: HeldRequest) => {
+      if (this.listenerCount('calling'))
+        this.emit('calling', { requestId: request.id, argument: Buffer.from(request.body).toString() })
+    },
+    ended: (request: HeldRequest, code: number, body: Uint8Array, nanoseconds: number) => {
+      if (code !== 0) {
+        this.#answered(request, code, Buffer.from(body).toString(), nanoseconds)
+        return
+      }
+      request.gone = true
+      const error = this.#replies.result(request, body, nanoseconds / 1e6)
+      this.#service.count(nanoseconds, error)
+      if (error !== undefined) this.#tellAnswered(request, Code.tooLarge, error, nanoseconds)
+      else if (this.listenerCount('answered'))
+        this.#tellAnswered(request, 0, Buffer.from(body).toString(), nanoseconds)
+    },
+    turnedLong: () => this.#handover?.turnedLong(),
+    stuck: () => this.#handover?.stuck(),
+    moved: () => {
+      if (this.#pool.isReady) this.#loaded.resolve()
+      this.#handover?.moved()
+    },
+    unloadable: (error: Error) => {
+      this.#loaded.reject(error)
+      this.emit('notice', `cannot load the function: ${error.message}`)
+    },
+  }
+
+  readonly #handoverOwner = {
+    received: (request: HeldRequest) => {
+      if (this.#refusesRest) this.#refuse(request)
+      else this.#pool.insert(request)
+    },
+    leaving: (request: HeldRequest) => {
+      request.gone = true
+    },
+  }
+
+  async #stop() {
+    this.#abort.signal.addEventListener('abort', () => (this.#refusesRest = true))
+    if (!this.#starting) {
+      this.#closed.resolve(undefined)
+      return
+    }
+    // Without a connection there is nothing to drain, and starting must end.
+    if (!this.#nc) this.#abort.abort()
+    try {
+      await this.#starting
+    } catch {
+      return
+    }
+    const nc = this.#nc!
+    const until = performance.now() + this.#options.drainTimeout
+    await this.#within(this.#subscription!.drain(), this.#options.drainTimeout)
+    this.#handover?.stop()
+    while (this.#pool.size > 0 || this.#handover?.isExpecting) {
+      if (performance.now() > until) this.#refusesRest = true
+      if (this.#refusesRest) for (let rest; (rest = this.#pool.take()); ) this.#refuse(rest)
+      if (this.#abort.signal.aborted) {
+        for (const { running } of this.#pool.slots)
+          if (running) this.#pool.end(running, Code.unavailable, 'the executor was stopped')
+      }
+      await sleep(LOOK_MS)
+    }
+    // A request may have been given at the last moment.
+    await this.#within(Promise.resolve(this.#handover?.close()), FAREWELL_MS)
+    while (this.#pool.size > 0) await sleep(LOOK_MS)
+    await this.#within(this.#service.stop(), FAREWELL_MS)
+    await this.#within(nc.flush(), FAREWELL_MS)
+    await this.#pool.close()
+    if (!this.#given) await nc.close()
+    this.#closed.resolve(undefined)
+  }
+
+  /** Waits for what may hang on a server that is not there. */
+  async #within(work: Promise<void>, ms: number) {
+    const timer = new AbortController()
+    await Promise.race([work.catch(() => {}), sleep(ms, undefined, { signal: timer.signal }).catch(() => {})])
+    timer.abort()
+  }
+
+  #statistics() {
+    const { backlog, slots } = this.#pool
+    return {
+      backlog: backlog.length,
+      computing: slots.filter(slot => slot.running).length,
+      concurrency: slots.length,
+      ...this.#handover?.counts,
+    }
+  }
+}
+
+function moduleUrl(chosen: string | URL): string {
+  if (chosen instanceof URL) return chosen.href
+  return /^[a-z]+:/.test(chosen) && !/^[a-z]:[\\/]/i.test(chosen) ? chosen : pathToFileURL(resolve(chosen)).href
+}

@@ -1,0 +1,25 @@
+// A request in the hands of this executor, from its arrival until it is answered or handed over.
+import type { Slot } from './slot.js'
+
+export interface HeldRequest {
+  /** Its sender's id, or one made here. */
+  readonly id: string
+  /** Whether the id is its sender's: then it is echoed, and asked about. */
+  readonly named: boolean
+  /** The inboxes that get the reply: more than one when the same request was sent again. */
+  readonly replyTo: string[]
+  /** The argument as JSON. */
+  body: Uint8Array
+  /** When its sender stops waiting, by this process' `performance.now()`; `Infinity` if it did not say. */
+  readonly deadline: number
+  /** When its sender sent it, as far as is known: now less what it waited, by `performance.now()`. */
+  readonly since: number
+  /** When it came here. */
+  readonly arrived: number
+  /** When its computation started, as far as this thread knows. */
+  started: number
+  /** The slot that computes it or is about to. */
+  slot: Slot | undefined
+  /** Answered or handed over: no longer in the hands of this executor. */
+  gone: boolean
+}

@@ -1,0 +1,58 @@
+// Reads a message as a request: a stranger's on the subject, or another executor's that hands one over.
+import { nanoid } from 'nanoid'
+import type { Msg, MsgHdrs } from 'nats'
+import type { HeldRequest } from './held-request.js'
+import { Header, isRequestId } from './protocol.js'
+
+/** Milliseconds, as a header gives them. */
+const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
+const INBOX = /^[^\s*>]{1,256}$/
+
+/** A message that is no request: what is wrong with it, and its id if that is right. */
+export class NotARequest {
+  readonly text: string
+  readonly id: string | undefined
+  constructor(text: string, id?: string) {
+    this.text = text
+    this.id = id
+  }
+}
+
+/** Reads a request that a client sent. */
+export function readRequest(message: Msg): HeldRequest | NotARequest {
+  return read(message.headers, message.data, message.reply!, 0)
+}
+
+/** Reads a request that another executor gave; undefined if the message is none. */
+export function readGiven(message: Msg): HeldRequest | undefined {
+  const { headers } = message
+  const replyTo = headers?.get(Header.replyTo)
+  if (!headers || !replyTo || !replyTo.split(' ').every(inbox => INBOX.test(inbox))) return undefined
+  const waited = headers.get(Header.waitedMs)
+  if (!MILLISECONDS.test(waited)) return undefined
+  const request = read(headers, message.data, replyTo, Number(waited))
+  return request instanceof NotARequest ? undefined : request
+}
+
+function read(headers: MsgHdrs | undefined, body: Uint8Array, replyTo: string, waited: number) {
+  const id = headers?.get(Header.requestId) ?? ''
+  if (id !== '' && !isRequestId(id))
+    return new NotARequest(`${Header.requestId} must be 1–64 of A-Z a-z 0-9 _ -, got ${id.length} characters`)
+  if (id === '' && headers?.has(Header.requestId)) return new NotARequest(`${Header.requestId} is empty`)
+  const timeout = headers?.get(Header.timeoutMs) ?? ''
+  if (timeout !== '' && !MILLISECONDS.test(timeout))
+    return new NotARequest(`${Header.timeoutMs} must be a number of milliseconds`, id || undefined)
+  const now = performance.now()
+  return {
+    id: id || nanoid(),
+    named: id !== '',
+    replyTo: replyTo.split(' '),
+    body,
+    deadline: timeout === '' ? Infinity : now + Number(timeout),
+    since: now - waited,
+    arrived: now,
+    started: 0,
+    slot: undefined,
+    gone: false,
+  }
+}

@@ -1,0 +1,162 @@
+// Options: their defaults, and the checks where they enter.
+import type { ConnectionOptions, NatsConnection } from 'nats'
+import { isQueue, isSubject } from './protocol.js'
+
+export interface ConnectionChoice {
+  /**
+   * A NATS connection, which stays yours to close; or options for one that is then owned and closed here.
+   * @default `{ servers: process.env.NATS_URL ?? 'nats://127.0.0.1:4222' }`
+   */
+  connection?: NatsConnection | ConnectionOptions
+  /**
+   * The subject of the requests.
+   * @default 'fibonacci'
+   */
+  subject?: string
+}
+
+export interface ExecutorOptions extends ConnectionChoice {
+  /**
+   * The queue group: each request reaches exactly one of its members. Letters, digits, `_` and `-`.
+   * @default 'executors'
+   */
+  queue?: string
+  /**
+   * The module whose default export is the function: a path (from the working directory) or a URL.
+   * @default the built-in fibonacci
+   */
+  function?: string | URL
+  /**
+   * How many requests are computed at the same time, each in a worker thread: 1–1024.
+   * @default 1
+   */
+  concurrency?: number
+  /**
+   * The longest that one computation may take, in milliseconds.
+   * @default 300_000
+   */
+  timeLimit?: number
+  /**
+   * The largest heap of one worker thread, in MiB. (Buffers lie outside of the heap.)
+   * @default 1024
+   */
+  memoryLimit?: number
+  /**
+   * How many requests may wait here for a free slot; one more is answered with code 429.
+   * @default 1000
+   */
+  backlog?: number
+  /**
+   * On stopping, how long requests that are here may still be computed, in milliseconds.
+   * @default 30_000
+   */
+  drainTimeout?: number
+  /**
+   * Whether requests move between executors, from those that are busy to those that are free.
+   * @default true
+   */
+  handover?: boolean
+}
+
+export interface ClientOptions extends ConnectionChoice {
+  /**
+   * How long a call waits for its answer, in milliseconds, unless the call says otherwise.
+   * @default 60_000
+   */
+  timeout?: number
+  /**
+   * How often a request that was lost with its executor is sent again; 0 is at most once.
+   * @default Infinity
+   */
+  retries?: number
+}
+
+export interface CallOptions {
+  /** How long this call waits for its answer, in milliseconds. @default the client's */
+  timeout?: number
+  /** How often this request is sent again when it was lost. @default the client's */
+  retries?: number
+  /** Ends the call, and the computation, when it is aborted. */
+  signal?: AbortSignal
+}
+
+/** The longest time that a timer of Node's takes, in milliseconds: almost 25 days. */
+const MAX_MS = 2 ** 31 - 1
+
+export const EXECUTOR_DEFAULTS = {
+  subject: 'fibonacci',
+  queue: 'executors',
+  function: new URL('functions/fibonacci.js', import.meta.url),
+  concurrency: 1,
+  timeLimit: 300_000,
+  memoryLimit: 1024,
+  backlog: 1000,
+  drainTimeout: 30_000,
+  handover: true,
+}
+
+export const CLIENT_DEFAULTS = {
+  subject: 'fibonacci',
+  timeout: 60_000,
+  retries: Infinity,
+}
+
+export type FilledExecutorOptions = typeof EXECUTOR_DEFAULTS & ExecutorOptions & { function: string | URL }
+export type FilledClientOptions = typeof CLIENT_DEFAULTS & ClientOptions
+
+export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOptions {
+  const filled = { ...EXECUTOR_DEFAULTS, ...defined(options, EXECUTOR_DEFAULTS) } as FilledExecutorOptions
+  checkSubject(filled.subject)
+  if (typeof filled.queue !== 'string' || !isQueue(filled.queue))
+    throw new RangeError(expected('queue', '1–64 letters, digits, "_" or "-"', filled.queue))
+  if (typeof filled.function !== 'string' && !(filled.function instanceof URL))
+    throw new TypeError(expected('function', "a module's path or URL", filled.function))
+  checkInteger('concurrency', filled.concurrency, 1, 1024)
+  checkNumber('timeLimit', filled.timeLimit, 1, MAX_MS)
+  checkInteger('memoryLimit', filled.memoryLimit, 8, 1_048_576)
+  checkInteger('backlog', filled.backlog, 0, 1_000_000)
+  checkNumber('drainTimeout', filled.drainTimeout, 0, MAX_MS)
+  if (typeof filled.handover !== 'boolean') throw new TypeError(expected('handover', 'a boolean', filled.handover))
+  return filled
+}
+
+export function fillClientOptions(options: ClientOptions): FilledClientOptions {
+  const filled = { ...CLIENT_DEFAULTS, ...defined(options, CLIENT_DEFAULTS) } as FilledClientOptions
+  checkSubject(filled.subject)
+  checkTimeout(filled.timeout)
+  checkRetries(filled.retries)
+  return filled
+}
+
+export const checkTimeout = (ms: number) => checkNumber('timeout', ms, 1, MAX_MS)
+
+export function checkRetries(retries: number) {
+  if (retries !== Infinity) checkInteger('retries', retries, 0, Number.MAX_SAFE_INTEGER)
+}
+
+/** The options that are given; a name that is none is an error, since a misspelt option would do nothing. */
+function defined(options: object, defaults: object) {
+  if (options === null || typeof options !== 'object') throw new TypeError(expected('options', 'an object', options))
+  for (const name of Object.keys(options))
+    if (name !== 'connection' && !(name in defaults))
+      throw new TypeError(`unknown option \`${name}\`; the options are ${['connection', ...Object.keys(defaults)].join(', ')}`)
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+function checkSubject(subject: unknown) {
+  if (typeof subject !== 'string' || !isSubject(subject))
+    throw new RangeError(expected('subject', 'a NATS subject without wildcards', subject))
+}
+
+function checkInteger(name: string, value: unknown, least: number, most: number) {
+  if (!Number.isInteger(value)) throw new TypeError(expected(name, `an integer from ${least} to ${most}`, value))
+  checkNumber(name, value, least, most)
+}
+
+function checkNumber(name: string, value: unknown, least: number, most: number) {
+  if (typeof value !== 'number') throw new TypeError(expected(name, `a number from ${least} to ${most}`, value))
+  if (!(value >= least && value <= most)) throw new RangeError(expected(name, `from ${least} to ${most}`, value))
+}
+
+const expected = (name: string, what: string, got: unknown) =>
+  `expected \`${name}\` to be ${what}, got ${typeof got === 'string' ? JSON.stringify(got) : String(got)}`

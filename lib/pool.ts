@@ -1,0 +1,244 @@
+// The slots of an executor and its backlog: which request is computed next, which one has been computed for long, and
+// which one must end. It knows nothing of NATS.
+import type { HeldRequest } from './held-request.js'
+import { Code } from './protocol.js'
+import { Slot, type SlotOwner } from './slot.js'
+
+/** A computation or a backlog that has not moved for this long is worth messages. */
+const GRACE_MS = 2
+/** How often deadlines are looked at while nothing else is to be watched. */
+const WATCH_MS = 10
+
+export interface PoolOwner {
+  ended(request: HeldRequest, code: number, body: Uint8Array, nanoseconds: number): void
+  /** A computation started, as far as this thread can know. */
+  started(request: HeldRequest): void
+  /** A computation has just turned out to be long. */
+  turnedLong(): void
+  /** The backlog has become longer and no slot is about to take from it. */
+  stuck(): void
+  /** Requests left the backlog for slots, or a slot became free. */
+  moved(): void
+  unloadable(error: Error): void
+}
+
+export interface PoolOptions {
+  module: string
+  concurrency: number
+  memoryLimit: number
+  timeLimit: number
+  backlog: number
+}
+
+export class Pool implements SlotOwner {
+  /** Not yet sent to a slot, oldest first. */
+  readonly backlog: HeldRequest[] = []
+  readonly slots: Slot[]
+  readonly #options: PoolOptions
+  readonly #owner: PoolOwner
+  #timer: NodeJS.Timeout | undefined
+  #isSlow = false
+  #seen = new Map<Slot, number>()
+  #closed = false
+
+  constructor(options: PoolOptions, owner: PoolOwner) {
+    this.#options = options
+    this.#owner = owner
+    this.slots = Array.from({ length: options.concurrency }, () => new Slot(options.module, options.memoryLimit, this))
+  }
+
+  /** How many requests are here. */
+  get size() {
+    return this.backlog.length + this.slots.reduce((sum, slot) => sum + slot.outstanding, 0)
+  }
+
+  /** How many slots have nothing to do. */
+  get freeSlots() {
+    return this.slots.reduce((sum, slot) => sum + (slot.isReady && slot.outstanding === 0 ? 1 : 0), 0)
+  }
+
+  /** Whether no slot will be free soon: each one computes something long, or its thread is being replaced. */
+  get isSaturated() {
+    return this.slots.every(slot => slot.long || !slot.isReady)
+  }
+
+  get isReady() {
+    return this.slots.every(slot => slot.isReady)
+  }
+
+  /** Takes a request in; false when the backlog is full. */
+  add(request: HeldRequest): boolean {
+    if (this.backlog.length === 0) {
+      const slot = this.#leastBusy()
+      if (slot) {
+        this.#send(slot, request)
+        return true
+      }
+    }
+    if (this.backlog.length >= this.#options.backlog) return false
+    this.insert(request)
+    return true
+  }
+
+  /** Takes a request in whatever the backlog's length, at the place of its age. */
+  insert(request: HeldRequest) {
+    // What lies in the backlog for long must not keep the whole packet alive that it came in.
+    if (request.body.byteLength !== request.body.buffer.byteLength) request.body = request.body.slice()
+    const at = this.backlog.findLastIndex(other => other.since <= request.since) + 1
+    this.backlog.splice(at, 0, request)
+    this.#fill()
+    if (this.backlog.length === 0) return
+    this.#watch(false)
+    if (this.isSaturated) this.#owner.stuck()
+  }
+
+  /** Takes the oldest request out of the backlog, for another executor. */
+  take(): HeldRequest | undefined {
+    this.#dropExpired()
+    return this.backlog.shift()
+  }
+
+  /** Ends a request that is here, wherever it is. */
+  end(request: HeldRequest, code: number, text: string) {
+    const slot = request.slot
+    if (slot && slot.running === request) {
+      slot.end(code, text)
+      return
+    }
+    if (slot) this.backlog.unshift(...slot.withdraw())
+    // The thread may have claimed it just before it was withdrawn.
+    if (request.slot) return request.slot.end(code, text)
+    const at = this.backlog.indexOf(request)
+    if (at >= 0) this.backlog.splice(at, 1)
+    this.#fill()
+    this.#owner.ended(request, code, Buffer.from(text), 0)
+  }
+
+  /** Ends all threads, whatever they do. */
+  async close() {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await Promise.all(this.slots.map(slot => slot.close()))
+  }
+
+  // What slots tell.
+
+  ready(_slot: Slot) {
+    this.#fill()
+    this.#owner.moved()
+  }
+
+  result(request: HeldRequest, code: number, body: Uint8Array, nanoseconds: number) {
+    this.#owner.ended(request, code, body, nanoseconds)
+  }
+
+  moved(slot: Slot) {
+    const next = slot.running
+    if (next) this.#owner.started(next)
+    this.#fill()
+    this.#owner.moved()
+  }
+
+  returned(requests: HeldRequest[]) {
+    if (requests.length === 0) return
+    this.backlog.unshift(...requests)
+    this.#fill()
+    if (this.backlog.length > 0 && this.isSaturated) this.#owner.stuck()
+  }
+
+  unloadable(_slot: Slot, error: Error) {
+    this.#owner.unloadable(error)
+  }
+
+  #leastBusy(): Slot | undefined {
+    let best: Slot | undefined
+    for (const slot of this.slots)
+      if (slot.hasRoom && (!best || slot.outstanding < best.outstanding)) {
+        best = slot
+        if (slot.outstanding === 0) break
+      }
+    return best
+  }
+
+  #fill() {
+    while (this.backlog.length > 0) {
+      const slot = this.#leastBusy()
+      if (!slot) return
+      const request = this.backlog.shift()!
+      if (request.deadline <= performance.now()) this.#expire(request)
+      else this.#send(slot, request)
+    }
+  }
+
+  #send(slot: Slot, request: HeldRequest) {
+    const isFirst = slot.outstanding === 0
+    slot.push(request)
+    if (isFirst) this.#owner.started(request)
+    this.#watch(isFirst)
+  }
+
+  /** Sees to it that somebody looks after the grace; `anew` when a computation starts that must not be overlooked. */
+  #watch(anew: boolean) {
+    if (this.#closed) return
+    if (this.#timer && !(anew && this.#isSlow)) return
+    clearTimeout(this.#timer)
+    this.#isSlow = false
+    this.#timer = setTimeout(this.#look, GRACE_MS)
+    for (const slot of this.slots) this.#remember(slot)
+  }
+
+  /** Notes how far a slot is, so that the next look sees whether it moved. */
+  #remember(slot: Slot) {
+    if (slot.outstanding > 0) this.#seen.set(slot, slot.finished)
+    else this.#seen.delete(slot)
+  }
+
+  readonly #look = () => {
+    this.#timer = undefined
+    let turnedLong = false
+    let isWatched = false
+    for (const slot of this.slots) {
+      slot.read()
+      if (slot.outstanding === 0) {
+        this.#remember(slot)
+        continue
+      }
+      isWatched ||= !slot.long
+      if (!slot.long && this.#seen.get(slot) === slot.finished && slot.running) {
+        slot.long = turnedLong = true
+        const back = slot.withdraw()
+        if (back.length > 0) this.backlog.unshift(...back)
+      }
+      this.#remember(slot)
+      const running = slot.running
+      if (running) this.#endIfOver(slot, running)
+    }
+    this.#dropExpired()
+    this.#fill()
+    if (turnedLong) this.#owner.turnedLong()
+    if (turnedLong && this.backlog.length > 0 && this.isSaturated) this.#owner.stuck()
+    if (this.#closed || this.#timer || this.size === 0) return
+    this.#isSlow = !isWatched
+    this.#timer = setTimeout(this.#look, this.#isSlow ? WATCH_MS : GRACE_MS)
+  }
+
+  #endIfOver(slot: Slot, request: HeldRequest) {
+    const now = performance.now()
+    if (request.deadline <= now) slot.end(Code.deadline, 'the deadline passed while computing')
+    else if (now - request.started > this.#options.timeLimit)
+      slot.end(Code.deadline, `the computation took longer than the executor's time limit of ${this.#options.timeLimit} ms`)
+  }
+
+  #dropExpired() {
+    const now = performance.now()
+    if (!this.backlog.some(({ deadline }) => deadline <= now)) return
+    const expired = this.backlog.filter(({ deadline }) => deadline <= now)
+    const kept = this.backlog.filter(({ deadline }) => deadline > now)
+    this.backlog.splice(0, Infinity, ...kept)
+    for (const request of expired) this.#expire(request)
+  }
+
+  #expire(request: HeldRequest) {
+    this.#owner.ended(request, Code.deadline, Buffer.from('the deadline passed before computing'), 0)
+  }
+}

@@ -1,0 +1,93 @@
+// Discovery and statistics by ADR-32 (nats-architecture-and-design, "NATS Micro"), so that `nats service list`, `info`
+// and `stats` see executors. The `services` API of nats.js takes an asynchronous handler for finished when it returns.
+import type { Msg, NatsConnection, Subscription } from 'nats'
+
+export interface ServiceDescription {
+  id: string
+  name: string
+  version: string
+  description: string
+  metadata: Record<string, string>
+  subject: string
+  queue: string
+  /** What STATS shows beside the counts. */
+  data: () => unknown
+}
+
+const VERBS = ['PING', 'INFO', 'STATS'] as const
+
+/** A subject as an ADR-32 name. */
+export const serviceName = (subject: string) => subject.replace(/[^A-Za-z0-9_-]/g, '_')
+
+export class Service {
+  requests = 0
+  errors = 0
+  lastError = ''
+  /** Whole nanoseconds in slots. */
+  processing = 0
+  readonly #nc: NatsConnection
+  readonly #about: ServiceDescription
+  readonly #started = new Date().toISOString()
+  readonly #subscriptions: Subscription[] = []
+
+  constructor(nc: NatsConnection, about: ServiceDescription) {
+    this.#nc = nc
+    this.#about = about
+  }
+
+  start() {
+    const { name, id } = this.#about
+    for (const verb of VERBS)
+      for (const subject of [`$SRV.${verb}`, `$SRV.${verb}.${name}`, `$SRV.${verb}.${name}.${id}`])
+        this.#subscriptions.push(this.#nc.subscribe(subject, { callback: (_, message) => this.#answer(verb, message) }))
+  }
+
+  /** Counts a request that was answered. */
+  count(nanoseconds: number, error?: string) {
+    this.requests++
+    this.processing += nanoseconds
+    if (error !== undefined) {
+      this.errors++
+      this.lastError = error
+    }
+  }
+
+  async stop() {
+    await Promise.all(this.#subscriptions.map(subscription => subscription.drain()))
+  }
+
+  #answer(verb: (typeof VERBS)[number], message: Msg) {
+    message.respond(JSON.stringify({ ...this.#identity(verb), ...this.#details(verb) }))
+  }
+
+  #identity(verb: string) {
+    const { name, id, version, metadata } = this.#about
+    return { type: `io.nats.micro.v1.${verb.toLowerCase()}_response`, name, id, version, metadata }
+  }
+
+  #details(verb: (typeof VERBS)[number]) {
+    const { description, subject, queue, data, name } = this.#about
+    const endpoint = { name, subject, queue_group: queue }
+    switch (verb) {
+      case 'PING':
+        return {}
+      case 'INFO':
+        return { description, endpoints: [{ ...endpoint, metadata: {} }] }
+      case 'STATS':
+        return {
+          started: this.#started,
+          endpoints: [
+            {
+              ...endpoint,
+              num_requests: this.requests,
+              num_errors: this.errors,
+              last_error: this.lastError,
+              data: data(),
+              processing_time: this.processing,
+              average_processing_time: this.requests === 0 ? 0 : Math.round(this.processing / this.requests),
+            },
+          ],
+        }
+    }
+  }
+}

@@ -1,0 +1,159 @@
+// The thread of a slot: it loads the function and computes one request after the other.
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { ComputeFunction, Context } from './function.js'
+import { Code } from './protocol.js'
+import { INLINE, RingReader, RingWriter } from './ring.js'
+import {
+  AWAKE,
+  CLAIMED,
+  type FromThread,
+  NOTIFIED,
+  REQUEST_ASIDE,
+  RESULT,
+  RESULT_ASIDE,
+  type SlotData,
+  type ToThread,
+} from './slot-memory.js'
+
+const port = parentPort!
+const { control, aside, module, ...memory } = workerData as SlotData
+const requests = new RingReader(memory.requests)
+const results = new RingWriter(memory.results)
+
+/** A result waits this long for others to be told together, unless the thread runs out of requests before. */
+const TELL_AFTER_MS = 0.25
+/** Functions that never give their thread back let its event loop turn this often. */
+const TURN_AFTER_MS = 10
+const LONGEST_ERROR = 500
+
+let compute: ComputeFunction
+let number = 0
+let current: ThreadContext | undefined
+let firstUntold = Infinity
+
+class ThreadContext implements Context {
+  readonly requestId: string
+  readonly number: number
+  #controller: AbortController | undefined
+  constructor(requestId: string, number: number) {
+    this.requestId = requestId
+    this.number = number
+  }
+  get signal() {
+    return (this.#controller ??= new AbortController()).signal
+  }
+  abort() {
+    void this.signal
+    this.#controller!.abort()
+  }
+}
+
+function run() {
+  const begun = performance.now()
+  for (;;) {
+    if (!requests.next()) {
+      tell()
+      Atomics.store(control, AWAKE, 0)
+      // A request may have come between the two lines above; if its sender saw us asleep, it wakes us by a message.
+      if (requests.empty || Atomics.exchange(control, AWAKE, 1) === 1) return
+      continue
+    }
+    const mine = Atomics.compareExchange(control, CLAIMED, number, (number + 1) | 0) === number
+    const started = number
+    number = (number + 1) | 0
+    const text = requests.kind === REQUEST_ASIDE ? fromAside() : mine ? requests.text(requests.number) : ''
+    if (!mine) continue
+    current = new ThreadContext(requests.prefix(requests.number), started)
+    const from = performance.now()
+    let result
+    try {
+      result = compute(parse(text), current)
+    } catch (error) {
+      fail(error, from)
+    }
+    if (current && isThenable(result)) {
+      tell()
+      const start = from
+      void Promise.resolve(result)
+        .then(
+          value => succeed(value, start),
+          error => fail(error, start),
+        )
+        .then(run)
+      return
+    }
+    if (current) succeed(result, from)
+    const now = performance.now()
+    if (now - firstUntold > TELL_AFTER_MS) tell()
+    if (now - begun > TURN_AFTER_MS) {
+      setImmediate(run)
+      return
+    }
+  }
+}
+
+const isThenable = (value: any): value is PromiseLike<unknown> => typeof value?.then === 'function'
+
+function parse(text: string) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw Object.assign(new Error('the body is not JSON'), { code: Code.refused })
+  }
+}
+
+function succeed(result: unknown, from: number) {
+  let text
+  try {
+    text = JSON.stringify(result) ?? 'null'
+  } catch (error) {
+    fail(new Error('the result cannot be written as JSON', { cause: error }), from)
+    return
+  }
+  finish(RESULT, text, from)
+}
+
+function fail(error: any, from: number) {
+  let code: number = Code.failed
+  let text = 'the function failed'
+  try {
+    if (error?.code === Code.refused) code = Code.refused
+    text = String(error?.message || error)
+  } catch {
+    // something was thrown that cannot even be looked at
+  }
+  finish(code, text.replace(/\s+/g, ' ').slice(0, LONGEST_ERROR), from)
+}
+
+function finish(kind: number, text: string, from: number) {
+  const now = performance.now()
+  const nanoseconds = Math.round((now - from) * 1e6)
+  current = undefined
+  if (text.length * 3 <= INLINE || kind !== RESULT)
+    results.write(kind, nanoseconds, (buffer, at) => buffer.write(text, at, INLINE))
+  else {
+    const bytes = new TextEncoder().encode(text)
+    aside.postMessage(bytes, [bytes.buffer])
+    results.write(RESULT_ASIDE, nanoseconds, () => 0)
+  }
+  if (firstUntold === Infinity) firstUntold = now
+}
+
+function tell() {
+  if (firstUntold === Infinity) return
+  firstUntold = Infinity
+  if (Atomics.exchange(control, NOTIFIED, 1) === 0) port.postMessage(null satisfies FromThread)
+}
+
+function fromAside() {
+  return Buffer.from(receiveMessageOnPort(aside)!.message as Uint8Array).toString()
+}
+
+port.on('message', (message: ToThread) => {
+  if (message === null) run()
+  else if (current?.number === message.abort) current.abort()
+})
+
+compute = (await import(module)).default
+if (typeof compute !== 'function') throw new TypeError(`${module} has no function as its default export`)
+port.postMessage('ready' satisfies FromThread)
