@@ -79,7 +79,7 @@ export async function runCommand({ name, synopsis, describe, options, examples, 
     { body: describe },
     ...sections
       .slice(1)
-      .filter(({ title, body }) => title !== 'Commands' && !title?.startsWith('For more info'))
+      .filter(({ title }) => title !== 'Commands' && !title?.startsWith('For more info'))
       .map(({ title, body }) => ({ ...(title && { title }), body: body.replaceAll(' (default: true)', '') })),
   ])
   cli.version(VERSION)

@@ -43,6 +43,8 @@ export interface CallOwner {
   /** Why nobody answers, for messages: the server or the executors. */
   whoIsMissing(): string
   settled(call: Call): void
+  /** The call's executor is to be told that nobody waits any more. */
+  cancelled(call: Call): void
 }
 
 export class Call {
@@ -51,6 +53,10 @@ export class Call {
   /** When the last attempt was sent, by `performance.now()`; 0 while none is under way. */
   sentAt = 0
   isSettled = false
+  /** For the custody: when to ask who holds the request, how often in a row nobody did, and how often it was lost. */
+  askAt = 0
+  misses = 0
+  losses = 0
   readonly #owner: CallOwner
   readonly #body: string
   readonly #deadline: number
@@ -83,6 +89,7 @@ export class Call {
     head.set(Header.timeoutMs, remaining.toFixed(1))
     const attempt = ++this.#attempt
     this.sentAt = performance.now()
+    this.askAt = 0
     try {
       nc.request(this.#owner.subject, this.#body, { timeout: Math.max(1, remaining), headers: head }).then(
         message => this.#answered(message),
@@ -95,12 +102,14 @@ export class Call {
 
   /** Nobody holds the request any more: sends it again. */
   lost() {
-    if (this.isSettled || this.sentAt === 0) return
+    this.losses++
     if (this.#retries-- > 0) this.send()
     else this.#reject(new LostError('the request was lost with its executor', { requestId: this.id }))
   }
 
   cancel(reason: unknown) {
+    if (this.isSettled) return
+    this.#owner.cancelled(this)
     this.#reject(new CancelledError('the call was cancelled', { requestId: this.id, cause: reason }))
   }
 

@@ -3,6 +3,7 @@ import { nanoid } from 'nanoid'
 import { type Deferred, type NatsConnection, deferred } from 'nats'
 import { Call, type CallOwner, type Reply } from './call.js'
 import { isConnection, open, serversOf, watch } from './connection.js'
+import { Custody } from './custody.js'
 import { ConnectionError } from './errors.js'
 import {
   type CallOptions,
@@ -23,10 +24,12 @@ export class ExecutorClient implements CallOwner {
   readonly #options: FilledClientOptions
   readonly #closing = new AbortController()
   readonly #calls = new Set<Call>()
+  readonly #custody = new Custody(this.#calls, () => this.connected)
   #nc: NatsConnection | undefined
   #isUp = false
   #connecting: Promise<unknown> | undefined
   #up: Deferred<void> | undefined
+  #closed: Promise<void> | undefined
 
   /**
    * Connects with the first call.
@@ -62,6 +65,7 @@ export class ExecutorClient implements CallOwner {
       else {
         this.#calls.add(call)
         if (signal) this.#listen(call, signal)
+        this.#custody.watch()
         call.send()
       }
       return call.done as Promise<Reply<any>>
@@ -70,11 +74,18 @@ export class ExecutorClient implements CallOwner {
     }
   }
 
-  /** Ends what is under way with a `CancelledError`, and closes the connection if it is this client's own. */
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return
+  /**
+   * Ends what is under way with a `CancelledError`, here and at the executors, and closes the connection if it is this
+   * client's own. A second call returns the same promise.
+   */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close())
+  }
+
+  async #close() {
     this.#closing.abort()
     for (const call of this.#calls) call.cancel(new Error('the client was closed'))
+    await this.#custody.close()
     const { connection } = this.#options
     if (connection && isConnection(connection)) return
     await this.#connecting?.catch(() => {})
@@ -100,7 +111,9 @@ export class ExecutorClient implements CallOwner {
     this.#isUp = true
     void watch(nc, isUp => {
       this.#isUp = isUp
-      if (isUp) this.#up?.resolve()
+      if (!isUp) return
+      this.#custody.suspectAll()
+      this.#up?.resolve()
     }).then(cause => {
       this.#isUp = false
       const error = new ConnectionError('the connection was closed', { cause })
@@ -145,5 +158,9 @@ export class ExecutorClient implements CallOwner {
 
   settled(call: Call) {
     this.#calls.delete(call)
+  }
+
+  cancelled(call: Call) {
+    this.#custody.cancel(call)
   }
 }

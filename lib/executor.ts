@@ -8,6 +8,7 @@ import { type Msg, type NatsConnection, type NatsError, type Subscription, defer
 import { isConnection, open, watch } from './connection.js'
 import { Handover } from './handover.js'
 import type { HeldRequest } from './held-request.js'
+import { Holding } from './holding.js'
 import { NotARequest, readRequest } from './intake.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from './options.js'
 import { Pool } from './pool.js'
@@ -44,6 +45,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   #pool!: Pool
   #replies!: Replies
   #service!: Service
+  #holding!: Holding
   #handover: Handover | undefined
   #subscription: Subscription | undefined
   #starting: Promise<void> | undefined
@@ -104,6 +106,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       const [nc] = await Promise.all([this.#connect(), this.#loaded])
       this.#nc = nc
       this.#replies = new Replies(nc, this.id)
+      this.#holding = new Holding(nc, this.#replies, request =>
+        this.#pool.end(request, Code.cancelled, 'cancelled by its client'),
+      )
       this.#service = new Service(nc, {
         id: this.id,
         name: serviceName(subject),
@@ -156,9 +161,10 @@ export class Executor extends EventEmitter<ExecutorEvents> {
           told = true
         },
       ))
-    void watch(nc, isConnected => this.emit('notice', isConnected ? 'connected again' : 'connection lost')).then(
-      error => void this.#lost(error),
-    )
+    void watch(nc, isUp => {
+      this.#holding?.connected(isUp)
+      this.emit('notice', isUp ? 'connected again' : 'connection lost')
+    }).then(error => this.#lost(error))
     return nc
   }
 
@@ -179,13 +185,14 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const request = readRequest(message)
     if (request instanceof NotARequest) {
       this.#service.count(0, request.text)
-      this.#replies.refuse([message.reply], request.id, Code.refused, request.text)
+      this.#replies.send([message.reply], this.#replies.refusal(request.id, Code.refused, request.text))
       if (this.listenerCount('answered'))
         this.emit('answered', { requestId: request.id ?? '', code: Code.refused, text: request.text, computeMs: 0 })
     } else this.#take(request)
   }
 
   #take(request: HeldRequest) {
+    if (!this.#holding.add(request)) return
     if (this.#refusesRest) this.#refuse(request)
     else if (!this.#pool.add(request)) {
       const { backlog, concurrency } = this.#options
@@ -203,7 +210,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   #answered(request: HeldRequest, code: number, text: string, nanoseconds: number, retryAfter?: number) {
     request.gone = true
     this.#service.count(nanoseconds, text)
-    this.#replies.error(request, code, text, nanoseconds / 1e6, retryAfter)
+    this.#holding.answer(request, this.#replies.error(request, code, text, nanoseconds / 1e6, retryAfter))
     this.#tellAnswered(request, code, text, nanoseconds)
   }
 
@@ -222,9 +229,10 @@ export class Executor extends EventEmitter<ExecutorEvents> {
         return
       }
       request.gone = true
-      const error = this.#replies.result(request, body, nanoseconds / 1e6)
-      this.#service.count(nanoseconds, error)
-      if (error !== undefined) this.#tellAnswered(request, Code.tooLarge, error, nanoseconds)
+      const answer = this.#replies.result(request, body, nanoseconds / 1e6)
+      this.#service.count(nanoseconds, answer.error)
+      this.#holding.answer(request, answer)
+      if (answer.error !== undefined) this.#tellAnswered(request, Code.tooLarge, answer.error, nanoseconds)
       else if (this.listenerCount('answered'))
         this.#tellAnswered(request, 0, Buffer.from(body).toString(), nanoseconds)
     },
@@ -242,11 +250,13 @@ export class Executor extends EventEmitter<ExecutorEvents> {
 
   readonly #handoverOwner = {
     received: (request: HeldRequest) => {
+      if (!this.#holding.add(request)) return
       if (this.#refusesRest) this.#refuse(request)
       else this.#pool.insert(request)
     },
     leaving: (request: HeldRequest) => {
       request.gone = true
+      this.#holding.release(request)
     },
   }
 
@@ -279,6 +289,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     // A request may have been given at the last moment.
     await this.#within(Promise.resolve(this.#handover?.close()), FAREWELL_MS)
     while (this.#pool.size > 0) await sleep(LOOK_MS)
+    while (this.#holding.isDelivering && performance.now() < until && !this.#abort.signal.aborted) await sleep(LOOK_MS)
+    await this.#within(this.#holding.close(), FAREWELL_MS)
     await this.#within(this.#service.stop(), FAREWELL_MS)
     await this.#within(nc.flush(), FAREWELL_MS)
     await this.#pool.close()

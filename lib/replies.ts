@@ -5,6 +5,15 @@ import { Code, Header } from './protocol.js'
 
 const NOTHING = new Uint8Array(0)
 const LONGEST_TEXT = 500
+/** More than what our headers take, which count for `max_payload` too. */
+const HEADERS_SIZE = 1024
+
+export interface Answer {
+  body: Uint8Array
+  headers: MsgHdrs
+  /** The error that it says, if it is one. */
+  error: string | undefined
+}
 
 export class Replies {
   readonly #nc: NatsConnection
@@ -14,33 +23,38 @@ export class Replies {
     this.#executorId = executorId
   }
 
-  /** Answers with a result; returns the error that it had to send instead, if any. */
-  result(request: HeldRequest, body: Uint8Array, computeMs: number): string | undefined {
+  /** The answer that says a result, or the error that it is too large. */
+  result(request: HeldRequest, body: Uint8Array, computeMs: number): Answer {
     const most = this.#nc.info?.max_payload ?? Infinity
-    const head = this.#head(request.named ? request.id : undefined)
-    head.set(Header.computeMs, computeMs.toFixed(3))
-    // The headers count too; 512 bytes are more than ours take.
-    if (body.byteLength + 512 > most) {
+    if (body.byteLength + HEADERS_SIZE > most) {
       const text = `the result has ${body.byteLength} bytes and the server's max_payload is ${most}`
-      this.error(request, Code.tooLarge, text, computeMs)
-      return text
+      return this.error(request, Code.tooLarge, text, computeMs)
     }
-    this.#publish(request.replyTo, body, head)
-    return undefined
+    const head = this.#head(idOf(request))
+    head.set(Header.computeMs, computeMs.toFixed(3))
+    return { body, headers: head, error: undefined }
   }
 
-  error(request: HeldRequest, code: number, text: string, computeMs?: number, retryAfterMs?: number) {
-    this.refuse(request.replyTo, request.named ? request.id : undefined, code, text, computeMs, retryAfterMs)
+  error(request: HeldRequest, code: number, text: string, computeMs?: number, retryAfterMs?: number): Answer {
+    return this.refusal(idOf(request), code, text, computeMs, retryAfterMs)
   }
 
-  /** Answers what may not even be a request. */
-  refuse(replyTo: string[], id: string | undefined, code: number, text: string, computeMs?: number, retryAfterMs?: number) {
+  /** The answer to what may not even be a request. */
+  refusal(id: string | undefined, code: number, text: string, computeMs?: number, retryAfterMs?: number): Answer {
     const head = this.#head(id)
     head.set(Header.errorCode, String(code))
     head.set(Header.error, text.replace(/\s+/g, ' ').slice(0, LONGEST_TEXT))
     if (computeMs !== undefined) head.set(Header.computeMs, computeMs.toFixed(3))
     if (retryAfterMs !== undefined) head.set(Header.retryAfterMs, String(Math.ceil(retryAfterMs)))
-    this.#publish(replyTo, NOTHING, head)
+    return { body: NOTHING, headers: head, error: text }
+  }
+
+  /** Sends an answer; `reply` hears of it when there is nobody to take it. */
+  send(replyTo: string[], { body, headers }: Answer, reply?: string) {
+    // A connection that was closed for good takes nothing; there is nobody left to tell.
+    if (this.#nc.isClosed()) return
+    const options = reply === undefined ? { headers } : { headers, reply }
+    for (const inbox of replyTo) this.#nc.publish(inbox, body, options)
   }
 
   #head(id: string | undefined): MsgHdrs {
@@ -49,10 +63,6 @@ export class Replies {
     head.set(Header.executorId, this.#executorId)
     return head
   }
-
-  #publish(replyTo: string[], body: Uint8Array, head: MsgHdrs) {
-    // A connection that was closed for good takes nothing; there is nobody left to tell.
-    if (this.#nc.isClosed()) return
-    for (const inbox of replyTo) this.#nc.publish(inbox, body, { headers: head })
-  }
 }
+
+const idOf = (request: HeldRequest) => (request.named ? request.id : undefined)

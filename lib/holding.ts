@@ -1,0 +1,186 @@
+// What this executor holds, for those who ask: `$EXEC.held.<id>` tells that a request is here, and cancels it. A reply is
+// held, too, until the server has it: what was answered while the connection was down is answered after it is back.
+//
+// States of a named request: held (in `#byId`) → told of (subscribed, from TELL_AFTER_MS on) → answered. An answer that is
+// given while the connection is up and nobody could ask for the request yet leaves at once. Any other is kept with its
+// subscription until the server has answered a flush that was sent after it. When the connection was lost before, it is
+// sent again as soon as it is back, and again when the server says that its client is not back yet.
+import { type Msg, type NatsConnection, type Subscription, createInbox } from 'nats'
+import { inboxPrefix } from './connection.js'
+import type { HeldRequest } from './held-request.js'
+import { heldSubject } from './protocol.js'
+import type { Answer, Replies } from './replies.js'
+
+/** Only a request that is here for this long is worth a subscription. */
+const TELL_AFTER_MS = 100
+const LOOK_MS = 25
+/** A client that is not back after a lost connection is tried again after this, for at most that long. */
+const AGAIN_MS = 100
+const AGAIN_FOR_MS = 60_000
+/** Clients that send one request again and again all get the answer, up to that many. */
+const MOST_INBOXES = 8
+
+type Kept = { request: HeldRequest; answer: Answer; until: number }
+
+export class Holding {
+  readonly #nc: NatsConnection
+  readonly #replies: Replies
+  readonly #cancel: (request: HeldRequest) => void
+  readonly #byId = new Map<string, HeldRequest>()
+  readonly #told = new Map<HeldRequest, Subscription>()
+  /** Sent, for all that is known; by token. */
+  readonly #kept = new Map<string, Kept>()
+  /** Not sent, since their clients are not there; by the timer that tries again. */
+  readonly #away = new Map<NodeJS.Timeout, Kept>()
+  readonly #inbox: string
+  #returns: Subscription | undefined
+  #isUp = true
+  #isFlushing = false
+  #timer: NodeJS.Timeout | undefined
+  #tokens = 0
+
+  constructor(nc: NatsConnection, replies: Replies, cancel: (request: HeldRequest) => void) {
+    this.#nc = nc
+    this.#replies = replies
+    this.#cancel = cancel
+    this.#inbox = createInbox(inboxPrefix(nc))
+  }
+
+  /** Whether answers are here that the server may not have. */
+  get isDelivering() {
+    return this.#kept.size + this.#away.size > 0
+  }
+
+  /** Takes note of a request; false if it is here already, sent once more: then its one answer goes to both. */
+  add(request: HeldRequest): boolean {
+    if (!request.named) return true
+    const same = this.#byId.get(request.id)
+    if (same) {
+      // An id that somebody uses for something else as well is that one's own affair.
+      if (Buffer.compare(same.body, request.body) !== 0) return true
+      for (const inbox of request.replyTo)
+        if (!same.replyTo.includes(inbox) && same.replyTo.length < MOST_INBOXES) same.replyTo.push(inbox)
+      if (same.gone) this.#sendAgain()
+      return false
+    }
+    this.#byId.set(request.id, request)
+    // One that others have held before may be asked for at once.
+    if (performance.now() - request.since >= TELL_AFTER_MS) this.#tell(request)
+    this.#timer ??= setTimeout(this.#look, LOOK_MS)
+    return true
+  }
+
+  /** The request is in other hands from now on. */
+  release(request: HeldRequest) {
+    if (this.#byId.get(request.id) !== request) return
+    this.#byId.delete(request.id)
+    // Drained, since a question on its way must be answered.
+    void this.#told.get(request)?.drain().catch(() => {})
+    this.#told.delete(request)
+  }
+
+  /** Sends the answer, and keeps it as long as that is called for. */
+  answer(request: HeldRequest, answer: Answer) {
+    const isHeld = this.#byId.get(request.id) === request
+    if (this.#isUp && !this.#told.has(request)) {
+      this.#replies.send(request.replyTo, answer)
+      if (isHeld) this.#byId.delete(request.id)
+      return
+    }
+    const token = String(++this.#tokens)
+    this.#kept.set(token, { request, answer, until: Math.min(request.deadline, performance.now() + AGAIN_FOR_MS) })
+    if (!this.#isUp) return
+    this.#replies.send(request.replyTo, answer)
+    this.#confirm()
+  }
+
+  /** The connection was lost, or is back. */
+  connected(isUp: boolean) {
+    this.#isUp = isUp
+    if (isUp) this.#sendAgain()
+  }
+
+  async close() {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    for (const timer of this.#away.keys()) clearTimeout(timer)
+    this.#away.clear()
+    for (const request of [...this.#told.keys()]) this.release(request)
+    await this.#returns?.drain()
+  }
+
+  readonly #look = () => {
+    const before = performance.now() - TELL_AFTER_MS
+    for (const request of this.#byId.values()) if (request.since <= before && !request.gone) this.#tell(request)
+    this.#timer = this.#byId.size > 0 ? setTimeout(this.#look, LOOK_MS) : undefined
+  }
+
+  #tell(request: HeldRequest) {
+    if (this.#told.has(request) || this.#nc.isClosed()) return
+    const callback = (_: unknown, message: Msg) => this.#asked(request, message)
+    this.#told.set(request, this.#nc.subscribe(heldSubject(request.id), { callback }))
+  }
+
+  #asked(request: HeldRequest, message: Msg) {
+    // It may have been handed over while this was on its way; who holds it now is asked next.
+    const isHere = this.#byId.get(request.id) === request
+    const isCancel = isHere && !request.gone && message.string() === 'cancel'
+    if (isCancel) this.#cancel(request)
+    const state = !isHere ? 'gone' : isCancel ? 'cancelled' : request.gone ? 'answered' : request.slot ? 'computing' : 'waiting'
+    message.respond(JSON.stringify({ state, heldMs: Math.round(performance.now() - request.arrived) }))
+  }
+
+  /** Forgets the answers that the server has. */
+  #confirm() {
+    if (this.#isFlushing) return
+    this.#isFlushing = true
+    const tokens = [...this.#kept.keys()]
+    this.#nc.flush().then(
+      () => {
+        this.#isFlushing = false
+        for (const token of tokens) this.#forget(token)
+        if (this.#kept.size > 0) this.#confirm()
+      },
+      // The connection was lost; all of them are sent again when it is back.
+      () => (this.#isFlushing = false),
+    )
+  }
+
+  #forget(token: string) {
+    const kept = this.#kept.get(token)
+    if (!kept) return
+    this.#kept.delete(token)
+    this.release(kept.request)
+  }
+
+  /** Sends what is kept, so that the server says who of the clients is not there. */
+  #sendAgain() {
+    if (this.#kept.size === 0 || this.#nc.isClosed()) return
+    this.#returns ??= this.#nc.subscribe(`${this.#inbox}.*`, { callback: (_, message) => this.#returned(message) })
+    for (const [token, { request, answer }] of this.#kept)
+      this.#replies.send(request.replyTo, answer, `${this.#inbox}.${token}`)
+    this.#confirm()
+  }
+
+  /** A client is not there: tries again in a while. */
+  #returned(message: Msg) {
+    if (message.headers?.code !== 503) return
+    const token = message.subject.slice(this.#inbox.length + 1)
+    const kept = this.#kept.get(token)
+    if (!kept) return
+    this.#kept.delete(token)
+    if (performance.now() > kept.until) {
+      this.release(kept.request)
+      return
+    }
+    const timer = setTimeout(() => {
+      this.#away.delete(timer)
+      const next = String(++this.#tokens)
+      this.#kept.set(next, kept)
+      if (!this.#isUp || this.#nc.isClosed()) return
+      this.#replies.send(kept.request.replyTo, kept.answer, `${this.#inbox}.${next}`)
+      this.#confirm()
+    }, AGAIN_MS)
+    this.#away.set(timer, kept)
+  }
+}
