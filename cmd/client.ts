@@ -1,6 +1,6 @@
 // The command that has arguments computed and prints the answers.
 import { ExecutorClient } from '../lib/client.js'
-import { CancelledError, NobodyThereError, RequestError, TimeoutError } from '../lib/errors.js'
+import { CancelledError, NobodyThereError, type RequestError, TimeoutError } from '../lib/errors.js'
 import { CLIENT_DEFAULTS } from '../lib/options.js'
 import { type Options, UsageError, exit, printable, runCommand, serverList } from './command-line.js'
 
@@ -96,7 +96,8 @@ function explain(error: RequestError, subject: string, text: string) {
     return error.message.startsWith('no nats-server')
       ? `${error.message}: start one with "nats-server -c nats-server.conf"`
       : `${error.message}: start one with "./cmd/executor"`
-  if (error instanceof TimeoutError) return `${subject}(${printable(text)}): ${error.message}: give it longer with --timeout`
+  if (error instanceof TimeoutError)
+    return `${subject}(${printable(text)}): ${error.message}: give it longer with --timeout`
   return `${subject}(${printable(text)}): ${printable(error.message, 500)}`
 }
 

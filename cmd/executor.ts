@@ -58,7 +58,8 @@ function makeExecutor(options: Options) {
   }
 }
 
-const defined = (values: object) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+const defined = (values: object) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 
 function explain(error: Error) {
   const message = error.message.split('\n')[0]!

@@ -105,7 +105,9 @@ export class ExecutorClient implements CallOwner {
       connection && isConnection(connection)
         ? connection
         : await open(connection ?? {}, { name: `client ${this.subject}` }, this.#closing.signal).catch(cause => {
-            throw new ConnectionError(`${serversOf(connection ?? {})} refuses the connection: ${cause.message}`, { cause })
+            throw new ConnectionError(`${serversOf(connection ?? {})} refuses the connection: ${cause.message}`, {
+              cause,
+            })
           })
     this.#nc = nc
     this.#isUp = true

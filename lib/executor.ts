@@ -233,8 +233,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       this.#service.count(nanoseconds, answer.error)
       this.#holding.answer(request, answer)
       if (answer.error !== undefined) this.#tellAnswered(request, Code.tooLarge, answer.error, nanoseconds)
-      else if (this.listenerCount('answered'))
-        this.#tellAnswered(request, 0, Buffer.from(body).toString(), nanoseconds)
+      else if (this.listenerCount('answered')) this.#tellAnswered(request, 0, Buffer.from(body).toString(), nanoseconds)
     },
     turnedLong: () => this.#handover?.turnedLong(),
     stuck: () => this.#handover?.stuck(),
@@ -279,7 +278,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     this.#handover?.stop()
     while (this.#pool.size > 0 || this.#handover?.isExpecting) {
       if (performance.now() > until) this.#refusesRest = true
-      if (this.#refusesRest) for (let rest; (rest = this.#pool.take()); ) this.#refuse(rest)
+      if (this.#refusesRest) for (let rest; (rest = this.#pool.take());) this.#refuse(rest)
       if (this.#abort.signal.aborted) {
         for (const { running } of this.#pool.slots)
           if (running) this.#pool.end(running, Code.unavailable, 'the executor was stopped')

@@ -75,7 +75,10 @@ export class Holding {
     if (this.#byId.get(request.id) !== request) return
     this.#byId.delete(request.id)
     // Drained, since a question on its way must be answered.
-    void this.#told.get(request)?.drain().catch(() => {})
+    void this.#told
+      .get(request)
+      ?.drain()
+      .catch(() => {})
     this.#told.delete(request)
   }
 
@@ -105,7 +108,7 @@ export class Holding {
     this.#timer = undefined
     for (const timer of this.#away.keys()) clearTimeout(timer)
     this.#away.clear()
-    for (const request of [...this.#told.keys()]) this.release(request)
+    for (const request of this.#told.keys()) this.release(request)
     await this.#returns?.drain()
   }
 
@@ -126,7 +129,15 @@ export class Holding {
     const isHere = this.#byId.get(request.id) === request
     const isCancel = isHere && !request.gone && message.string() === 'cancel'
     if (isCancel) this.#cancel(request)
-    const state = !isHere ? 'gone' : isCancel ? 'cancelled' : request.gone ? 'answered' : request.slot ? 'computing' : 'waiting'
+    const state = !isHere
+      ? 'gone'
+      : isCancel
+        ? 'cancelled'
+        : request.gone
+          ? 'answered'
+          : request.slot
+            ? 'computing'
+            : 'waiting'
     message.respond(JSON.stringify({ state, heldMs: Math.round(performance.now() - request.arrived) }))
   }
 

@@ -139,7 +139,9 @@ function defined(options: object, defaults: object) {
   if (options === null || typeof options !== 'object') throw new TypeError(expected('options', 'an object', options))
   for (const name of Object.keys(options))
     if (name !== 'connection' && !(name in defaults))
-      throw new TypeError(`unknown option \`${name}\`; the options are ${['connection', ...Object.keys(defaults)].join(', ')}`)
+      throw new TypeError(
+        `unknown option \`${name}\`; the options are ${['connection', ...Object.keys(defaults)].join(', ')}`,
+      )
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 

@@ -226,7 +226,10 @@ export class Pool implements SlotOwner {
     const now = performance.now()
     if (request.deadline <= now) slot.end(Code.deadline, 'the deadline passed while computing')
     else if (now - request.started > this.#options.timeLimit)
-      slot.end(Code.deadline, `the computation took longer than the executor's time limit of ${this.#options.timeLimit} ms`)
+      slot.end(
+        Code.deadline,
+        `the computation took longer than the executor's time limit of ${this.#options.timeLimit} ms`,
+      )
   }
 
   #dropExpired() {

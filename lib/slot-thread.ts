@@ -26,7 +26,9 @@ const TELL_AFTER_MS = 0.25
 const TURN_AFTER_MS = 10
 const LONGEST_ERROR = 500
 
-let compute: ComputeFunction
+const compute: ComputeFunction = (await import(module)).default
+if (typeof compute !== 'function') throw new TypeError(`${module} has no function as its default export`)
+
 let number = 0
 let current: ThreadContext | undefined
 let firstUntold = Infinity
@@ -154,6 +156,4 @@ port.on('message', (message: ToThread) => {
   else if (current?.number === message.abort) current.abort()
 })
 
-compute = (await import(module)).default
-if (typeof compute !== 'function') throw new TypeError(`${module} has no function as its default export`)
 port.postMessage('ready' satisfies FromThread)

@@ -18,7 +18,7 @@ import {
 } from './slot-memory.js'
 
 /** How long a computation that listens to its signal may take to end by itself. */
-const ABORT_GRACE_MS = 50
+const ABORT_GRACE_MS = 25
 /** A thread whose function cannot be loaded again is tried again after this long. */
 const RESPAWN_MS = 1000
 
