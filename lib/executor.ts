@@ -235,6 +235,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       if (answer.error !== undefined) this.#tellAnswered(request, Code.tooLarge, answer.error, nanoseconds)
       else if (this.listenerCount('answered')) this.#tellAnswered(request, 0, Buffer.from(body).toString(), nanoseconds)
     },
+    saturated: () => this.#handover?.saturated(),
     turnedLong: () => this.#handover?.turnedLong(),
     stuck: () => this.#handover?.stuck(),
     moved: () => {
@@ -305,9 +306,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   #statistics() {
-    const { backlog, slots } = this.#pool
+    const { waiting, slots } = this.#pool
     return {
-      backlog: backlog.length,
+      backlog: waiting,
       computing: slots.filter(slot => slot.running).length,
       concurrency: slots.length,
       ...this.#handover?.counts,

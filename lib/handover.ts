@@ -26,7 +26,9 @@ import { Header, idleSubject, surplusSubject } from './protocol.js'
 const LOOK_AGAIN_MS = 750
 /** A nudge or an ask without an answer is given up after this long. */
 const UNANSWERED_MS = 1000
-/** How often in a row to ask again when nothing was left, or to nudge again when refused. */
+/** An idle executor that refuses a nudge is about to leave the group: the next one is asked after this long. */
+const REFUSED_MS = 1
+/** How often in a row to ask again when nothing was left. */
 const TRIES = 4
 
 const NOTHING = new Uint8Array(0)
@@ -56,7 +58,8 @@ export class Handover {
   #asks = new Map<string, Ask>()
   #given = new Map<string, HeldRequest>()
   #isFlushing = false
-  #nudge: { token: string; at: number; tries: number } | undefined
+  #nudge: { token: string; at: number } | undefined
+  #nudgeTimer: NodeJS.Timeout | undefined
   /** Since this executor joined the surplus group a nudge found nobody: who gets idle from here on looks by itself. */
   #nobodyIsIdle = false
   #tokens = 0
@@ -81,7 +84,7 @@ export class Handover {
 
   /** Requests left the backlog, or a slot became free. */
   moved() {
-    if (this.#pool.backlog.length > 0) return
+    if (this.#pool.waiting > 0) return
     this.#leaveSurplus()
     if (this.#idle || this.#isStopping || !this.#answers || this.#pool.freeSlots === 0) return
     this.#idle = this.#nc.subscribe(this.#idleSubject, {
@@ -91,11 +94,14 @@ export class Handover {
     this.#ask(this.#surplusSubject, { idle: true, tries: TRIES })
   }
 
+  /** No slot is free any more. */
+  saturated() {
+    this.#leaveIdle()
+  }
+
   /** A computation has turned out to be long. */
   turnedLong() {
-    if (!this.#pool.isSaturated) return
-    this.#leaveIdle()
-    if (!this.#isStopping) this.#ask(this.#surplusSubject, { idle: false, tries: 0 })
+    if (this.#pool.isSaturated && !this.#isStopping) this.#ask(this.#surplusSubject, { idle: false, tries: 0 })
   }
 
   /** No slot is going to be free soon, and the backlog has grown. */
@@ -108,14 +114,14 @@ export class Handover {
         callback: (_, message) => this.#asked(message),
       })
     }
-    if (!this.#nudge && !this.#nobodyIsIdle) this.#sendNudge(TRIES)
+    if (!this.#nudge && !this.#nudgeTimer && !this.#nobodyIsIdle) this.#sendNudge()
   }
 
   /** Takes no more from others and gives away what is here. */
   stop() {
     this.#isStopping = true
     this.#leaveIdle()
-    if (this.#pool.backlog.length > 0) this.stuck()
+    if (this.#pool.waiting > 0) this.stuck()
   }
 
   /** Whether an answer may still come that brings a request. */
@@ -125,6 +131,7 @@ export class Handover {
 
   async close() {
     clearTimeout(this.#timer)
+    clearTimeout(this.#nudgeTimer)
     this.#leaveSurplus()
     this.#leaveIdle()
     await this.#answers?.drain()
@@ -141,9 +148,9 @@ export class Handover {
     this.#surplus = undefined
   }
 
-  #sendNudge(tries: number) {
+  #sendNudge() {
     const token = `n${++this.#tokens}`
-    this.#nudge = { token, at: performance.now(), tries }
+    this.#nudge = { token, at: performance.now() }
     this.counts.nudged++
     this.#send(this.#idleSubject, NOTHING, token)
   }
@@ -162,7 +169,7 @@ export class Handover {
     const token = `a${++this.#tokens}`
     this.#asks.set(token, { ...ask, at: performance.now() })
     this.counts.asked++
-    const oldest = this.#pool.backlog[0]
+    const oldest = this.#pool.oldest
     this.#send(subject, oldest ? Buffer.from(waited(oldest)) : NOTHING, token)
   }
 
@@ -171,7 +178,7 @@ export class Handover {
     const { reply } = message
     if (!reply) return
     const theirs = Number(message.string() || -1)
-    const oldest = this.#pool.backlog[0]
+    const oldest = this.#pool.oldest
     const isWanted = oldest && !this.#isOwn(reply) && !(theirs >= performance.now() - oldest.since)
     const request = isWanted ? this.#pool.take() : undefined
     if (request) this.#give(request, reply)
@@ -242,10 +249,15 @@ export class Handover {
     if (isNobody) {
       this.counts.messages++
       this.#nobodyIsIdle = true
-    } else if (this.#surplus && this.#pool.backlog.length > 0) {
-      if (!message.reply) this.counts.refused++
-      const tries = message.reply ? TRIES : nudge.tries - 1
-      if (tries > 0) this.#sendNudge(tries)
+    } else if (this.#surplus && this.#pool.waiting > 0) {
+      if (message.reply) this.#sendNudge()
+      else {
+        this.counts.refused++
+        this.#nudgeTimer ??= setTimeout(() => {
+          this.#nudgeTimer = undefined
+          if (this.#surplus && !this.#nudge) this.#sendNudge()
+        }, REFUSED_MS)
+      }
     }
   }
 
@@ -262,7 +274,7 @@ export class Handover {
     const late = performance.now() - UNANSWERED_MS
     for (const [token, { at }] of this.#asks) if (at < late) this.#asks.delete(token)
     if (this.#nudge && this.#nudge.at < late) this.#nudge = undefined
-    if (this.#surplus && !this.#nudge) this.#sendNudge(1)
+    if (this.#surplus && !this.#nudge) this.#sendNudge()
     else if (this.#idle && this.#pool.freeSlots > 0) this.#ask(this.#surplusSubject, { idle: true, tries: TRIES })
     this.#timer = setTimeout(this.#lookAgain, LOOK_AGAIN_MS * (1 + Math.random()))
   }

@@ -13,6 +13,8 @@ export interface PoolOwner {
   ended(request: HeldRequest, code: number, body: Uint8Array, nanoseconds: number): void
   /** A computation started, as far as this thread can know. */
   started(request: HeldRequest): void
+  /** The last free slot has been taken. */
+  saturated(): void
   /** A computation has just turned out to be long. */
   turnedLong(): void
   /** The backlog has become longer and no slot is about to take from it. */
@@ -32,7 +34,7 @@ export interface PoolOptions {
 
 export class Pool implements SlotOwner {
   /** Not yet sent to a slot, oldest first. */
-  readonly backlog: HeldRequest[] = []
+  readonly #backlog: HeldRequest[] = []
   readonly slots: Slot[]
   readonly #options: PoolOptions
   readonly #owner: PoolOwner
@@ -49,7 +51,7 @@ export class Pool implements SlotOwner {
 
   /** How many requests are here. */
   get size() {
-    return this.backlog.length + this.slots.reduce((sum, slot) => sum + slot.outstanding, 0)
+    return this.#backlog.length + this.slots.reduce((sum, slot) => sum + slot.outstanding, 0)
   }
 
   /** How many slots have nothing to do. */
@@ -57,9 +59,21 @@ export class Pool implements SlotOwner {
     return this.slots.reduce((sum, slot) => sum + (slot.isReady && slot.outstanding === 0 ? 1 : 0), 0)
   }
 
-  /** Whether no slot will be free soon: each one computes something long, or its thread is being replaced. */
+  /** Whether no slot will be free soon: each one computes something that is or may be long, or has no thread now. */
   get isSaturated() {
-    return this.slots.every(slot => slot.long || !slot.isReady)
+    return this.slots.every(slot => !slot.isReady || (slot.isCautious && slot.outstanding > 0))
+  }
+
+  /** How many requests have not started, and are not about to. */
+  get waiting() {
+    return this.#backlog.length + this.slots.reduce((sum, slot) => sum + (slot.onDeck ? 1 : 0), 0)
+  }
+
+  /** The oldest of them. */
+  get oldest(): HeldRequest | undefined {
+    let oldest = this.#backlog[0]
+    for (const { onDeck } of this.slots) if (onDeck && !(oldest && oldest.since <= onDeck.since)) oldest = onDeck
+    return oldest
   }
 
   get isReady() {
@@ -68,14 +82,14 @@ export class Pool implements SlotOwner {
 
   /** Takes a request in; false when the backlog is full. */
   add(request: HeldRequest): boolean {
-    if (this.backlog.length === 0) {
+    if (this.#backlog.length === 0) {
       const slot = this.#leastBusy()
       if (slot) {
         this.#send(slot, request)
         return true
       }
     }
-    if (this.backlog.length >= this.#options.backlog) return false
+    if (this.waiting >= this.#options.backlog) return false
     this.insert(request)
     return true
   }
@@ -84,18 +98,20 @@ export class Pool implements SlotOwner {
   insert(request: HeldRequest) {
     // What lies in the backlog for long must not keep the whole packet alive that it came in.
     if (request.body.byteLength !== request.body.buffer.byteLength) request.body = request.body.slice()
-    const at = this.backlog.findLastIndex(other => other.since <= request.since) + 1
-    this.backlog.splice(at, 0, request)
+    this.#undeck()
+    this.#place(request)
     this.#fill()
-    if (this.backlog.length === 0) return
     this.#watch(false)
-    if (this.isSaturated) this.#owner.stuck()
+    this.#tellIfStuck()
   }
 
-  /** Takes the oldest request out of the backlog, for another executor. */
+  /** Takes the oldest request that has not started out of here, for another executor. */
   take(): HeldRequest | undefined {
+    this.#undeck()
     this.#dropExpired()
-    return this.backlog.shift()
+    const oldest = this.#backlog.shift()
+    this.#fill()
+    return oldest
   }
 
   /** Ends a request that is here, wherever it is. */
@@ -105,11 +121,11 @@ export class Pool implements SlotOwner {
       slot.end(code, text)
       return
     }
-    if (slot) this.backlog.unshift(...slot.withdraw())
+    if (slot) this.#backlog.unshift(...slot.withdraw())
     // The thread may have claimed it just before it was withdrawn.
     if (request.slot) return request.slot.end(code, text)
-    const at = this.backlog.indexOf(request)
-    if (at >= 0) this.backlog.splice(at, 1)
+    const at = this.#backlog.indexOf(request)
+    if (at >= 0) this.#backlog.splice(at, 1)
     this.#fill()
     this.#owner.ended(request, code, Buffer.from(text), 0)
   }
@@ -134,16 +150,19 @@ export class Pool implements SlotOwner {
 
   moved(slot: Slot) {
     const next = slot.running
-    if (next) this.#owner.started(next)
+    if (next) {
+      this.#owner.started(next)
+      this.#watch(true)
+    }
     this.#fill()
     this.#owner.moved()
   }
 
   returned(requests: HeldRequest[]) {
     if (requests.length === 0) return
-    this.backlog.unshift(...requests)
+    this.#backlog.unshift(...requests)
     this.#fill()
-    if (this.backlog.length > 0 && this.isSaturated) this.#owner.stuck()
+    this.#tellIfStuck()
   }
 
   unloadable(_slot: Slot, error: Error) {
@@ -161,19 +180,41 @@ export class Pool implements SlotOwner {
   }
 
   #fill() {
-    while (this.backlog.length > 0) {
+    if (this.#backlog.length === 0 && this.freeSlots > 0) this.#undeck()
+    while (this.#backlog.length > 0) {
       const slot = this.#leastBusy()
-      if (!slot) return
-      const request = this.backlog.shift()!
+      if (!slot) break
+      const request = this.#backlog.shift()!
       if (request.deadline <= performance.now()) this.#expire(request)
       else this.#send(slot, request)
     }
+    // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
+    // moment; until it starts it can be taken back.
+    for (const slot of this.slots) if (slot.mayDeck && this.#backlog.length > 0) slot.push(this.#backlog.shift()!)
+  }
+
+  /** Takes back what is on deck. */
+  #undeck() {
+    for (const slot of this.slots) if (slot.onDeck) for (const request of slot.withdraw()) this.#place(request)
+  }
+
+  /** Puts a request into the backlog at the place of its age. */
+  #place(request: HeldRequest) {
+    const at = this.#backlog.findLastIndex(other => other.since <= request.since) + 1
+    this.#backlog.splice(at, 0, request)
+  }
+
+  #tellIfStuck() {
+    if (this.isSaturated && this.waiting > 0) this.#owner.stuck()
   }
 
   #send(slot: Slot, request: HeldRequest) {
     const isFirst = slot.outstanding === 0
     slot.push(request)
-    if (isFirst) this.#owner.started(request)
+    if (isFirst) {
+      this.#owner.started(request)
+      if (this.isSaturated) this.#owner.saturated()
+    }
     this.#watch(isFirst)
   }
 
@@ -206,8 +247,7 @@ export class Pool implements SlotOwner {
       isWatched ||= !slot.long
       if (!slot.long && this.#seen.get(slot) === slot.finished && slot.running) {
         slot.long = turnedLong = true
-        const back = slot.withdraw()
-        if (back.length > 0) this.backlog.unshift(...back)
+        for (const request of slot.withdraw()) this.#place(request)
       }
       this.#remember(slot)
       const running = slot.running
@@ -215,8 +255,10 @@ export class Pool implements SlotOwner {
     }
     this.#dropExpired()
     this.#fill()
-    if (turnedLong) this.#owner.turnedLong()
-    if (turnedLong && this.backlog.length > 0 && this.isSaturated) this.#owner.stuck()
+    if (turnedLong) {
+      this.#owner.turnedLong()
+      this.#tellIfStuck()
+    }
     if (this.#closed || this.#timer || this.size === 0) return
     this.#isSlow = !isWatched
     this.#timer = setTimeout(this.#look, this.#isSlow ? WATCH_MS : GRACE_MS)
@@ -234,10 +276,11 @@ export class Pool implements SlotOwner {
 
   #dropExpired() {
     const now = performance.now()
-    if (!this.backlog.some(({ deadline }) => deadline <= now)) return
-    const expired = this.backlog.filter(({ deadline }) => deadline <= now)
-    const kept = this.backlog.filter(({ deadline }) => deadline > now)
-    this.backlog.splice(0, Infinity, ...kept)
+    if (this.slots.some(({ onDeck }) => onDeck && onDeck.deadline <= now)) this.#undeck()
+    if (!this.#backlog.some(({ deadline }) => deadline <= now)) return
+    const expired = this.#backlog.filter(({ deadline }) => deadline <= now)
+    const kept = this.#backlog.filter(({ deadline }) => deadline > now)
+    this.#backlog.splice(0, Infinity, ...kept)
     for (const request of expired) this.#expire(request)
   }
 

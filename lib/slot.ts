@@ -70,9 +70,25 @@ export class Slot {
     return this.#sent.length
   }
 
-  /** Whether one more request may be sent. */
+  /** Whether the last computations do not promise that the next ones are short. */
+  get isCautious() {
+    return this.long || this.window === 1
+  }
+
+  /** Whether one more request may be sent that is computed soon. */
   get hasRoom() {
     return this.isReady && !this.long && this.#sent.length < this.window && this.#requests.hasRoom
+  }
+
+  /** Whether the request that comes next may be sent ahead. */
+  get mayDeck() {
+    return this.isReady && this.isCautious && this.#sent.length === 1 && this.#requests.hasRoom
+  }
+
+  /** The request that was sent ahead, unless it has started. */
+  get onDeck(): HeldRequest | undefined {
+    const second = this.isCautious ? this.#sent[1] : undefined
+    return second && !this.#isClaimed(second.number) ? second.request : undefined
   }
 
   get running(): HeldRequest | undefined {
