@@ -1,0 +1,126 @@
+// Kills, pauses, stops and starts executors and the server, as a seed says; `heal` ends it with all of them running.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Server } from '../fixtures/nats-server.js'
+import { Process } from '../fixtures/processes.js'
+
+const ROOT = new URL(import.meta.url.includes('/dist/') ? '../../../' : '../../', import.meta.url)
+const EXECUTOR = fileURLToPath(new URL('cmd/executor', ROOT))
+const WORK = fileURLToPath(new URL('test/chaos/work.mjs', ROOT))
+const AWAITING = /Awaiting requests/
+
+type Strike = 'kill' | 'stop' | 'pause' | 'restart server' | 'pause server'
+/** How often each one comes, in parts. */
+const STRIKES: [Strike, number][] = [
+  ['kill', 4],
+  ['stop', 3],
+  ['pause', 2],
+  ['restart server', 1],
+  ['pause server', 1],
+]
+
+export class Nemesis {
+  readonly counts = new Map<Strike, number>()
+  readonly executors: Process[] = []
+  readonly #server: Server
+  readonly #random: () => number
+  readonly #pauses = new Set<Promise<void>>()
+  readonly #ended: Promise<unknown>[] = []
+  /** Exit codes other than 0 of executors that were stopped by SIGTERM. */
+  readonly wrongExits: (number | string)[] = []
+  #isOver = false
+
+  constructor(server: Server, random: () => number) {
+    this.#server = server
+    this.#random = random
+  }
+
+  async start(executors: number) {
+    for (let i = 0; i < executors; i++) this.executors.push(this.#spawn())
+    await this.#allAwaiting()
+  }
+
+  /** Strikes again and again until `heal` is called. */
+  async rage(pauseMs: number) {
+    while (!this.#isOver) {
+      await sleep(pauseMs * (0.5 + this.#random()))
+      if (!this.#isOver) await this.#strike(this.#choose())
+    }
+  }
+
+  /** Everything runs again from here on. */
+  async heal() {
+    this.#isOver = true
+    await Promise.all(this.#pauses)
+  }
+
+  /** Stops the executors; each has to end well. */
+  async stop() {
+    for (const executor of this.executors) this.#stop(executor)
+    await Promise.all(this.#ended)
+  }
+
+  kill() {
+    for (const executor of this.executors) if (executor.isRunning) executor.kill('SIGKILL')
+  }
+
+  #choose(): Strike {
+    let part = this.#random() * STRIKES.reduce((sum, [, parts]) => sum + parts, 0)
+    return STRIKES.find(([, parts]) => (part -= parts) < 0)?.[0] ?? 'kill'
+  }
+
+  async #strike(strike: Strike) {
+    this.counts.set(strike, (this.counts.get(strike) ?? 0) + 1)
+    const i = Math.floor(this.#random() * this.executors.length)
+    const victim = this.executors[i]!
+    const seconds = this.#random()
+    switch (strike) {
+      case 'kill':
+        victim.kill('SIGCONT')
+        victim.kill('SIGKILL')
+        this.executors[i] = this.#spawn()
+        return
+      case 'stop':
+        victim.kill('SIGCONT')
+        this.#stop(victim)
+        this.executors[i] = this.#spawn()
+        return
+      case 'pause':
+        this.#pause(
+          () => victim.kill('SIGSTOP'),
+          1000 + 4000 * seconds,
+          () => victim.kill('SIGCONT'),
+        )
+        return
+      case 'pause server':
+        this.#server.signal('SIGSTOP')
+        await sleep(200 + 2000 * seconds)
+        this.#server.signal('SIGCONT')
+        return
+      case 'restart server':
+        await this.#server.kill()
+        await sleep(2000 * seconds)
+        await this.#server.start()
+    }
+  }
+
+  #pause(stop: () => void, ms: number, go: () => void) {
+    stop()
+    const pause = sleep(ms).then(go)
+    this.#pauses.add(pause)
+    void pause.then(() => this.#pauses.delete(pause))
+  }
+
+  #stop(executor: Process) {
+    executor.kill('SIGTERM')
+    this.#ended.push(executor.exit.then(code => code !== 0 && this.wrongExits.push(code)))
+  }
+
+  #spawn() {
+    return new Process(EXECUTOR, ['--servers', this.#server.url, '--subject', 'chaos', '--function', WORK], process.env)
+  }
+
+  async #allAwaiting() {
+    await Promise.all(this.executors.map(executor => executor.line(AWAITING)))
+  }
+}
