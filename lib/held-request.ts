@@ -18,6 +18,8 @@ export interface HeldRequest {
   readonly arrived: number
   /** When its computation started, as far as this thread knows. */
   started: number
+  /** Whether its start was told of. */
+  announced: boolean
   /** The slot that computes it or is about to. */
   slot: Slot | undefined
   /** Answered or handed over: no longer in the hands of this executor. */

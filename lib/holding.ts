@@ -3,8 +3,8 @@
 //
 // States of a named request: held (in `#byId`) → told of (subscribed, from TELL_AFTER_MS on) → answered. An answer that is
 // given while the connection is up and nobody could ask for the request yet leaves at once. Any other is kept with its
-// subscription until the server has answered a flush that was sent after it. When the connection was lost before, it is
-// sent again as soon as it is back, and again when the server says that its client is not back yet.
+// subscription until the server has answered a flush that was sent after it. It is sent again when the connection was lost
+// before that, and when the server says that its client is not there: it may come back later than we do.
 import { type Msg, type NatsConnection, type Subscription, createInbox } from 'nats'
 import { inboxPrefix } from './connection.js'
 import type { HeldRequest } from './held-request.js'
@@ -16,7 +16,7 @@ const TELL_AFTER_MS = 100
 const LOOK_MS = 25
 /** A client that is not back after a lost connection is tried again after this, for at most that long. */
 const AGAIN_MS = 100
-const AGAIN_FOR_MS = 60_000
+const AGAIN_FOR_MS = 10_000
 /** Clients that send one request again and again all get the answer, up to that many. */
 const MOST_INBOXES = 8
 
@@ -90,11 +90,7 @@ export class Holding {
       if (isHeld) this.#byId.delete(request.id)
       return
     }
-    const token = String(++this.#tokens)
-    this.#kept.set(token, { request, answer, until: Math.min(request.deadline, performance.now() + AGAIN_FOR_MS) })
-    if (!this.#isUp) return
-    this.#replies.send(request.replyTo, answer)
-    this.#confirm()
+    this.#keep({ request, answer, until: Math.min(request.deadline, performance.now() + AGAIN_FOR_MS) })
   }
 
   /** The connection was lost, or is back. */
@@ -152,8 +148,11 @@ export class Holding {
         for (const token of tokens) this.#forget(token)
         if (this.#kept.size > 0) this.#confirm()
       },
-      // The connection was lost; all of them are sent again when it is back.
-      () => (this.#isFlushing = false),
+      // The connection was lost: all of them are sent again when it is back, if it is not yet.
+      () => {
+        this.#isFlushing = false
+        if (this.#isUp && !this.#nc.isClosed() && this.#kept.size > 0) this.#confirm()
+      },
     )
   }
 
@@ -164,12 +163,21 @@ export class Holding {
     this.release(kept.request)
   }
 
-  /** Sends what is kept, so that the server says who of the clients is not there. */
   #sendAgain() {
-    if (this.#kept.size === 0 || this.#nc.isClosed()) return
+    for (const [token, kept] of this.#kept) this.#send(token, kept)
+  }
+
+  #keep(kept: Kept) {
+    const token = String(++this.#tokens)
+    this.#kept.set(token, kept)
+    if (this.#isUp) this.#send(token, kept)
+  }
+
+  /** Sends an answer so that the server says whether its client is there: it may be back later than we are. */
+  #send(token: string, { request, answer }: Kept) {
+    if (this.#nc.isClosed()) return
     this.#returns ??= this.#nc.subscribe(`${this.#inbox}.*`, { callback: (_, message) => this.#returned(message) })
-    for (const [token, { request, answer }] of this.#kept)
-      this.#replies.send(request.replyTo, answer, `${this.#inbox}.${token}`)
+    this.#replies.send(request.replyTo, answer, `${this.#inbox}.${token}`)
     this.#confirm()
   }
 
@@ -186,11 +194,7 @@ export class Holding {
     }
     const timer = setTimeout(() => {
       this.#away.delete(timer)
-      const next = String(++this.#tokens)
-      this.#kept.set(next, kept)
-      if (!this.#isUp || this.#nc.isClosed()) return
-      this.#replies.send(kept.request.replyTo, kept.answer, `${this.#inbox}.${next}`)
-      this.#confirm()
+      this.#keep(kept)
     }, AGAIN_MS)
     this.#away.set(timer, kept)
   }

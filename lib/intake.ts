@@ -52,6 +52,7 @@ function read(headers: MsgHdrs | undefined, body: Uint8Array, replyTo: string, w
     since: now - waited,
     arrived: now,
     started: 0,
+    announced: false,
     slot: undefined,
     gone: false,
   }

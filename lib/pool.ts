@@ -149,11 +149,8 @@ export class Pool implements SlotOwner {
   }
 
   moved(slot: Slot) {
-    const next = slot.running
-    if (next) {
-      this.#owner.started(next)
-      this.#watch(true)
-    }
+    if (slot.running) this.#watch(true)
+    this.#announce(slot.running)
     this.#fill()
     this.#owner.moved()
   }
@@ -212,10 +209,17 @@ export class Pool implements SlotOwner {
     const isFirst = slot.outstanding === 0
     slot.push(request)
     if (isFirst) {
-      this.#owner.started(request)
+      this.#announce(request)
       if (this.isSaturated) this.#owner.saturated()
     }
     this.#watch(isFirst)
+  }
+
+  /** Tells once of each computation, though one that has just been sent may be taken back and sent anew. */
+  #announce(request: HeldRequest | undefined) {
+    if (!request || request.announced) return
+    request.announced = true
+    this.#owner.started(request)
   }
 
   /** Sees to it that somebody looks after the grace; `anew` when a computation starts that must not be overlooked. */
@@ -251,6 +255,7 @@ export class Pool implements SlotOwner {
       }
       this.#remember(slot)
       const running = slot.running
+      this.#announce(running)
       if (running) this.#endIfOver(slot, running)
     }
     this.#dropExpired()

@@ -1,0 +1,51 @@
+// A function that goes wrong costs its own request an error, and nobody else anything.
+import t from 'tap'
+import { newClient, rejection, startExecutor } from './fixtures/library.js'
+import { startServer } from './fixtures/nats-server.js'
+
+const server = await startServer(t)
+const executor = await startExecutor(t, server, { memoryLimit: 32, timeLimit: 1000 })
+const client = newClient(t, server)
+
+const cases: [act: unknown[], name: string, code: number, message: RegExp][] = [
+  [['exit', 0], 'FailedError', 500, /exit code 0/],
+  [['exit', 3], 'FailedError', 500, /exit code 3/],
+  [['allocate'], 'FailedError', 500, /out of memory/],
+  [['loop'], 'DeadlineError', 408, /time limit of 1000 ms/],
+  [['never'], 'DeadlineError', 408, /time limit/],
+  [['recurse', 0], 'FailedError', 500, /call stack/],
+  [['throws', 'as planned'], 'FailedError', 500, /^as planned$/],
+  [['throwsNull'], 'FailedError', 500, /null/],
+  [['throwsLater', 'too late'], 'FailedError', 500, /too late/],
+  [['refuses', 'not this one'], 'RefusedError', 400, /^not this one$/],
+  [['rejects', 'at once'], 'FailedError', 500, /^at once$/],
+  [['rejectsLater', 'a bit later'], 'FailedError', 500, /^a bit later$/],
+  [['brokenThenable'], 'FailedError', 500, /no then/],
+  [['bigint'], 'FailedError', 500, /JSON/],
+  [['circle'], 'FailedError', 500, /JSON/],
+  [['throws', 'y'.repeat(10_000)], 'FailedError', 500, /^y+$/],
+  [['throws', 'two\nlines'], 'FailedError', 500, /^two lines$/],
+  [['throws', ''], 'FailedError', 500, /./],
+]
+for (const [act, name, code, message] of cases)
+  t.test(`${JSON.stringify(act).slice(0, 60)} is a ${name}`, async t => {
+    const others = ['before', 'after']
+    const before = client.call(['echo', others[0]])
+    const bad = rejection(client.call(act))
+    const after = client.call(['echo', others[1]])
+    const error = await bad
+    t.match(error, { name, code, executor: executor.id })
+    t.match(error.message, message)
+    t.match(error.requestId, /^[\w-]+$/)
+    t.strictSame(await Promise.all([before, after]), others)
+  })
+
+t.test('a rejection that the function forgot does not stop the next request', async t => {
+  await client.call(['forgets', 'nobody listens']).catch(() => {})
+  t.equal(await client.call(['echo', 'next']), 'next')
+})
+
+t.test('a thenable is awaited, and no result is null', async t => {
+  t.strictSame(await client.call(['thenable', { a: 1 }]), { a: 1 })
+  t.equal(await client.call(['nothing']), null)
+})

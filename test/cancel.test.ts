@@ -1,0 +1,83 @@
+// Who is not interested any more says so, and the computation ends.
+import { once } from 'node:events'
+import t from 'tap'
+import { Gate } from './fixtures/gate.js'
+import { newClient, rejection, startExecutor } from './fixtures/library.js'
+import { startServer } from './fixtures/nats-server.js'
+
+const server = await startServer(t)
+const executor = await startExecutor(t, server)
+const client = newClient(t, server)
+
+t.test('an aborted signal ends the call and a computation that never ends', async t => {
+  const abort = new AbortController()
+  const reason = new Error('changed my mind')
+  const calling = once(executor, 'calling')
+  const call = rejection(client.call(['loop'], { signal: abort.signal }))
+  await calling
+  const answered = once(executor, 'answered')
+  abort.abort(reason)
+  t.match(await call, { name: 'CancelledError', code: 499, cause: reason })
+  t.match(await answered, [{ code: 499, text: 'cancelled by its client' }])
+  t.equal(await client.call(['echo', 'next']), 'next')
+})
+
+t.test('a function that listens to its signal is told, and keeps its thread', async t => {
+  const abort = new AbortController()
+  const gate = new Gate(t)
+  const call = rejection(client.call(['hears', gate.name], { signal: abort.signal }))
+  await gate.heard('here')
+  abort.abort()
+  await gate.heard('aborted')
+  t.match(await call, { name: 'CancelledError' })
+})
+
+t.test('a request that waits is dropped, and never computed', async t => {
+  const gate = new Gate(t)
+  const called: string[] = []
+  const note = ({ argument }: { argument: string }) => called.push(argument)
+  executor.on('calling', note)
+  const first = client.call(['gate', gate.name])
+  await gate.heard('here')
+  const abort = new AbortController()
+  const waiting = rejection(client.call(['echo', 'never computed'], { signal: abort.signal }))
+  const last = client.call(['echo', 'last'])
+  const answered = once(executor, 'answered')
+  abort.abort()
+  t.match(await waiting, { name: 'CancelledError' })
+  t.match(await answered, [{ code: 499 }])
+  gate.open()
+  t.equal(await first, 'go')
+  t.equal(await last, 'last')
+  t.strictSame(called, [`["gate","${gate.name}"]`, '["echo","last"]'])
+  executor.off('calling', note)
+})
+
+t.test('a signal that is aborted already sends nothing', async t => {
+  const calling: unknown[] = []
+  const note = (call: unknown) => calling.push(call)
+  executor.on('calling', note)
+  const error = await rejection(client.call(['echo', 1], { signal: AbortSignal.abort('no') }))
+  t.match(error, { name: 'CancelledError', cause: 'no' })
+  await client.call(['echo', 2])
+  t.equal(calling.length, 1)
+  executor.off('calling', note)
+})
+
+t.test('closing a client cancels its calls, at the executor too', async t => {
+  const other = newClient(t, server)
+  const calling = once(executor, 'calling')
+  const call = rejection(other.call(['loop']))
+  await calling
+  await other.close()
+  t.match(await call, { name: 'CancelledError' })
+  t.equal(await client.call(['echo', 'free']), 'free')
+})
+
+t.test('while nobody is there', async t => {
+  const abort = new AbortController()
+  const alone = newClient(t, server, { subject: 'nobody' })
+  const call = rejection(alone.call(1, { signal: abort.signal }))
+  abort.abort()
+  t.match(await call, { name: 'CancelledError' })
+})

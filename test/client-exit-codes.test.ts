@@ -1,0 +1,66 @@
+// The exit codes of `cmd/client`, each with one line that says what to do next.
+import t from 'tap'
+import { startExecutor } from './fixtures/library.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+import { run } from './fixtures/processes.js'
+
+const server = await startServer(t)
+await startExecutor(t, server)
+const client = (...args: string[]) => run(t, 'client', ['--servers', server.url, '--subject', 'acts', ...args])
+const problems = (lines: string[]) => lines.filter(line => !line.startsWith(' [x] Requesting'))
+
+t.test('1: an answer is an error; the others are printed', async t => {
+  const process = client('["echo",1]', '["throws","on purpose"]')
+  t.equal(await process.exit, 1)
+  t.strictSame(process.stdout, ['["echo",1] 1'])
+  t.strictSame(problems(process.stderr), ['client: acts(["throws","on purpose"]): on purpose'])
+})
+
+t.test('3: no executor until the timeout', async t => {
+  const process = client('--subject', 'nobody', '--timeout', '2', '30', '31')
+  t.equal(await process.exit, 2, 'a repeated option')
+  const from = performance.now()
+  const alone = run(t, 'client', ['--servers', server.url, '--subject', 'nobody', '--timeout', '2', '30', '31'])
+  t.equal(await alone.exit, 3)
+  const seconds = (performance.now() - from) / 1000
+  t.ok(seconds > 1.9 && seconds < 10, `${seconds} s`)
+  t.strictSame(alone.stdout, [])
+  t.strictSame(problems(alone.stderr), ['client: no executor on nobody: start one with "./cmd/executor"'])
+})
+
+t.test('3: no server until the timeout', async t => {
+  const gone = await startServer(t)
+  await gone.kill()
+  const process = run(t, 'client', ['--servers', gone.url, '--timeout', '2', '30'])
+  t.equal(await process.exit, 3)
+  t.strictSame(process.stdout, [])
+  const text = `client: no nats-server at ${gone.url}: start one with "nats-server -c nats-server.conf"`
+  t.strictSame(problems(process.stderr), [text])
+})
+
+t.test('4: an executor is at work until the timeout', async t => {
+  const nc = await connectTo(t, server)
+  nc.subscribe('slow')
+  // It says that it holds the request, and never answers.
+  nc.subscribe('$EXEC.held.*', { callback: (_, message) => message.respond('{"state":"computing"}') })
+  await nc.flush()
+  const process = run(t, 'client', ['--servers', server.url, '--subject', 'slow', '--timeout', '1', '30'])
+  t.equal(await process.exit, 4)
+  t.strictSame(process.stdout, [])
+  t.strictSame(problems(process.stderr), ['client: slow(30): no answer within 1 s: give it longer with --timeout'])
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  t.test(`130: ${signal} ends it, and the computation`, async t => {
+    const subject = signal.toLowerCase()
+    const executor = await startExecutor(t, server, { subject })
+    const ended = new Promise(resolve => executor.once('answered', resolve))
+    const calling = new Promise(resolve => executor.once('calling', resolve))
+    const process = run(t, 'client', ['--servers', server.url, '--subject', subject, '["loop"]'])
+    await calling
+    process.kill(signal)
+    t.equal(await process.exit, 130)
+    t.strictSame(process.stdout, [])
+    t.strictSame(problems(process.stderr), [])
+    t.match(await ended, { code: 499 })
+  })

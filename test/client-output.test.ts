@@ -1,0 +1,73 @@
+// What `cmd/client` prints: only the answers on stdout.
+import t from 'tap'
+import { startExecutor } from './fixtures/library.js'
+import { startServer } from './fixtures/nats-server.js'
+import { run } from './fixtures/processes.js'
+
+const server = await startServer(t)
+const executor = await startExecutor(t, server, { function: undefined, subject: 'fibonacci' })
+const echo = 'data:text/javascript,export default value => value'
+await startExecutor(t, server, { function: echo, subject: 'echo' })
+const client = (...args: string[]) => run(t, 'client', ['--servers', server.url, ...args])
+
+t.test('one argument', async t => {
+  const process = client('30')
+  t.equal(await process.exit, 0)
+  t.strictSame(process.stdout, ['832040'])
+  t.strictSame(process.stderr, [' [x] Requesting fibonacci(30)'])
+})
+
+t.test('several arguments', async t => {
+  const process = client('30', '1', '2')
+  t.equal(await process.exit, 0)
+  t.strictSame(process.stdout.toSorted(), ['1 1', '2 1', '30 832040'])
+  t.strictSame(
+    process.stderr,
+    ['30', '1', '2'].map(n => ` [x] Requesting fibonacci(${n})`),
+  )
+})
+
+t.test('--json', async t => {
+  const process = client('--json', '30', '-1')
+  t.equal(await process.exit, 1)
+  const lines = process.stdout.map(line => JSON.parse(line)).toSorted((a, b) => b.argument - a.argument)
+  for (const { requestId, milliseconds } of lines) {
+    t.match(requestId, /^[\w-]{21}$/)
+    t.ok(milliseconds > 0)
+  }
+  const same = { executorId: executor.id, requestId: String, milliseconds: Number }
+  const error = { name: 'RefusedError', code: 400, message: /integer from 0 to 78, got -1/ }
+  t.match(lines, [
+    { argument: 30, result: 832040, ...same },
+    { argument: -1, error, ...same },
+  ])
+  t.equal(lines.length, 2)
+})
+
+t.test('an argument is any JSON, and a result is written as JSON', async t => {
+  const process = client('--subject', 'echo', '{"a":[1]}')
+  t.equal(await process.exit, 0)
+  t.strictSame(process.stdout, ['{"a":[1]}'])
+})
+
+t.test('control characters do not reach the terminal', async t => {
+  const process = client('--subject', 'echo', '"a\u001b[31m\u0007"')
+  t.equal(await process.exit, 2, 'they are no JSON')
+  t.notMatch(process.output, '\u001b')
+})
+
+t.test('$NATS_URL names the server', async t => {
+  const process = run(t, 'client', ['10'], { NATS_URL: server.url })
+  t.equal(await process.exit, 0)
+  t.strictSame(process.stdout, ['55'])
+})
+
+t.test('--help and --version', async t => {
+  const help = client('--help')
+  t.equal(await help.exit, 0)
+  t.match(help.stdout.join('\n'), /client 30 +prints 832040/)
+  for (const option of ['servers', 'subject', 'timeout', 'json']) t.match(help.output, `--${option}`)
+  const version = client('--version')
+  t.equal(await version.exit, 0)
+  t.match(version.output, /^client\/\d+\.\d+\.\d+/)
+})

@@ -1,0 +1,47 @@
+// Wrong usage of `cmd/client` is one line and exit code 2.
+import t from 'tap'
+import { startExecutor } from './fixtures/library.js'
+import { startServer } from './fixtures/nats-server.js'
+import { run } from './fixtures/processes.js'
+
+const server = await startServer(t)
+await startExecutor(t, server, { function: undefined, subject: 'fibonacci' })
+
+const cases: [args: string[], text: RegExp][] = [
+  [[], /argument is missing/],
+  [['abc'], /argument is JSON.* abc is not/],
+  [['007'], /argument is JSON.* 007 is not/],
+  [['30', ''], /argument is JSON/],
+  [['--colour', '30'], /[Uu]nknown option .*--colour/],
+  [['-x'], /[Uu]nknown option .*-x/],
+  [['--timeout', 'soon', '30'], /--timeout takes a number, got "soon"/],
+  [['--timeout', '-1', '30'], /--timeout takes seconds from 0 to \d+, got -1/],
+  [['--timeout', '0', '30'], /timeout/],
+  [['--timeout', '1', '--timeout', '2', '30'], /--timeout is given 2 times/],
+  [['--timeout', '--', '30'], /timeout/],
+  [['--subject', 'a.*', '30'], /`subject` to be a NATS subject without wildcards, got "a\.\*"/],
+]
+for (const [args, text] of cases)
+  t.test(`client ${args.join(' ')}`, async t => {
+    const process = run(t, 'client', args, { NATS_URL: server.url })
+    t.equal(await process.exit, 2)
+    t.strictSame(process.stdout, [])
+    t.equal(process.stderr.length, 1, process.output)
+    t.match(process.stderr[0], text)
+    t.match(process.stderr[0], /^client: .* \(see client --help\)$/)
+  })
+
+for (const args of [['-5'], ['--', '-5'], ['--timeout', '20', '-5']])
+  t.test(`client ${args.join(' ')} is about the number -5`, async t => {
+    const process = run(t, 'client', args, { NATS_URL: server.url })
+    t.equal(await process.exit, 1)
+    t.strictSame(process.stdout, [])
+    t.match(process.stderr[1], 'client: fibonacci(-5): expected an integer from 0 to 78, got -5')
+  })
+
+t.test('--timeout 0x10 and 1e1 are numbers, and a subject may look like one', async t => {
+  await startExecutor(t, server, { function: undefined, subject: '007' })
+  const process = run(t, 'client', ['--timeout', '1e1', '--subject', '007', '10'], { NATS_URL: server.url })
+  t.equal(await process.exit, 0)
+  t.strictSame(process.stdout, ['55'])
+})

@@ -1,0 +1,36 @@
+// `concurrency` requests are computed at once, and no more.
+import t from 'tap'
+import { Gate } from './fixtures/gate.js'
+import { newClient, startExecutor, statistics } from './fixtures/library.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+
+const server = await startServer(t)
+const nc = await connectTo(t, server)
+
+t.test('two slots compute two at once', async t => {
+  await startExecutor(t, server, { concurrency: 2, subject: 'two' })
+  const client = newClient(t, server, { subject: 'two' })
+  const { name } = new Gate(t)
+  // Each of them ends only when the other one is there.
+  t.strictSame(await Promise.all([client.call(['meet', name]), client.call(['meet', name])]), ['here', 'here'])
+})
+
+for (const concurrency of [1, 2])
+  t.test(`with a concurrency of ${concurrency} one more request waits`, async t => {
+    const subject = `upto${concurrency}`
+    const executor = await startExecutor(t, server, { concurrency, subject })
+    const client = newClient(t, server, { subject })
+    const events: string[] = []
+    executor.on('calling', () => events.push('calling'))
+    executor.on('answered', () => events.push('answered'))
+    const gate = new Gate(t)
+    const calls = Array.from({ length: concurrency }, () => client.call(['gate', gate.name]))
+    await gate.heard('here', concurrency)
+    const more = client.call(['echo', 'more'])
+    while ((await statistics(nc, subject)).backlog !== 1);
+    t.equal((await statistics(nc, subject)).computing, concurrency)
+    gate.open()
+    t.equal(await more, 'more')
+    await Promise.all(calls)
+    t.strictSame(events.slice(0, concurrency + 1), [...Array(concurrency).fill('calling'), 'answered'])
+  })

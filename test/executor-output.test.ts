@@ -1,0 +1,82 @@
+// What `cmd/executor` says on its way.
+import t from 'tap'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+import { run } from './fixtures/processes.js'
+
+const server = await startServer(t)
+const nc = await connectTo(t, server)
+const request = (subject: string, body: string) => nc.request(subject, body, { timeout: 10_000 })
+
+t.test('lines for people', async t => {
+  const executor = run(t, 'executor', ['--servers', server.url])
+  await executor.line(/Awaiting/)
+  await request('fibonacci', '29')
+  await request('fibonacci', '"\\u001b[31m"')
+  await request('fibonacci', '\u001b[2J')
+  nc.publish('fibonacci', '1')
+  await executor.line(/without a reply subject/)
+  executor.kill('SIGTERM')
+  t.equal(await executor.exit, 0)
+  const { pid } = executor
+  const expected = [
+    `^ \\[x\\] Awaiting requests on fibonacci \\(pid=${pid}\\)$`,
+    `^ \\[\\*\\] calling fibonacci on 29 \\(pid=${pid}\\)$`,
+    `^ \\[\\*\\] response: 514229 \\(pid=${pid}, \\d+\\.\\d ms\\)$`,
+    `^ \\[\\*\\] calling fibonacci on "\\\\u001b\\[31m" \\(pid=${pid}\\)$`,
+    `^ \\[!\\] error 400: expected an integer from 0 to 78, got .* \\(pid=${pid}, \\d+\\.\\d ms\\)$`,
+    `^ \\[\\*\\] calling fibonacci on ·\\[2J \\(pid=${pid}\\)$`,
+    `^ \\[!\\] error 400: the body is not JSON \\(pid=${pid}, \\d+\\.\\d ms\\)$`,
+  ]
+  t.equal(executor.stdout.length, expected.length, executor.output)
+  for (const [i, pattern] of expected.entries()) t.match(executor.stdout[i], new RegExp(pattern))
+  t.strictSame(executor.stderr, [`executor: ignored a message without a reply subject (pid=${pid})`])
+})
+
+t.test('--log json', async t => {
+  const executor = run(t, 'executor', ['--servers', server.url, '--log', 'json', '--subject', 'fib'])
+  await executor.line(/"awaiting"/)
+  const reply = await request('fib', '29')
+  await request('fib', '-1')
+  nc.publish('fib', '1')
+  await executor.line(/"notice"/)
+  executor.kill('SIGINT')
+  t.equal(await executor.exit, 0)
+  t.strictSame(executor.stderr, [])
+  const lines = executor.stdout.map(line => JSON.parse(line))
+  const executorId = reply.headers?.get('Executor-Id')
+  for (const { time } of lines) t.ok(Math.abs(Date.now() - Date.parse(time)) < 60_000)
+  const requestId = lines[1].requestId
+  t.match(requestId, /^[\w-]+$/)
+  const expected = [
+    { level: 'info', event: 'awaiting', subject: 'fib' },
+    { level: 'info', event: 'calling', requestId, argument: '29' },
+    { level: 'info', event: 'response', requestId, result: '514229', milliseconds: Number },
+    { level: 'info', event: 'calling', requestId: String, argument: '-1' },
+    { level: 'warn', event: 'error', requestId: String, code: 400, error: /integer/ },
+    { level: 'warn', event: 'notice', notice: /reply subject/ },
+  ]
+  t.equal(lines.length, expected.length)
+  for (const [i, line] of expected.entries()) t.match(lines[i], { ...line, executorId, pid: executor.pid })
+})
+
+t.test('--log none', async t => {
+  const executor = run(t, 'executor', ['--servers', server.url, '--log', 'none', '--subject', 'quiet'])
+  for (;;) {
+    const reply = await request('quiet', '10').catch(error => error)
+    if (reply.code === '503') continue
+    t.equal(reply.string(), '55')
+    break
+  }
+  executor.kill('SIGTERM')
+  t.equal(await executor.exit, 0)
+  t.equal(executor.output, '')
+})
+
+t.test('a log that nobody reads on does not stop the work', async t => {
+  const executor = run(t, 'executor', ['--servers', server.url, '--subject', 'unread'])
+  await executor.line(/Awaiting/)
+  executor.closeOutput()
+  for (let i = 0; i < 5; i++) t.equal((await request('unread', '10')).string(), '55')
+  executor.kill('SIGTERM')
+  t.equal(await executor.exit, 0)
+})

@@ -1,0 +1,57 @@
+// Signals to `cmd/executor`.
+import t from 'tap'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+import { run } from './fixtures/processes.js'
+
+const SLEEP = new URL('../dist/lib/functions/sleep.js', import.meta.url).href
+const LOOP = new URL('fixtures/acts.mjs', import.meta.url).href
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  t.test(`${signal}: all that is under way is answered`, async t => {
+    const server = await startServer(t)
+    const nc = await connectTo(t, server)
+    const args = ['--subject', 'sleep', '--function', SLEEP, '--concurrency', '2']
+    const executor = run(t, 'executor', ['--servers', server.url, ...args])
+    await executor.line(/Awaiting/)
+    const times = Array.from({ length: 12 }, (_, i) => 50 + i)
+    const answers = times.map(ms => nc.request('sleep', String(ms), { timeout: 20_000 }))
+    await nc.flush()
+    executor.kill(signal)
+    t.strictSame(
+      (await Promise.all(answers)).map(answer => answer.string()),
+      times.map(String),
+    )
+    t.equal(await executor.exit, 0)
+    t.strictSame(executor.stderr, [])
+  })
+
+for (const [signal, code] of [
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const)
+  t.test(`a second ${signal} stops at once`, async t => {
+    const server = await startServer(t)
+    const nc = await connectTo(t, server)
+    const executor = run(t, 'executor', ['--servers', server.url, '--subject', 'acts', '--function', LOOP])
+    await executor.line(/Awaiting/)
+    const answers = ['["loop"]', '["echo",1]'].map(body => nc.request('acts', body, { timeout: 20_000 }))
+    await executor.line(/calling acts on \["loop"\]/)
+    await nc.flush()
+    executor.kill(signal)
+    // It has left the group, and so has read the signal.
+    for (;;) if ((await nc.request('acts', '1', { timeout: 100 }).catch(error => error)).code === '503') break
+    t.ok(executor.isRunning)
+    executor.kill(signal)
+    t.equal(await executor.exit, code)
+    for (const { headers } of await Promise.all(answers)) t.equal(headers?.get('Nats-Service-Error-Code'), '503')
+  })
+
+t.test('while there is no server', async t => {
+  const server = await startServer(t)
+  await server.kill()
+  const executor = run(t, 'executor', ['--servers', server.url])
+  await executor.line(/no nats-server yet/)
+  executor.kill('SIGTERM')
+  t.equal(await executor.exit, 0)
+  t.equal(executor.stderr.length, 1)
+})

@@ -1,0 +1,56 @@
+// Wrong usage of `cmd/executor` is one line and exit code 2.
+import t from 'tap'
+import { startServer } from './fixtures/nats-server.js'
+import { run } from './fixtures/processes.js'
+
+const server = await startServer(t)
+const executor = (...args: string[]) => run(t, 'executor', args, { NATS_URL: server.url })
+
+const cases: [args: string[], text: RegExp][] = [
+  [['30'], /unknown argument "30"/],
+  [['-5'], /unknown argument "-5"/],
+  [['--color', 'red'], /[Uu]nknown option .*--color/],
+  [['--concurrency', '0'], /`concurrency` to be from 1 to 1024, got 0/],
+  [['--concurrency', 'many'], /--concurrency takes a number, got "many"/],
+  [['--concurrency', '1', '--concurrency', '2'], /--concurrency is given 2 times/],
+  [['--time-limit', '-1'], /--time-?[lL]imit takes seconds from 0/],
+  [['--memory-limit', '1'], /`memoryLimit` to be from 8/],
+  [['--backlog', '1.5'], /`backlog` to be an integer/],
+  [['--queue', 'a b'], /`queue` to be 1–64 letters/],
+  [['--subject', '>'], /`subject` to be a NATS subject/],
+  [['--log', 'loud'], /--log is one of text, json, none, got "loud"/],
+  [['--servers'], /servers/],
+]
+for (const [args, text] of cases)
+  t.test(`executor ${args.join(' ')}`, async t => {
+    const process = executor(...args)
+    t.equal(await process.exit, 2)
+    t.strictSame(process.stdout, [])
+    t.equal(process.stderr.length, 1, process.output)
+    t.match(process.stderr[0], text)
+    t.match(process.stderr[0], /^executor: .* \(see executor --help\)$/)
+  })
+
+t.test('--help and --version', async t => {
+  const help = executor('--help')
+  t.equal(await help.exit, 0)
+  for (const option of ['servers', 'subject', 'queue', 'function', 'concurrency', 'time-limit', 'drain-timeout', 'log'])
+    t.match(help.output, `--${option} <`)
+  t.match(help.output, 'executor --concurrency 8')
+  const version = executor('--version')
+  t.equal(await version.exit, 0)
+  t.match(version.output, /^executor\/\d+\.\d+\.\d+/)
+})
+
+t.test('the options arrive', async t => {
+  const folder = t.testdir({ 'twice.mjs': 'export default n => { while (n === 0); return 2 * n }' })
+  const args = ['--subject', 'twice', '--queue', '42', '--concurrency', '2', '--time-limit', '0.2']
+  const process = executor(...args, '--function', `${folder}/twice.mjs`, '--drain-timeout', '1')
+  await process.line(/Awaiting requests on twice/)
+  const client = (argument: string) => run(t, 'client', ['--servers', server.url, '--subject', 'twice', argument])
+  const [good, late] = [client('21'), client('0')]
+  t.equal(await good.exit, 0)
+  t.strictSame(good.stdout, ['42'])
+  t.equal(await late.exit, 1)
+  t.match(late.stderr[1], /time limit of 200 ms/)
+})

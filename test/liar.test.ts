@@ -1,0 +1,80 @@
+// Somebody on the subject who does not keep to the protocol is found out, and nobody waits for ever.
+import { type Msg, type MsgHdrs, headers } from 'nats'
+import t from 'tap'
+import { newClient, rejection } from './fixtures/library.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+
+type Answer = (message: Msg, head: MsgHdrs) => void
+
+const server = await startServer(t)
+const nc = await connectTo(t, server)
+const client = newClient(t, server, { subject: 'liar', timeout: 20_000 })
+let answer: Answer
+nc.subscribe('liar', {
+  callback: (_, message) => {
+    const head = headers()
+    head.set('Request-Id', message.headers!.get('Request-Id'))
+    answer(message, head)
+  },
+})
+await nc.flush()
+
+const lies: [what: string, name: string, code: number, text: RegExp, answer: Answer][] = [
+  [
+    'another id',
+    'ProtocolError',
+    502,
+    /"another"/,
+    (m, head) => (head.set('Request-Id', 'another'), m.respond('1', { headers: head })),
+  ],
+  ['no id', 'ProtocolError', 502, /another request/, m => m.respond('1', { headers: headers() })],
+  ['no headers', 'ProtocolError', 502, /another request/, m => m.respond('1')],
+  ['no JSON', 'ProtocolError', 502, /not JSON/, (m, head) => m.respond('{', { headers: head })],
+  ['nothing', 'ProtocolError', 502, /not JSON/, (m, head) => m.respond('', { headers: head })],
+  ['an unknown code', 'ProtocolError', 502, /unknown error code 777: odd/, error('777', 'odd')],
+  ['a code that is no number', 'ProtocolError', 502, /unknown error code/, error('many', 'odd')],
+  ['an error without text', 'FailedError', 500, /./, error('500')],
+  ['an error with an empty text', 'RefusedError', 400, /./, error('400', '')],
+]
+for (const [what, name, code, text, lie] of lies)
+  t.test(`it answers with ${what}`, async t => {
+    answer = lie
+    const found = await rejection(client.call(1))
+    t.match(found, { name, code, requestId: /^[\w-]{21}$/ })
+    t.match(found.message, text)
+  })
+
+t.test('it puts off for ever', async t => {
+  for (const retryAfter of ['3600000', 'soon', '-5', '1e99']) {
+    answer = error('503', 'later', retryAfter)
+    const from = performance.now()
+    t.match(await rejection(client.call(1, { timeout: 300 })), { name: /^(NobodyThere|Unavailable|Timeout)Error$/ })
+    t.ok(performance.now() - from < 5000)
+  }
+})
+
+t.test('it answers twice, and another id first', async t => {
+  answer = (message, head) => {
+    message.respond('"first"', { headers: head })
+    message.respond('"second"', { headers: head })
+  }
+  t.equal(await client.call(1), 'first')
+  t.equal(await client.call(2), 'first', 'what came late is not the answer to the next call')
+})
+
+t.test('it lies about the time', async t => {
+  answer = (message, head) => {
+    head.set('Compute-Ms', 'long')
+    message.respond('1', { headers: head })
+  }
+  t.match(await client.request(1), { result: 1, computeMs: undefined, executor: undefined })
+})
+
+function error(code: string, text?: string, retryAfter?: string): Answer {
+  return (message, head) => {
+    head.set('Nats-Service-Error-Code', code)
+    if (text !== undefined) head.set('Nats-Service-Error', text)
+    if (retryAfter !== undefined) head.set('Retry-After-Ms', retryAfter)
+    message.respond('', { headers: head })
+  }
+}

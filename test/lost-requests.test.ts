@@ -1,0 +1,89 @@
+import t from 'tap'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+import { newClient, rejection, startExecutor, statistics } from './fixtures/library.js'
+import { run } from './fixtures/processes.js'
+
+const SLEEP = new URL('../dist/lib/functions/sleep.js', import.meta.url)
+const FLAGS = ['--subject', 'sleep', '--function', 'dist/lib/functions/sleep.js']
+const AWAITING = /Awaiting/
+
+t.test('requests of an executor that is killed are computed by another', async t => {
+  const server = await startServer(t)
+  const spawn = () => run(t, 'executor', ['--servers', server.url, ...FLAGS])
+  const executors = [spawn(), spawn(), spawn()]
+  await Promise.all(executors.map(executor => executor.line(AWAITING)))
+  const client = newClient(t, server, { subject: 'sleep' })
+  const calls = Promise.all(Array.from({ length: 24 }, () => client.call(100)))
+  await executors[0]!.line(/calling/)
+  executors[0]!.kill('SIGKILL')
+  t.equal((await calls).length, 24)
+})
+
+t.test('all executors are killed, and new ones come', async t => {
+  const server = await startServer(t)
+  const spawn = () => run(t, 'executor', ['--servers', server.url, ...FLAGS])
+  const executors = [spawn(), spawn()]
+  await Promise.all(executors.map(executor => executor.line(AWAITING)))
+  const client = newClient(t, server, { subject: 'sleep' })
+  const calls = Promise.all(Array.from({ length: 50 }, () => client.call(50)))
+  await executors[0]!.line(/calling/, 3)
+  for (const executor of executors) executor.kill('SIGKILL')
+  await Promise.all(executors.map(({ exit }) => exit))
+  spawn()
+  t.equal((await calls).length, 50)
+})
+
+t.test('with retries 0 a lost request is an error, and computed at most once', async t => {
+  const server = await startServer(t)
+  const executor = run(t, 'executor', ['--servers', server.url, ...FLAGS])
+  await executor.line(AWAITING)
+  const client = newClient(t, server, { subject: 'sleep', retries: 0 })
+  const failure = rejection(client.call(60_000))
+  await executor.line(/calling/)
+  executor.kill('SIGKILL')
+  t.match(await failure, { name: 'LostError', code: 503 })
+})
+
+t.test('a restart of the server loses nothing, and finished computations are not repeated', async t => {
+  const server = await startServer(t)
+  const executor = await startExecutor(t, server, { function: SLEEP, subject: 'sleep', concurrency: 8 })
+  let computed = 0
+  executor.on('calling', () => computed++)
+  const client = newClient(t, server, { subject: 'sleep' })
+  const calls = Promise.all(Array.from({ length: 32 }, (_, i) => client.call(200 + i)))
+  const nc = await connectTo(t, server)
+  while ((await statistics(nc, 'sleep')).computing < 8);
+  // What is computed while the server is away must still arrive.
+  const finished = new Promise<void>(resolve => {
+    let left = 16
+    executor.on('answered', () => --left === 0 && resolve())
+  })
+  await new Promise(resolve => setTimeout(resolve, 150))
+  await server.kill()
+  await finished
+  await server.start()
+  t.equal((await calls).length, 32)
+  t.equal(computed, 32, 'each one was computed once')
+})
+
+t.test('an id can be asked for and cancelled by anybody who knows it', async t => {
+  const server = await startServer(t)
+  const executor = await startExecutor(t, server, { function: SLEEP, subject: 'sleep' })
+  const client = newClient(t, server, { subject: 'sleep' })
+  const calling = new Promise<string>(resolve => executor.once('calling', ({ requestId }) => resolve(requestId)))
+  const failure = rejection(client.call(60_000))
+  const subject = `$EXEC.held.${await calling}`
+  const nc = await connectTo(t, server)
+  const ask = async (what: string): Promise<any> => {
+    for (;;)
+      try {
+        return (await nc.request(subject, what)).json()
+      } catch (error) {
+        // It is not told of before it has been held for 100 ms.
+        if ((error as { code?: string }).code !== '503') throw error
+      }
+  }
+  t.match(await ask('status'), { state: 'computing' })
+  t.match(await ask('cancel'), { state: 'cancelled' })
+  t.match(await failure, { name: 'CancelledError', code: 499 })
+})

@@ -1,0 +1,48 @@
+// What a new attempt would not change is an error at once.
+import t from 'tap'
+import { newClient, newExecutor, rejection, startExecutor } from './fixtures/library.js'
+import { run } from './fixtures/processes.js'
+import { startServer } from './fixtures/nats-server.js'
+
+const server = await startServer(
+  t,
+  `authorization {
+    users: [
+      { user: all, password: secret }
+      { user: none, password: secret, permissions: { publish: ["_INBOX.>"], subscribe: ["_INBOX.>", "$SRV.>"] } }
+    ]
+  }`,
+)
+const as = (user: string, pass = 'secret') => ({ servers: server.url, user, pass })
+const WITHIN_MS = 5000
+
+t.test('wrong credentials', async t => {
+  const from = performance.now()
+  const connection = as('all', 'wrong')
+  t.match(await rejection(newExecutor(t, server, { connection }).start()), { code: 'AUTHORIZATION_VIOLATION' })
+  const error = await rejection(newClient(t, server, { connection }).call(1))
+  t.match(error, { name: 'ConnectionError', cause: { code: 'AUTHORIZATION_VIOLATION' } })
+  t.match(error.message, `${server.url} refuses the connection`)
+  t.ok(performance.now() - from < WITHIN_MS)
+})
+
+t.test('a subject that is not allowed', async t => {
+  const from = performance.now()
+  const executor = newExecutor(t, server, { connection: as('none') })
+  t.match(await rejection(executor.start()), { message: /permissions violation/i })
+  await startExecutor(t, server, { connection: as('all') })
+  const error = await rejection(newClient(t, server, { connection: as('none') }).call(['echo', 1]))
+  t.match(error.message, /permissions violation/i)
+  t.ok(performance.now() - from < WITHIN_MS)
+  t.equal(await newClient(t, server, { connection: as('all') }).call(['echo', 1]), 1)
+})
+
+for (const name of ['executor', 'client'] as const)
+  t.test(`cmd/${name} says it in one line and exits 1`, async t => {
+    const process = run(t, name, ['--servers', server.url, ...(name === 'client' ? ['30'] : [])])
+    t.equal(await process.exit, 1)
+    t.strictSame(process.stdout, [])
+    const said = process.stderr.filter(line => !line.startsWith(' [x] Requesting'))
+    t.match(said, [new RegExp(`^${name}: .*authorization`, 'i')])
+    t.equal(said.length, 1)
+  })

@@ -1,0 +1,60 @@
+// An option that is wrong is an error where it enters.
+import { Executor, ExecutorClient } from 'nats-executor'
+import t from 'tap'
+
+type Case = [option: string, value: unknown, error: typeof TypeError | typeof RangeError, message: string]
+
+const common: Case[] = [
+  ['subject', '', RangeError, 'expected `subject` to be a NATS subject without wildcards, got ""'],
+  ['subject', 'a.*', RangeError, 'expected `subject` to be a NATS subject without wildcards, got "a.*"'],
+  ['subject', '>', RangeError, 'expected `subject` to be a NATS subject without wildcards, got ">"'],
+  ['subject', 'a b', RangeError, 'expected `subject` to be a NATS subject without wildcards, got "a b"'],
+  ['subject', 'a..b', RangeError, 'expected `subject` to be a NATS subject without wildcards, got "a..b"'],
+  ['subject', 7, RangeError, 'expected `subject` to be a NATS subject without wildcards, got 7'],
+]
+const executor: Case[] = [
+  ['queue', 'a b', RangeError, 'expected `queue` to be 1–64 letters, digits, "_" or "-", got "a b"'],
+  [
+    'queue',
+    'x'.repeat(65),
+    RangeError,
+    `expected \`queue\` to be 1–64 letters, digits, "_" or "-", got "${'x'.repeat(65)}"`,
+  ],
+  ['function', () => 1, TypeError, "expected `function` to be a module's path or URL, got () => 1"],
+  ['concurrency', 0, RangeError, 'expected `concurrency` to be from 1 to 1024, got 0'],
+  ['concurrency', 1025, RangeError, 'expected `concurrency` to be from 1 to 1024, got 1025'],
+  ['concurrency', 1.5, TypeError, 'expected `concurrency` to be an integer from 1 to 1024, got 1.5'],
+  ['concurrency', '2', TypeError, 'expected `concurrency` to be an integer from 1 to 1024, got "2"'],
+  ['timeLimit', 0, RangeError, 'expected `timeLimit` to be from 1 to 2147483647, got 0'],
+  ['timeLimit', Infinity, RangeError, 'expected `timeLimit` to be from 1 to 2147483647, got Infinity'],
+  ['timeLimit', NaN, RangeError, 'expected `timeLimit` to be from 1 to 2147483647, got NaN'],
+  ['timeLimit', '1', TypeError, 'expected `timeLimit` to be a number from 1 to 2147483647, got "1"'],
+  ['memoryLimit', 7, RangeError, 'expected `memoryLimit` to be from 8 to 1048576, got 7'],
+  ['backlog', -1, RangeError, 'expected `backlog` to be from 0 to 1000000, got -1'],
+  ['drainTimeout', -1, RangeError, 'expected `drainTimeout` to be from 0 to 2147483647, got -1'],
+  ['handover', 'no', TypeError, 'expected `handover` to be a boolean, got "no"'],
+]
+const client: Case[] = [
+  ['timeout', 0, RangeError, 'expected `timeout` to be from 1 to 2147483647, got 0'],
+  ['timeout', 2 ** 31, RangeError, 'expected `timeout` to be from 1 to 2147483647, got 2147483648'],
+  ['timeout', '9', TypeError, 'expected `timeout` to be a number from 1 to 2147483647, got "9"'],
+  ['retries', -1, RangeError, 'expected `retries` to be from 0 to 9007199254740991, got -1'],
+  ['retries', 0.5, TypeError, 'expected `retries` to be an integer from 0 to 9007199254740991, got 0.5'],
+]
+
+for (const Class of [Executor, ExecutorClient] as (new (options: any) => unknown)[]) {
+  for (const [option, value, error, message] of [...common, ...(Class === ExecutorClient ? client : executor)])
+    t.throws(() => new Class({ [option]: value }), Object.assign(new error(message), { name: error.name }), message)
+  t.throws(() => new Class({ timeuot: 1 }), /^unknown option `timeuot`; the options are connection, subject, /)
+  t.throws(() => new Class(null), new TypeError('expected `options` to be an object, got null'))
+  t.doesNotThrow(() => new Class({ subject: undefined, connection: undefined }), 'undefined is the default')
+}
+
+t.test("a call's options are checked as well", async t => {
+  const caller = new ExecutorClient({ connection: { servers: 'nats://127.0.0.1:1' } })
+  await t.rejects(caller.call(1, { timeout: 0 }), { name: 'RangeError', message: /`timeout`/ })
+  await t.rejects(caller.call(1, { retries: -1 }), { name: 'RangeError', message: /`retries`/ })
+  await t.rejects(caller.call(undefined), { name: 'TypeError', message: 'JSON cannot say the argument: undefined' })
+  await t.rejects(caller.call(1n), TypeError)
+  await caller.close()
+})

@@ -1,0 +1,67 @@
+// Whatever is no request gets code 400 at once, and the executor goes on.
+import { randomBytes } from 'node:crypto'
+import { headers } from 'nats'
+import t from 'tap'
+import { startExecutor } from './fixtures/library.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+
+const server = await startServer(t, 'max_payload: 2MB')
+await startExecutor(t, server, { function: undefined, subject: 'fibonacci' })
+const nc = await connectTo(t, server)
+const WITHIN_MS = 1000
+
+async function refusal(body: string | Uint8Array, head: Record<string, string> = {}) {
+  const all = headers()
+  for (const [name, value] of Object.entries(head)) all.set(name, value)
+  const reply = await nc.request('fibonacci', body, { headers: all, timeout: WITHIN_MS })
+  const get = (name: string) => reply.headers?.get(name) || undefined
+  return { code: get('Nats-Service-Error-Code'), text: get('Nats-Service-Error') ?? '', id: get('Request-Id') }
+}
+
+const notIntegers = ['-1', '1.5', '79', '"30"', '[30]', '{}', 'null', 'true', '1e400', '-0.5', '1e999']
+for (const body of notIntegers)
+  t.test(`the body ${body}`, async t => {
+    const { code, text } = await refusal(body)
+    t.equal(code, '400')
+    t.match(text, /integer from 0 to 78, got /)
+  })
+
+for (const [name, body] of Object.entries({
+  'an empty body': '',
+  'a body of letters': 'abc',
+  'two numbers': '1 2',
+  'half a string': '"30',
+  'a megabyte of random bytes': randomBytes(1_000_000),
+}))
+  t.test(name, async t => {
+    const { code, text } = await refusal(body)
+    t.equal(code, '400')
+    t.match(text, /not JSON/)
+  })
+
+t.test('a long argument is not sent back whole', async t => {
+  const { code, text } = await refusal(JSON.stringify('y'.repeat(100_000)))
+  t.equal(code, '400')
+  t.ok(text.length < 200)
+})
+
+for (const id of ['x'.repeat(10_000), 'x'.repeat(65), 'a.b', 'a b', '*', '>', 'ä'])
+  t.test(`the request id ${id.slice(0, 10)} of ${id.length} characters`, async t => {
+    const answer = await refusal('30', { 'Request-Id': id })
+    t.equal(answer.code, '400')
+    t.match(answer.text, /^Request-Id must be/)
+    t.equal(answer.id, undefined)
+  })
+
+for (const ms of ['abc', '-1', '1e3', 'Infinity', '0x10', '1,5', '9'.repeat(400)])
+  t.test(`Timeout-Ms ${ms.slice(0, 10)}`, async t => {
+    const answer = await refusal('30', { 'Timeout-Ms': ms, 'Request-Id': 'mine' })
+    t.equal(answer.code, '400')
+    t.match(answer.text, /^Timeout-Ms must be/)
+    t.equal(answer.id, 'mine')
+  })
+
+t.test('the executor goes on', async t => {
+  const reply = await nc.request('fibonacci', '30', { timeout: 10_000 })
+  t.equal(reply.string(), '832040')
+})

@@ -1,0 +1,55 @@
+// Under a steady stream of requests every executor may be replaced, without one error.
+import t from 'tap'
+import { newClient } from './fixtures/library.js'
+import { startServer } from './fixtures/nats-server.js'
+import { run } from './fixtures/processes.js'
+
+const SLEEP = new URL('../dist/lib/functions/sleep.js', import.meta.url).href
+
+t.test('three executors are stopped and started one by one', async t => {
+  const server = await startServer(t)
+  const start = async () => {
+    const executor = run(t, 'executor', ['--servers', server.url, '--subject', 'acts', '--function', SLEEP])
+    await executor.line(/Awaiting/)
+    return executor
+  }
+  const executors = await Promise.all([start(), start(), start()])
+
+  let isOver = false
+  let answered = 0
+  const errors: unknown[] = []
+  const streams = Array.from({ length: 8 }, async (_, number) => {
+    // What is lost is an error here, and not sent again.
+    const client = newClient(t, server, { retries: 0 })
+    for (let i = 0; !isOver; i++) {
+      const ms = 1 + ((number + i) % 8)
+      try {
+        if ((await client.call(ms)) === ms) answered++
+        else errors.push(`a wrong answer to ${ms}`)
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+  })
+  const more = async (count: number) => {
+    for (const goal = answered + count; answered < goal && errors.length === 0;)
+      await new Promise(resolve => setTimeout(resolve, 5))
+  }
+
+  await more(100)
+  for (const old of executors) {
+    const next = start()
+    old.kill('SIGTERM')
+    t.equal(await old.exit, 0)
+    await next
+    const calls = (await next).line(/calling/)
+    await more(100)
+    await calls
+  }
+  isOver = true
+  await Promise.all(streams)
+  t.strictSame(errors, [])
+  t.ok(answered >= 400, `${answered} answers`)
+  const called = executors.flatMap(({ stdout }) => stdout.filter(line => line.includes('calling'))).length
+  t.ok(called > 0, `${called} of them by executors that were stopped`)
+})

@@ -1,0 +1,76 @@
+// Stopping loses nothing: what is here is computed, or refused so that it is sent to somebody else.
+import { once } from 'node:events'
+import t from 'tap'
+import { Gate } from './fixtures/gate.js'
+import { newClient, newExecutor, startExecutor, statistics } from './fixtures/library.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+
+const server = await startServer(t)
+const nc = await connectTo(t, server)
+
+t.test('what has started and what waits is computed', async t => {
+  const executor = await startExecutor(t, server)
+  const client = newClient(t, server)
+  const gate = new Gate(t)
+  const running = client.call(['gate', gate.name])
+  await gate.heard('here')
+  const waiting = [1, 2, 3].map(n => client.call(['echo', n]))
+  while ((await statistics(nc)).backlog !== 3);
+  const stopping = executor.stop()
+  t.equal(executor.stop(), stopping)
+  // It has left the group.
+  for (;;) if ((await nc.request('acts', '1', { timeout: 100 }).catch(error => error)).code === '503') break
+  gate.open()
+  t.equal(await running, 'go')
+  t.strictSame(await Promise.all(waiting), [1, 2, 3])
+  await stopping
+  t.equal(await executor.closed, undefined)
+})
+
+t.test('what cannot be computed in time is refused', async t => {
+  const executor = await startExecutor(t, server, { drainTimeout: 100, timeLimit: 3000 })
+  const calling = once(executor, 'calling')
+  const request = (body: string) => nc.request('acts', body, { timeout: 20_000 })
+  const running = request('["loop"]')
+  await calling
+  const waiting = request('["echo",1]')
+  while ((await statistics(nc)).backlog !== 1);
+  const stopping = executor.stop()
+  const { headers } = await waiting
+  t.equal(headers?.get('Nats-Service-Error-Code'), '503')
+  t.match(headers?.get('Retry-After-Ms'), /^\d+$/)
+  t.equal((await running).headers?.get('Nats-Service-Error-Code'), '408', 'what has started is finished')
+  await stopping
+})
+
+t.test('a client sends what was refused to somebody else', async t => {
+  const first = await startExecutor(t, server, { handover: false })
+  const client = newClient(t, server)
+  const calling = once(first, 'calling')
+  const calls = [client.request(['loop'], { timeout: 4000 }), client.request(['echo', 'moved'])] as const
+  calls[0].catch(() => {})
+  await calling
+  while ((await statistics(nc)).backlog !== 1);
+  const second = await startExecutor(t, server, { handover: false })
+  await first.stopNow()
+  t.match(await calls[1], { result: 'moved', executor: second.id })
+  await t.rejects(calls[0])
+  await second.stop()
+})
+
+t.test('stopNow ends what never ends', async t => {
+  const executor = await startExecutor(t, server)
+  const calling = once(executor, 'calling')
+  const running = nc.request('acts', '["loop"]', { timeout: 20_000 })
+  await calling
+  const stopping = executor.stop()
+  await executor.stopNow()
+  await stopping
+  t.equal((await running).headers?.get('Nats-Service-Error-Code'), '503')
+})
+
+t.test('an executor that was never started', async t => {
+  const executor = newExecutor(t, server)
+  await executor.stop()
+  t.equal(await executor.closed, undefined)
+})

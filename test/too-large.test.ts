@@ -1,0 +1,34 @@
+// What is larger than the server's max_payload is an error, and stops nobody.
+import t from 'tap'
+import { newClient, rejection, startExecutor } from './fixtures/library.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+
+const server = await startServer(t, 'max_payload: 20000')
+const executor = await startExecutor(t, server)
+const client = newClient(t, server)
+
+t.test('a result', async t => {
+  const error = await rejection(client.call(['text', 30_000]))
+  t.match(error, { name: 'TooLargeError', code: 413, executor: executor.id })
+  t.match(error.message, /result has 30002 bytes .* max_payload is 20000/)
+})
+
+t.test('a result that is as large as max_payload alone: its headers do not fit', async t => {
+  t.match(await rejection(client.call(['text', 19_998])), { name: 'TooLargeError' })
+})
+
+t.test('an argument is not even sent', async t => {
+  const error = await rejection(client.call(['echo', 'x'.repeat(30_000)]))
+  t.match(error, { name: 'TooLargeError', code: 413, executor: undefined })
+  t.match(error.message, /argument .* max_payload/)
+})
+
+t.test('it is counted as an error', async t => {
+  const nc = await connectTo(t, server)
+  const [endpoint] = (await nc.request('$SRV.STATS')).json<any>().endpoints
+  t.match(endpoint, { num_requests: 2, num_errors: 2, last_error: /max_payload/ })
+})
+
+t.test('and the next one is answered', async t => {
+  t.equal(await client.call<string>(['text', 10_000]), 'x'.repeat(10_000))
+})

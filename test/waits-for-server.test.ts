@@ -1,0 +1,44 @@
+// Clients and executors may be started before the server.
+import { once } from 'node:events'
+import t from 'tap'
+import { newClient, newExecutor, rejection, startExecutor } from './fixtures/library.js'
+import { startServer } from './fixtures/nats-server.js'
+
+t.test('both wait for it', async t => {
+  const server = await startServer(t)
+  await server.kill()
+  const executor = newExecutor(t, server)
+  const noticed = once(executor, 'notice')
+  const starting = executor.start()
+  t.equal(executor.start(), starting, 'starting twice is starting once')
+  t.match(await noticed, [/^no nats-server yet/])
+  const call = newClient(t, server).call(['echo', 'at last'])
+  await server.start()
+  await starting
+  t.equal(await call, 'at last')
+})
+
+t.test('a server that comes back', async t => {
+  const server = await startServer(t)
+  const executor = await startExecutor(t, server)
+  const client = newClient(t, server)
+  t.equal(await client.call(['echo', 1]), 1)
+  const lost = once(executor, 'notice')
+  await server.kill()
+  t.match(await lost, ['connection lost'])
+  const call = client.call(['echo', 2])
+  await server.start()
+  t.equal(await call, 2)
+})
+
+t.test('stopping ends the waiting', async t => {
+  const server = await startServer(t)
+  await server.kill()
+  const executor = newExecutor(t, server)
+  const noticed = once(executor, 'notice')
+  const starting = rejection(executor.start())
+  await noticed
+  await executor.stop()
+  t.match(await starting, { code: 'CONNECTION_REFUSED' })
+  await newExecutor(t, server).stop()
+})
