@@ -137,7 +137,7 @@ export class Holding {
     message.respond(JSON.stringify({ state, heldMs: Math.round(performance.now() - request.arrived) }))
   }
 
-  /** Forgets the answers that the server has. */
+  /** Forgets the answers that the server has; to be called when all that are kept have been sent. */
   #confirm() {
     if (this.#isFlushing) return
     this.#isFlushing = true
@@ -164,13 +164,17 @@ export class Holding {
   }
 
   #sendAgain() {
+    if (this.#kept.size === 0) return
     for (const [token, kept] of this.#kept) this.#send(token, kept)
+    this.#confirm()
   }
 
   #keep(kept: Kept) {
     const token = String(++this.#tokens)
     this.#kept.set(token, kept)
-    if (this.#isUp) this.#send(token, kept)
+    if (!this.#isUp) return
+    this.#send(token, kept)
+    this.#confirm()
   }
 
   /** Sends an answer so that the server says whether its client is there: it may be back later than we are. */
@@ -178,7 +182,6 @@ export class Holding {
     if (this.#nc.isClosed()) return
     this.#returns ??= this.#nc.subscribe(`${this.#inbox}.*`, { callback: (_, message) => this.#returned(message) })
     this.#replies.send(request.replyTo, answer, `${this.#inbox}.${token}`)
-    this.#confirm()
   }
 
   /** A client is not there: tries again in a while. */
