@@ -1,0 +1,92 @@
+// How near our dispatch comes to one central queue, and how far from it a bare NATS queue group is.
+import { appendFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'nats'
+import type { Case } from './cases.js'
+import { readOptions } from './options.js'
+import { picture } from './picture.js'
+import { startServer, stopAll } from './processes.js'
+import { type Run, run } from './run.js'
+import { row } from './table.js'
+
+/** The list whose distribution is drawn. */
+const PICTURED = 'heavy-tail-80'
+
+const options = readOptions()
+for (const [signal, number] of [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+] as const)
+  process.on(signal, () => void stopAll().finally(() => process.exit(128 + number)))
+
+const { url } = await startServer()
+const nc = await connect({ servers: url, noAsyncTraces: true })
+try {
+  const pictured =
+    options.cases.find(({ name }) => name === PICTURED) ?? options.cases.find(({ isBursts }) => !isBursts)
+  for (const chosen of options.cases) {
+    const { ours, bare } = await measure(chosen)
+    if (ours.length > 0) process.stdout.write(`${row(chosen, 'handing over', ours)}\n`)
+    if (bare.length > 0) process.stdout.write(`${row(chosen, 'bare NATS', bare)}\n`)
+    if (options.picture && chosen === pictured && ours[0] && bare[0])
+      writeFileSync(options.picture, draw(chosen, ours[0].lists[0]!, bare[0].lists[0]!))
+  }
+} finally {
+  await nc.close()
+  await stopAll()
+}
+
+/** Both dispatches in turn, so that what else the machine does meets both. */
+async function measure(chosen: Case) {
+  const members = (!options.hasPool && chosen.members) || options.members
+  const lists = chosen.lists({ ...options, members })
+  const ours: Run[] = []
+  const bare: Run[] = []
+  for (let round = 0; round < Math.max(options.rounds, options.bareRounds); round++)
+    for (const [runs, rounds, handover] of [
+      [ours, options.rounds, true],
+      [bare, options.bareRounds, false],
+    ] as const) {
+      if (round >= rounds || (chosen.isOursOnly && !handover)) continue
+      const result = await run({ nc, url, handover, members, lists })
+      runs.push(result)
+      record(chosen, handover, round, result)
+    }
+  return { ours, bare }
+}
+
+function record({ name }: Case, handover: boolean, round: number, { lists }: Run) {
+  if (!options.samples) return
+  for (const [list, { samples, ideal }] of lists.entries())
+    for (const [i, sample] of samples.entries())
+      appendFileSync(
+        options.samples,
+        `${JSON.stringify({ name, handover, round, list, ...sample, ideal: ideal[i] })}\n`,
+      )
+}
+
+function draw({ title }: Case, ours: Run['lists'][number], bare: Run['lists'][number]): string {
+  const { length } = ours.real
+  return picture(
+    'Response times beside those of one central queue',
+    `${title}: ${length} requests on ${options.members.length} executors`,
+    [
+      {
+        label: 'ideal: one central queue',
+        color: '#66727f',
+        width: 6,
+        times: ours.ideal,
+        labelAt: 0.003,
+        labelSide: 'left',
+      },
+      { label: 'nats-executor', color: '#0b5cad', width: 2.2, times: ours.real, labelAt: 0.014, labelSide: 'left' },
+      {
+        label: 'bare NATS queue group',
+        color: '#c2410c',
+        width: 2.2,
+        times: bare.real,
+        labelAt: 0.06,
+        labelSide: 'left',
+      },
+    ],
+  )
+}

@@ -1,0 +1,98 @@
+// One run: executors that are started for it, a list of requests, and what came of it beside the ideal.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { NatsConnection } from 'nats'
+import { type Arrival, poissonList } from './arrivals.js'
+import { idealResponses } from './ideal.js'
+import { type Member, capacity } from './pool-members.js'
+import { startExecutor, stop } from './processes.js'
+import { type Sample, send } from './send.js'
+import { mean, quantile } from './statistics.js'
+
+const SUBJECT = 'sleep'
+const READY_MS = 30_000
+const GATHER_MS = 300
+/** Between two lists of one run. */
+const PAUSE_MS = 100
+/** Programs that have just started are slow: that is not what is measured. */
+const WARM_UP = { requests: 2000, load: 0.7, durations: 'short', seed: 0 } as const
+
+export interface RunOptions {
+  nc: NatsConnection
+  url: string
+  handover: boolean
+  members: Member[]
+  /** Sent one after the other. */
+  lists: Arrival[][]
+}
+
+export interface Run {
+  /** For each list: what the requests' response times were, and what they would have been ideally. */
+  lists: { samples: Sample[]; real: number[]; ideal: number[] }[]
+  messagesPerRequest: number
+}
+
+export async function run({ nc, url, handover, members, lists }: RunOptions): Promise<Run> {
+  const executors = members.map(member => ({
+    member,
+    child: startExecutor({ url, subject: SUBJECT, handover, member }),
+  }))
+  try {
+    const memberOfPid = new Map(executors.map(({ member, child }) => [String(child.pid), member]))
+    const byId = await whenReady(nc, memberOfPid)
+    await send(nc, SUBJECT, poissonList({ ...WARM_UP, count: WARM_UP.requests, slots: capacity(members) }), byId)
+    const messagesBefore = await messages(nc)
+    const results: Run['lists'] = []
+    for (const list of lists) {
+      await sleep(PAUSE_MS)
+      const samples = await send(nc, SUBJECT, list, byId)
+      const real = samples.map(({ sent, answered }) => answered - sent)
+      results.push({ samples, real, ideal: idealResponses(samples, members) })
+    }
+    const requests = lists.reduce((sum, list) => sum + list.length, 0)
+    return { lists: results, messagesPerRequest: ((await messages(nc)) - messagesBefore) / requests }
+  } finally {
+    await stop(...executors.map(({ child }) => child))
+  }
+}
+
+/** Resolves, with the members by their ids, when all executors take requests. */
+async function whenReady(nc: NatsConnection, memberOfPid: Map<string, Member>): Promise<Map<string, Member>> {
+  const until = performance.now() + READY_MS
+  for (;;) {
+    const infos = await ask(nc, 'INFO')
+    const known = infos.filter(({ metadata }) => memberOfPid.has(metadata.pid))
+    if (known.length === memberOfPid.size)
+      return new Map(known.map(({ id, metadata }) => [id, memberOfPid.get(metadata.pid)!]))
+    if (performance.now() > until) throw new Error(`only ${known.length} of ${memberOfPid.size} executors are ready`)
+  }
+}
+
+/** How many messages of their own the executors have sent; a "no responders" that they got counts as well. */
+async function messages(nc: NatsConnection): Promise<number> {
+  const stats = await ask(nc, 'STATS')
+  return stats.reduce((sum, { endpoints }) => sum + (endpoints[0].data.messages ?? 0), 0)
+}
+
+/** Asks all executors by ADR-32. */
+async function ask(nc: NatsConnection, verb: 'INFO' | 'STATS'): Promise<any[]> {
+  const answers: any[] = []
+  const inbox = nc.subscribe(`bench.${verb}`, {
+    callback: (_, message) => message.headers?.code !== 503 && answers.push(message.json()),
+  })
+  nc.publish(`$SRV.${verb}.${SUBJECT}`, '', { reply: inbox.getSubject() })
+  await sleep(GATHER_MS)
+  inbox.unsubscribe()
+  return answers
+}
+
+/** A run of one list against its ideal. */
+export function compare({ real, ideal }: Run['lists'][number]) {
+  return { mean: mean(real) / mean(ideal), p99: quantile(real, 0.99) / quantile(ideal, 0.99) }
+}
+
+/** When the last request of a burst was answered, against the ideal. */
+export function compareMakespan({ samples, ideal }: Run['lists'][number]) {
+  const first = samples[0]!.sent
+  const makespan = Math.max(...samples.map(({ answered }) => answered)) - first
+  return makespan / (Math.max(...samples.map(({ sent }, i) => sent + ideal[i]!)) - first)
+}
