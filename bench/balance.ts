@@ -4,6 +4,7 @@ import { connect } from 'nats'
 import type { Case } from './cases.js'
 import { readOptions } from './options.js'
 import { picture } from './picture.js'
+import { warnUnlessQuiet } from './quiet.js'
 import { startServer, stopAll } from './processes.js'
 import { type Run, run } from './run.js'
 import { row } from './table.js'
@@ -47,6 +48,7 @@ async function measure(chosen: Case) {
       [bare, options.bareRounds, false],
     ] as const) {
       if (round >= rounds || (chosen.isOursOnly && !handover)) continue
+      await warnUnlessQuiet()
       const result = await run({ nc, url, handover, members, lists })
       runs.push(result)
       record(chosen, handover, round, result)
@@ -84,8 +86,8 @@ function draw({ title }: Case, ours: Run['lists'][number], bare: Run['lists'][nu
         color: '#c2410c',
         width: 2.2,
         times: bare.real,
-        labelAt: 0.06,
-        labelSide: 'left',
+        labelAt: 0.25,
+        labelSide: 'right',
       },
     ],
   )

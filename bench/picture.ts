@@ -25,8 +25,10 @@ const P99_SHARE = 0.01
 export function picture(title: string, subtitle: string, curves: Curve[]): string {
   const all = curves.flatMap(({ times }) => times)
   const shortest = TIME_TICKS.findLast(tick => tick <= quantile(all, 0)) ?? TIME_TICKS[0]!
+  // Beyond the longest curve there is room for its label.
   const longest =
-    TIME_TICKS.find(tick => curves.every(({ times }) => quantile(times, 1 - LEAST_SHARE) <= tick)) ?? TIME_TICKS.at(-1)!
+    TIME_TICKS.find(tick => curves.every(({ times }) => 2.5 * quantile(times, 1 - LEAST_SHARE) <= tick)) ??
+    TIME_TICKS.at(-1)!
   const x = (ms: number) =>
     AREA.left + (Math.log(ms / shortest) / Math.log(longest / shortest)) * (AREA.right - AREA.left)
   const y = (share: number) => AREA.top + (Math.log(share) / Math.log(LEAST_SHARE)) * (AREA.bottom - AREA.top)
@@ -47,7 +49,7 @@ export function picture(title: string, subtitle: string, curves: Curve[]): strin
     return `<path d="${points}" fill="none" stroke="${curve.color}" stroke-width="${curve.width}" stroke-linejoin="round"/>`
   })
   const labels = curves.map(({ label, color, times, labelAt, labelSide }) => {
-    const [offset, anchor] = labelSide === 'left' ? ([-10, 'end'] as const) : ([10, 'start'] as const)
+    const [offset, anchor] = labelSide === 'left' ? ([-10, 'end'] as const) : ([26, 'start'] as const)
     const p99 = `1 % take more than ${time(quantile(times, 1 - P99_SHARE))}`
     const at = x(quantile(times, 1 - labelAt)) + offset
     return (

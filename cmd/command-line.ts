@@ -4,7 +4,7 @@ import { VERSION } from '../lib/version.js'
 
 /** Marks what looks like a number: cac would take -5 for options, and turn 007 into 7. */
 const MARK = '\u0000'
-const NUMERIC = /^-?\.?\d/
+const NUMERIC = /^(--[a-z-]+=)?(?=-?\.?\d)/
 
 /** Wrong usage; its message is for the person at the terminal. */
 export class UsageError extends Error {}
@@ -65,12 +65,11 @@ export async function runCommand({ name, synopsis, describe, options, examples, 
   const cli = cac(name)
   const command: Command = cli.command('[...arguments]', describe)
   command.usage(synopsis)
-  for (const [flag, text] of Object.entries(options))
-    command.option(flag, text, flag.includes('<') ? { type: [String] as any } : undefined)
+  for (const [flag, text] of Object.entries(options)) command.option(flag, text)
   for (const example of examples) command.example(`  ${example}`)
   command.action((positionals: string[], values: Record<string, unknown>) =>
     run(
-      positionals.map(text => text.replaceAll(MARK, '')),
+      [...positionals, ...((values['--'] as string[] | undefined) ?? [])].map(text => text.replaceAll(MARK, '')),
       new Options(values),
     ),
   )
@@ -84,7 +83,7 @@ export async function runCommand({ name, synopsis, describe, options, examples, 
   ])
   cli.version(VERSION)
   try {
-    const argv = process.argv.map(text => (NUMERIC.test(text) ? MARK + text : text))
+    const argv = process.argv.map(text => text.replace(NUMERIC, (_, flag = '') => flag + MARK))
     cli.parse(argv, { run: false })
     if (cli.options['help'] || cli.options['version']) return
     await cli.runMatchedCommand()

@@ -102,8 +102,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const { queue, subject, handover, ...options } = this.#options
     const module = moduleUrl(options.function)
     this.#pool = new Pool({ ...options, module }, this.#poolOwner)
+    const connecting = this.#connect()
     try {
-      const [nc] = await Promise.all([this.#connect(), this.#loaded])
+      const [nc] = await Promise.all([connecting, this.#loaded])
       this.#nc = nc
       this.#replies = new Replies(nc, this.id)
       this.#holding = new Holding(nc, this.#replies, request =>
@@ -139,7 +140,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     } catch (error) {
       this.#abort.abort()
       await this.#pool.close()
-      if (!this.#given) await this.#nc?.close()
+      // It may be there although the function is not.
+      if (!this.#given) await connecting.then(nc => nc.close()).catch(() => {})
       this.#closed.resolve(undefined)
       throw error
     }
@@ -261,7 +263,6 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   async #stop() {
-    this.#abort.signal.addEventListener('abort', () => (this.#refusesRest = true))
     if (!this.#starting) {
       this.#closed.resolve(undefined)
       return
@@ -278,7 +279,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     await this.#within(this.#subscription!.drain(), this.#options.drainTimeout)
     this.#handover?.stop()
     while (this.#pool.size > 0 || this.#handover?.isExpecting) {
-      if (performance.now() > until) this.#refusesRest = true
+      if (performance.now() > until || this.#abort.signal.aborted) this.#refusesRest = true
       if (this.#refusesRest) for (let rest; (rest = this.#pool.take());) this.#refuse(rest)
       if (this.#abort.signal.aborted) {
         for (const { running } of this.#pool.slots)

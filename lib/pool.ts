@@ -145,6 +145,8 @@ export class Pool implements SlotOwner {
   }
 
   result(request: HeldRequest, code: number, body: Uint8Array, nanoseconds: number) {
+    // One that was on deck may be over before anybody saw it run.
+    this.#announce(request)
     this.#owner.ended(request, code, body, nanoseconds)
   }
 

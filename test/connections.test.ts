@@ -28,7 +28,7 @@ t.test('own connections', async t => {
   const client = newClient(t, server)
   t.strictSame(await server.connections(), ['executor acts'], 'a client connects with the first call')
   t.equal(await client.call(['echo', 1]), 1)
-  t.strictSame((await server.connections()).sort(), ['client acts', 'executor acts'])
+  t.strictSame((await server.connections()).toSorted(), ['client acts', 'executor acts'])
   t.equal(client.close(), client.close(), 'closing twice is closing once')
   await client.close()
   t.equal(executor.stop(), executor.stop(), 'as is stopping')

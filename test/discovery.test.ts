@@ -60,5 +60,5 @@ t.test('every executor answers', async t => {
   const ids: string[] = []
   const options = { strategy: RequestStrategy.Count, maxMessages: 2, maxWait: 10_000 }
   for await (const reply of await nc.requestMany('$SRV.PING', '', options)) ids.push(reply.json<any>().id)
-  t.strictSame(ids.sort(), [executor.id, second.id].sort())
+  t.strictSame(ids.toSorted(), [executor.id, second.id].toSorted())
 })

