@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Server } from '../fixtures/nats-server.js'
-import { Process } from '../fixtures/processes.js'
+import { Process, plainEnvironment } from '../fixtures/processes.js'
 
 const ROOT = new URL(import.meta.url.includes('/dist/') ? '../../../' : '../../', import.meta.url)
 const EXECUTOR = fileURLToPath(new URL('cmd/executor', ROOT))
@@ -26,7 +26,7 @@ export class Nemesis {
   readonly #random: () => number
   readonly #pauses = new Set<Promise<void>>()
   readonly #ended: Promise<unknown>[] = []
-  /** Exit codes other than 0 of executors that were stopped by SIGTERM. */
+  /** Exit codes other than 0 of executors that were told to stop when they awaited requests. */
   readonly wrongExits: (number | string)[] = []
   #isOver = false
 
@@ -112,12 +112,15 @@ export class Nemesis {
   }
 
   #stop(executor: Process) {
+    // One that has only just been started may not listen to signals yet.
+    const listens = executor.stdout.some(line => AWAITING.test(line))
     executor.kill('SIGTERM')
-    this.#ended.push(executor.exit.then(code => code !== 0 && this.wrongExits.push(code)))
+    this.#ended.push(executor.exit.then(code => listens && code !== 0 && this.wrongExits.push(code)))
   }
 
   #spawn() {
-    return new Process(EXECUTOR, ['--servers', this.#server.url, '--subject', 'chaos', '--function', WORK], process.env)
+    const args = ['--servers', this.#server.url, '--subject', 'chaos', '--function', WORK]
+    return new Process(EXECUTOR, args, plainEnvironment())
   }
 
   async #allAwaiting() {
