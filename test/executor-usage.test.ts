@@ -8,14 +8,11 @@ const executor = (...args: string[]) => run(t, 'executor', args, { NATS_URL: ser
 
 const cases: [args: string[], text: RegExp][] = [
   [['30'], /unknown argument "30"/],
-  [['-5'], /unknown argument "-5"/],
   [['--color', 'red'], /[Uu]nknown option .*--color/],
   [['--concurrency', '0'], /`concurrency` to be from 1 to 1024, got 0/],
   [['--concurrency', 'many'], /--concurrency takes a number, got "many"/],
   [['--concurrency', '1', '--concurrency', '2'], /--concurrency is given 2 times/],
   [['--time-limit', '-1'], /--time-?[lL]imit takes seconds from 0/],
-  [['--memory-limit', '1'], /`memoryLimit` to be from 8/],
-  [['--backlog', '1.5'], /`backlog` to be an integer/],
   [['--queue', 'a b'], /`queue` to be 1–64 letters/],
   [['--subject', '>'], /`subject` to be a NATS subject/],
   [['--log', 'loud'], /--log is one of text, json, none, got "loud"/],

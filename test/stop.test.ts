@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import t from 'tap'
 import { Gate } from './fixtures/gate.js'
-import { newClient, newExecutor, startExecutor, statistics } from './fixtures/library.js'
+import { newClient, newExecutor, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 
 const server = await startServer(t)
@@ -28,33 +28,35 @@ t.test('what has started and what waits is computed', async t => {
 })
 
 t.test('what cannot be computed in time is refused', async t => {
-  const executor = await startExecutor(t, server, { drainTimeout: 100, timeLimit: 3000 })
-  const calling = once(executor, 'calling')
-  const request = (body: string) => nc.request('acts', body, { timeout: 20_000 })
-  const running = request('["loop"]')
-  await calling
-  const waiting = request('["echo",1]')
+  const executor = await startExecutor(t, server, { drainTimeout: 100 })
+  const gate = new Gate(t)
+  const running = nc.request('acts', JSON.stringify(['gate', gate.name]), { timeout: 20_000 })
+  await gate.heard('here')
+  const waiting = nc.request('acts', '["echo",1]', { timeout: 20_000 })
   while ((await statistics(nc)).backlog !== 1);
   const stopping = executor.stop()
   const { headers } = await waiting
   t.equal(headers?.get('Nats-Service-Error-Code'), '503')
   t.match(headers?.get('Retry-After-Ms'), /^\d+$/)
-  t.equal((await running).headers?.get('Nats-Service-Error-Code'), '408', 'what has started is finished')
+  gate.open()
+  t.equal((await running).json(), 'go', 'what has started is finished')
   await stopping
 })
 
 t.test('a client sends what was refused to somebody else', async t => {
   const first = await startExecutor(t, server, { handover: false })
   const client = newClient(t, server)
+  const abort = new AbortController()
   const calling = once(first, 'calling')
-  const calls = [client.request(['loop'], { timeout: 4000 }), client.request(['echo', 'moved'])] as const
-  calls[0].catch(() => {})
+  const running = rejection(client.call(['loop'], { signal: abort.signal }))
   await calling
+  const waiting = client.request(['echo', 'moved'])
   while ((await statistics(nc)).backlog !== 1);
   const second = await startExecutor(t, server, { handover: false })
   await first.stopNow()
-  t.match(await calls[1], { result: 'moved', executor: second.id })
-  await t.rejects(calls[0])
+  abort.abort()
+  t.match(await running, { name: 'CancelledError' })
+  t.match(await waiting, { result: 'moved', executor: second.id })
   await second.stop()
 })
 

@@ -24,12 +24,14 @@ for (const [file, message] of Object.entries({
   'throws.mjs': /while loading/,
   'exits.mjs': /exit code 0/,
   'missing.mjs': /Cannot find module/,
-})) {
+}))
   t.test(file, async t => {
     const error = await rejection(newExecutor(t, server, { function: `${folder}/${file}` }).start())
     t.match(error.message, message)
     await t.rejects(nc.request('acts', '1'), { code: '503' }, 'it has not joined the group')
   })
+
+for (const file of ['missing.mjs', 'throws.mjs'])
   t.test(`cmd/executor --function ${file}`, async t => {
     const process = run(t, 'executor', ['--servers', server.url, '--function', `${folder}/${file}`])
     t.equal(await process.exit, 1)
@@ -37,7 +39,6 @@ for (const [file, message] of Object.entries({
     t.notMatch(process.output, /^ +at /m, 'no stack')
     t.match(process.stderr.at(-1), /^executor: /)
   })
-}
 
 for (const [name, value] of Object.entries({
   'a path': `${folder}/good.mjs`,
