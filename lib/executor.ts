@@ -244,9 +244,11 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       if (this.#pool.isReady) this.#loaded.resolve()
       this.#handover?.moved()
     },
+    notice: (text: string) => void this.emit('notice', text),
     unloadable: (error: Error) => {
       this.#loaded.reject(error)
-      this.emit('notice', `cannot load the function: ${error.message}`)
+      // Before, `start` rejects with it.
+      if (this.#subscription) this.emit('notice', `cannot load the function: ${error.message}`)
     },
   }
 

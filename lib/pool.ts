@@ -21,6 +21,7 @@ export interface PoolOwner {
   stuck(): void
   /** Requests left the backlog for slots, or a slot became free. */
   moved(): void
+  notice(text: string): void
   unloadable(error: Error): void
 }
 
@@ -162,6 +163,10 @@ export class Pool implements SlotOwner {
     this.#backlog.unshift(...requests)
     this.#fill()
     this.#tellIfStuck()
+  }
+
+  notice(text: string) {
+    this.#owner.notice(text)
   }
 
   unloadable(_slot: Slot, error: Error) {

@@ -18,8 +18,8 @@ export const RESULT_ASIDE = 1
 
 /** From the executor's thread by `postMessage`: look at the ring, or abort the computation with that number. */
 export type ToThread = { abort: number } | null
-/** From the computing thread: look at the ring; or the function is loaded. */
-export type FromThread = 'ready' | null
+/** From the computing thread: look at the ring, the function is loaded, or something for a log. */
+export type FromThread = 'ready' | { notice: string } | null
 
 export interface SlotMemory {
   /**

@@ -117,14 +117,22 @@ function succeed(result: unknown, from: number) {
 
 function fail(error: any, from: number) {
   let code: number = Code.failed
-  let text = 'the function failed'
   try {
     if (error?.code === Code.refused) code = Code.refused
-    text = String(error?.message || error)
   } catch {
     // something was thrown that cannot even be looked at
   }
-  finish(code, text.replace(/\s+/g, ' ').slice(0, LONGEST_ERROR), from)
+  finish(code, textOf(error), from)
+}
+
+function textOf(error: any) {
+  let text = 'the function failed'
+  try {
+    text = String(error?.message || error)
+  } catch {
+    // as above
+  }
+  return text.replace(/\s+/g, ' ').slice(0, LONGEST_ERROR)
 }
 
 function finish(kind: number, text: string, from: number) {
@@ -150,6 +158,11 @@ function tell() {
 function fromAside() {
   return Buffer.from(receiveMessageOnPort(aside)!.message as Uint8Array).toString()
 }
+
+// A promise that a function forgot may reject when the next request is computed, which has nothing to do with it.
+process.on('unhandledRejection', (reason: any) => {
+  port.postMessage({ notice: `the function left a rejection unhandled: ${textOf(reason)}` } satisfies FromThread)
+})
 
 port.on('message', (message: ToThread) => {
   if (message === null) run()

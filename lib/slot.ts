@@ -31,6 +31,8 @@ export interface SlotOwner {
   moved(slot: Slot): void
   /** The thread ended and these had not started. */
   returned(requests: HeldRequest[]): void
+  /** Something for a log. */
+  notice(text: string): void
   /** The function could not be loaded. */
   unloadable(slot: Slot, error: Error): void
 }
@@ -187,6 +189,10 @@ export class Slot {
       if (message === 'ready') {
         this.isReady = true
         this.#owner.ready(this)
+        return
+      }
+      if (message) {
+        this.#owner.notice(message.notice)
         return
       }
       Atomics.store(memory.control, NOTIFIED, 0)

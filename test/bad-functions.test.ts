@@ -1,4 +1,5 @@
 // A function that goes wrong costs its own request an error, and nobody else anything.
+import { once } from 'node:events'
 import t from 'tap'
 import { newClient, rejection, startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
@@ -47,9 +48,11 @@ t.test('a function that runs out of memory costs its own request an error', asyn
   t.equal(await greedy.call(['echo', 'next']), 'next')
 })
 
-t.test('a rejection that the function forgot does not stop the next request', async t => {
-  await client.call(['forgets', 'nobody listens']).catch(() => {})
-  t.equal(await client.call(['echo', 'next']), 'next')
+t.test('a rejection that the function forgot costs neither its own request nor the next one', async t => {
+  const noticed = once(executor, 'notice')
+  const calls = [client.call(['forgets', 'nobody listens']), client.call(['sleep', 50])]
+  t.strictSame(await Promise.all(calls), ['forgot', 50])
+  t.match((await noticed)[0], /unhandled: nobody listens/)
 })
 
 t.test('a thenable is awaited, and no result is null', async t => {
