@@ -92,7 +92,7 @@ export class Call {
     this.askAt = 0
     try {
       nc.request(this.#owner.subject, this.#body, { timeout: Math.max(1, remaining), headers: head }).then(
-        message => this.#answered(message),
+        message => this.#answered(message, attempt),
         (error: NatsError) => this.#failed(error, attempt),
       )
     } catch (error) {
@@ -156,7 +156,7 @@ export class Call {
     }
   }
 
-  #answered(message: Msg) {
+  #answered(message: Msg, attempt: number) {
     if (this.isSettled) return
     const head = message.headers
     const executor = head?.get(Header.executorId) || undefined
@@ -166,6 +166,10 @@ export class Call {
     if (code) {
       const error = remoteError(Number(code), head!.get(Header.error) || 'no text', details)
       if (error.code === Code.overloaded || error.code === Code.unavailable) {
+        // A refusal counts for the newest attempt alone, an older one's has been seen to.
+        if (attempt !== this.#attempt) return
+        // One that had started was not refused: its executor was stopped at once.
+        if (error.code === Code.unavailable && Number(head!.get(Header.computeMs)) > 0) return this.lost()
         this.#refusal = error
         const after = Number(head!.get(Header.retryAfterMs)) || 0
         return this.#tryAgain(after * (1 + Math.random()) + this.#owner.pause(this.#tries++))

@@ -173,9 +173,11 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   /** The connection was closed for good. */
   async #lost(error: Error | undefined) {
     if (this.#stopping) return
+    const handover = this.#handover
+    // What the threads still tell must not be said on a closed connection.
+    this.#handover = undefined
     this.#stopping = this.#pool.close()
-    await this.#handover?.close().catch(() => {})
-    await this.#stopping
+    await Promise.allSettled([handover?.close(), this.#holding?.close(), this.#stopping])
     this.#closed.resolve(error ?? new Error('the connection was closed'))
   }
 

@@ -140,7 +140,7 @@ export class Pool implements SlotOwner {
 
   // What slots tell.
 
-  ready(_slot: Slot) {
+  ready() {
     this.#fill()
     this.#owner.moved()
   }
@@ -169,7 +169,7 @@ export class Pool implements SlotOwner {
     this.#owner.notice(text)
   }
 
-  unloadable(_slot: Slot, error: Error) {
+  unloadable(error: Error) {
     this.#owner.unloadable(error)
   }
 

@@ -24,7 +24,7 @@ const RESPAWN_MS = 1000
 
 export interface SlotOwner {
   /** The thread is there and computes what is sent. */
-  ready(slot: Slot): void
+  ready(): void
   /** A computation ended: with code 0 `body` is its result as JSON, else the text of the error. */
   result(request: HeldRequest, code: number, body: Uint8Array, nanoseconds: number): void
   /** Results were read or the thread is back: there may be room. */
@@ -34,7 +34,7 @@ export interface SlotOwner {
   /** Something for a log. */
   notice(text: string): void
   /** The function could not be loaded. */
-  unloadable(slot: Slot, error: Error): void
+  unloadable(error: Error): void
 }
 
 export class Slot {
@@ -188,7 +188,7 @@ export class Slot {
     worker.on('message', (message: FromThread) => {
       if (message === 'ready') {
         this.isReady = true
-        this.#owner.ready(this)
+        this.#owner.ready()
         return
       }
       if (message) {
@@ -225,7 +225,7 @@ export class Slot {
     this.#owner.returned(rest)
     if (wasReady) this.#spawn()
     else {
-      this.#owner.unloadable(this, cause ?? new Error(text))
+      this.#owner.unloadable(cause ?? new Error(text))
       if (!this.#closed) this.#respawnTimer = setTimeout(() => this.#spawn(), RESPAWN_MS)
     }
   }

@@ -60,6 +60,16 @@ t.test('a client sends what was refused to somebody else', async t => {
   await second.stop()
 })
 
+t.test('what had started is lost when its executor stops at once, and with retries 0 is not sent again', async t => {
+  const executor = await startExecutor(t, server)
+  const client = newClient(t, server)
+  const calling = once(executor, 'calling')
+  const running = rejection(client.call(['loop'], { retries: 0 }))
+  await calling
+  await executor.stopNow()
+  t.match(await running, { name: 'LostError', code: 503 })
+})
+
 t.test('stopNow ends what never ends', async t => {
   const executor = await startExecutor(t, server)
   const calling = once(executor, 'calling')
