@@ -4,12 +4,13 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { nanoid } from 'nanoid'
-import { type Msg, type NatsConnection, type NatsError, type Subscription, deferred } from 'nats'
+import { type Msg, type NatsConnection, type Subscription, deferred } from 'nats'
 import { isConnection, open, watch } from './connection.js'
 import { Handover } from './handover.js'
 import type { HeldRequest } from './held-request.js'
 import { Holding } from './holding.js'
 import { NotARequest, readRequest } from './intake.js'
+import { listen } from './listen.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from './options.js'
 import { Pool } from './pool.js'
 import { Code } from './protocol.js'
@@ -122,13 +123,11 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       })
       this.#service.start()
       let refused: Error | undefined
-      this.#subscription = nc.subscribe(subject, {
+      this.#subscription = listen(nc, subject, message => this.#received(message), {
         queue,
-        callback: (error: NatsError | null, message: Msg) => {
-          if (error) {
-            refused = error
-            this.emit('notice', `the server refuses the subject ${subject}: ${error.message}`)
-          } else this.#received(message)
+        onRefused: error => {
+          refused = error
+          this.emit('notice', `the server refuses the subject ${subject}: ${error.message}`)
         },
       })
       if (handover) {

@@ -19,6 +19,7 @@ import { type Msg, type NatsConnection, type Subscription, createInbox, headers 
 import { inboxPrefix } from './connection.js'
 import type { HeldRequest } from './held-request.js'
 import { readGiven } from './intake.js'
+import { listen } from './listen.js'
 import type { Pool } from './pool.js'
 import { Header, idleSubject, surplusSubject } from './protocol.js'
 
@@ -77,7 +78,7 @@ export class Handover {
   }
 
   start() {
-    this.#answers = this.#nc.subscribe(`${this.#inbox}.*`, { callback: (_, message) => this.#answered(message) })
+    this.#answers = listen(this.#nc, `${this.#inbox}.*`, message => this.#answered(message))
     this.#timer = setTimeout(this.#lookAgain, LOOK_AGAIN_MS)
     this.moved()
   }
@@ -87,10 +88,7 @@ export class Handover {
     if (this.#pool.waiting > 0) return
     this.#leaveSurplus()
     if (this.#idle || this.#isStopping || !this.#answers || this.#pool.freeSlots === 0) return
-    this.#idle = this.#nc.subscribe(this.#idleSubject, {
-      queue: this.#queue,
-      callback: (_, message) => this.#nudged(message),
-    })
+    this.#idle = listen(this.#nc, this.#idleSubject, message => this.#nudged(message), { queue: this.#queue })
     this.#ask(this.#surplusSubject, { idle: true, tries: TRIES })
   }
 
@@ -109,10 +107,7 @@ export class Handover {
     this.#leaveIdle()
     if (!this.#surplus) {
       this.#nobodyIsIdle = false
-      this.#surplus = this.#nc.subscribe(this.#surplusSubject, {
-        queue: this.#queue,
-        callback: (_, message) => this.#asked(message),
-      })
+      this.#surplus = listen(this.#nc, this.#surplusSubject, message => this.#asked(message), { queue: this.#queue })
     }
     if (!this.#nudge && !this.#nudgeTimer && !this.#nobodyIsIdle) this.#sendNudge()
   }

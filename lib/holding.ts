@@ -8,6 +8,7 @@
 import { type Msg, type NatsConnection, type Subscription, createInbox } from 'nats'
 import { inboxPrefix } from './connection.js'
 import type { HeldRequest } from './held-request.js'
+import { listen } from './listen.js'
 import { heldSubject } from './protocol.js'
 import type { Answer, Replies } from './replies.js'
 
@@ -116,8 +117,10 @@ export class Holding {
 
   #tell(request: HeldRequest) {
     if (this.#told.has(request) || this.#nc.isClosed()) return
-    const callback = (_: unknown, message: Msg) => this.#asked(request, message)
-    this.#told.set(request, this.#nc.subscribe(heldSubject(request.id), { callback }))
+    this.#told.set(
+      request,
+      listen(this.#nc, heldSubject(request.id), message => this.#asked(request, message)),
+    )
   }
 
   #asked(request: HeldRequest, message: Msg) {
@@ -180,7 +183,7 @@ export class Holding {
   /** Sends an answer so that the server says whether its client is there: it may be back later than we are. */
   #send(token: string, { request, answer }: Kept) {
     if (this.#nc.isClosed()) return
-    this.#returns ??= this.#nc.subscribe(`${this.#inbox}.*`, { callback: (_, message) => this.#returned(message) })
+    this.#returns ??= listen(this.#nc, `${this.#inbox}.*`, message => this.#returned(message))
     this.#replies.send(request.replyTo, answer, `${this.#inbox}.${token}`)
   }
 

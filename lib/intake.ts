@@ -20,7 +20,13 @@ export class NotARequest {
 
 /** Reads a request that a client sent. */
 export function readRequest(message: Msg): HeldRequest | NotARequest {
-  return read(message.headers, message.data, message.reply!, 0)
+  let headers
+  try {
+    headers = message.headers
+  } catch {
+    return new NotARequest('the headers cannot be read')
+  }
+  return read(headers, message.data, message.reply!, 0)
 }
 
 /** Reads a request that another executor gave; undefined if the message is none. */
