@@ -1,5 +1,5 @@
 // A client that knows nothing of executors: plain requests whose body is a number, sent when they are due.
-import { setImmediate, setTimeout } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import type { NatsConnection } from 'nats'
 import { Header } from '../lib/protocol.js'
 import type { Arrival } from './arrivals.js'
@@ -26,8 +26,7 @@ export async function send(nc: NatsConnection, subject: string, list: Arrival[],
   while (answers.length < list.length) {
     const wait = start + list[answers.length]!.at - performance.now()
     if (wait > 0) {
-      // A timer is up to a millisecond late; turning the event loop for the last bit is not.
-      await (wait > 2 ? setTimeout(wait - 2) : setImmediate())
+      await setTimeout(wait)
       continue
     }
     answers.push(request(nc, subject, list[answers.length]!.ms, members))

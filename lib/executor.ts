@@ -164,6 +164,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       ))
     void watch(nc, isUp => {
       this.#holding?.connected(isUp)
+      this.#handover?.connected(isUp)
       this.emit('notice', isUp ? 'connected again' : 'connection lost')
     }).then(error => this.#lost(error))
     return nc

@@ -1,21 +1,23 @@
 // Requests move from executors that are busy to executors that are free, without anything in the middle.
 //
 // An executor with a free slot is a member of the idle group, one whose backlog does not move of the surplus group: both
-// are queue groups, and a server answers "no responders" when there is no member. Nothing is moved that was not asked for:
+// are queue groups, and a server answers "no responders" when there is no member.
 //
-//   nudge   busy → one of the idle group    "I have surplus"                     answered by an ask, a refusal or 503
-//   ask     → one of the surplus group      "what is older than mine?"           answered by a give, nothing or 503
-//           or → the executor that nudged
-//   give    → the executor that asked       the request; from here on it is its  503 (gone meanwhile): taken back
+//   offer   busy → one of the idle group    the request: from here on it is its    empty, or 503 (nobody is idle)
+//   ask     → one of the surplus group      "what is older than mine?"             a give, empty (nothing), or 503
+//   give    → the executor that asked       the request: from here on it is its    503 (gone meanwhile)
 //
-// So a nudge that is late, lost or refused costs a question and never a request, and a request is always in the hands of
-// exactly one executor. An ask's answer is awaited however late it comes.
+// So a request is always in the hands of exactly one executor: only the server's 503, which says that nobody got it, brings
+// it back. One that comes to an executor that is idle no longer stays there and is surplus like the rest. There is one offer
+// at a time, and the next one waits until the last was answered: an executor that is in the idle group and does not answer,
+// since it was paused, gets few.
 //
 // When a computation turns out to be long, its executor asks for a request that is older than its own oldest: it knows the
 // next one before a slot is free (work stealing, but oldest first). An executor with nothing to do joins the idle group and
-// then looks for surplus; one that is stuck joins the surplus group and then looks for idle ones. Each joins before it
-// looks, and the server sees both in this order, so at least one of two finds the other.
-import { type Msg, type NatsConnection, type Subscription, createInbox, headers } from 'nats'
+// then asks for surplus; one that is stuck joins the surplus group and then offers. Each joins before it asks or offers, and
+// the server sees both in this order, so at least one of two finds the other; and an offer that is out keeps its executor in
+// the surplus group.
+import { type Msg, type NatsConnection, type PublishOptions, type Subscription, createInbox, headers } from 'nats'
 import { inboxPrefix } from './connection.js'
 import type { HeldRequest } from './held-request.js'
 import { readGiven } from './intake.js'
@@ -25,16 +27,12 @@ import { Header, idleSubject, surplusSubject } from './protocol.js'
 
 /** An idle executor looks for surplus again after this long, plus up to as much by chance: interest may travel late. */
 const LOOK_AGAIN_MS = 750
-/** A nudge or an ask without an answer is given up after this long. */
+/** An offer or an ask without an answer is given up after this long. */
 const UNANSWERED_MS = 1000
-/** An idle executor that refuses a nudge is about to leave the group: the next one is asked after this long. */
-const REFUSED_MS = 1
 /** How often in a row to ask again when nothing was left. */
 const TRIES = 4
 
 const NOTHING = new Uint8Array(0)
-
-type Ask = { at: number; idle: boolean; tries: number }
 
 export interface HandoverOwner {
   /** A request came from another executor. */
@@ -45,7 +43,7 @@ export interface HandoverOwner {
 
 export class Handover {
   /** For the statistics. */
-  readonly counts = { nudged: 0, refused: 0, asked: 0, handed_over: 0, received: 0, returned: 0, messages: 0 }
+  readonly counts = { offered: 0, taken: 0, refused: 0, asked: 0, handed_over: 0, received: 0, messages: 0 }
   readonly #nc: NatsConnection
   readonly #pool: Pool
   readonly #owner: HandoverOwner
@@ -56,13 +54,14 @@ export class Handover {
   #answers: Subscription | undefined
   #idle: Subscription | undefined
   #surplus: Subscription | undefined
-  #asks = new Map<string, Ask>()
-  #given = new Map<string, HeldRequest>()
-  #isFlushing = false
-  #nudge: { token: string; at: number } | undefined
-  #nudgeTimer: NodeJS.Timeout | undefined
-  /** Since this executor joined the surplus group a nudge found nobody: who gets idle from here on looks by itself. */
+  #asks = new Map<string, { tries: number; at: number }>()
+  /** Sent away, and back if the server says that nobody got it. */
+  #given = new Map<string, { request: HeldRequest; at: number }>()
+  /** The offer that has no answer yet: one of those. */
+  #offer: string | undefined
+  /** Since this executor joined the surplus group an offer found nobody: who gets idle from here on asks by itself. */
   #nobodyIsIdle = false
+  #isUp = true
   #tokens = 0
   #timer: NodeJS.Timeout | undefined
   #isStopping = false
@@ -83,13 +82,19 @@ export class Handover {
     this.moved()
   }
 
+  /** The connection was lost, or is back. */
+  connected(isUp: boolean) {
+    this.#isUp = isUp
+    this.#nobodyIsIdle = false
+  }
+
   /** Requests left the backlog, or a slot became free. */
   moved() {
     if (this.#pool.waiting > 0) return
-    this.#leaveSurplus()
+    if (!this.#offer) this.#leaveSurplus()
     if (this.#idle || this.#isStopping || !this.#answers || this.#pool.freeSlots === 0) return
-    this.#idle = listen(this.#nc, this.#idleSubject, message => this.#nudged(message), { queue: this.#queue })
-    this.#ask(this.#surplusSubject, { idle: true, tries: TRIES })
+    this.#idle = listen(this.#nc, this.#idleSubject, message => this.#offered(message), { queue: this.#queue })
+    this.#ask(TRIES)
   }
 
   /** No slot is free any more. */
@@ -99,7 +104,9 @@ export class Handover {
 
   /** A computation has turned out to be long. */
   turnedLong() {
-    if (this.#pool.isSaturated && !this.#isStopping) this.#ask(this.#surplusSubject, { idle: false, tries: 0 })
+    if (!this.#pool.isSaturated || this.#isStopping) return
+    this.#leaveIdle()
+    this.#ask(0)
   }
 
   /** No slot is going to be free soon, and the backlog has grown. */
@@ -109,7 +116,7 @@ export class Handover {
       this.#nobodyIsIdle = false
       this.#surplus = listen(this.#nc, this.#surplusSubject, message => this.#asked(message), { queue: this.#queue })
     }
-    if (!this.#nudge && !this.#nudgeTimer && !this.#nobodyIsIdle) this.#sendNudge()
+    if (!this.#nobodyIsIdle) this.#sendOffer()
   }
 
   /** Takes no more from others and gives away what is here. */
@@ -119,14 +126,13 @@ export class Handover {
     if (this.#pool.waiting > 0) this.stuck()
   }
 
-  /** Whether an answer may still come that brings a request. */
+  /** Whether a request may still come here. */
   get isExpecting() {
-    return this.#asks.size > 0
+    return this.#asks.size > 0 || this.#offer !== undefined
   }
 
   async close() {
     clearTimeout(this.#timer)
-    clearTimeout(this.#nudgeTimer)
     this.#leaveSurplus()
     this.#leaveIdle()
     await this.#answers?.drain()
@@ -143,29 +149,27 @@ export class Handover {
     this.#surplus = undefined
   }
 
-  #sendNudge() {
-    const token = `n${++this.#tokens}`
-    this.#nudge = { token, at: performance.now() }
-    this.counts.nudged++
-    this.#send(this.#idleSubject, NOTHING, token)
+  #sendOffer() {
+    // What is published without a connection is lost.
+    if (this.#offer || !this.#isUp) return
+    const request = this.#pool.take()
+    if (!request) return
+    this.counts.offered++
+    this.#offer = this.#sendAway(request, this.#idleSubject)
   }
 
-  #nudged(message: Msg) {
+  #offered(message: Msg) {
     if (!message.reply) return
-    let expected = 0
-    for (const { idle } of this.#asks.values()) if (idle) expected++
-    if (this.#isStopping || this.#isOwn(message.reply) || this.#pool.freeSlots <= expected) {
-      this.counts.messages++
-      message.respond(NOTHING)
-    } else this.#ask(message.reply, { idle: true, tries: 0 })
+    this.#publish(message.reply, NOTHING)
+    this.#received(message)
   }
 
-  #ask(subject: string, ask: Omit<Ask, 'at'>) {
+  #ask(tries: number) {
     const token = `a${++this.#tokens}`
-    this.#asks.set(token, { ...ask, at: performance.now() })
+    this.#asks.set(token, { tries, at: performance.now() })
     this.counts.asked++
     const oldest = this.#pool.oldest
-    this.#send(subject, oldest ? Buffer.from(waited(oldest)) : NOTHING, token)
+    this.#publish(this.#surplusSubject, oldest ? Buffer.from(waited(oldest)) : NOTHING, { reply: this.#replyTo(token) })
   }
 
   /** An executor asks for a request that is older than the one that it names. */
@@ -176,107 +180,93 @@ export class Handover {
     const oldest = this.#pool.oldest
     const isWanted = oldest && !this.#isOwn(reply) && !(theirs >= performance.now() - oldest.since)
     const request = isWanted ? this.#pool.take() : undefined
-    if (request) this.#give(request, reply)
-    else {
-      this.counts.messages++
-      this.#nc.publish(reply, NOTHING)
-    }
+    if (request) {
+      this.counts.handed_over++
+      this.#sendAway(request, reply)
+    } else this.#publish(reply, NOTHING)
     this.moved()
   }
 
-  #give(request: HeldRequest, to: string) {
+  #sendAway(request: HeldRequest, to: string): string {
     this.#owner.leaving(request)
-    this.counts.handed_over++
-    const token = `g${++this.#tokens}`
     const head = headers()
     if (request.named) head.set(Header.requestId, request.id)
-    if (request.deadline !== Infinity)
-      head.set(Header.timeoutMs, Math.max(0, request.deadline - performance.now()).toFixed(3))
+    const now = performance.now()
+    if (request.deadline !== Infinity) head.set(Header.timeoutMs, Math.max(0, request.deadline - now).toFixed(3))
     head.set(Header.waitedMs, waited(request))
     head.set(Header.replyTo, request.replyTo.join(' '))
-    this.#given.set(token, request)
-    this.counts.messages++
-    this.#nc.publish(to, request.body, { reply: `${this.#inbox}.${token}`, headers: head })
-    this.#forgetGiven()
+    const token = `g${++this.#tokens}`
+    this.#given.set(token, { request, at: now })
+    this.#publish(to, request.body, { reply: this.#replyTo(token), headers: head })
+    return token
   }
 
-  /** A give to somebody who is gone comes back before the server's answer to a flush; then the rest has arrived. */
-  #forgetGiven() {
-    if (this.#isFlushing) return
-    this.#isFlushing = true
-    const tokens = [...this.#given.keys()]
-    void this.#nc
-      .flush()
-      .catch(() => {})
-      .then(() => {
-        for (const token of tokens) this.#given.delete(token)
-        this.#isFlushing = false
-        if (this.#given.size > 0) this.#forgetGiven()
-      })
+  #received(message: Msg): boolean {
+    const request = readGiven(message)
+    if (!request) return false
+    this.counts.received++
+    this.#owner.received(request)
+    return true
   }
 
   #answered(message: Msg) {
     const token = message.subject.slice(this.#inbox.length + 1)
     const isNobody = message.headers?.code === 503
+    if (isNobody) this.counts.messages++
     if (token[0] === 'a') this.#askAnswered(token, message, isNobody)
-    else if (token[0] === 'n') this.#nudgeAnswered(token, message, isNobody)
-    else if (isNobody) this.#giveReturned(token)
+    else this.#sentAway(token, isNobody)
   }
 
   #askAnswered(token: string, message: Msg, isNobody: boolean) {
     const ask = this.#asks.get(token)
     this.#asks.delete(token)
-    const request = readGiven(message)
-    if (request) {
-      this.counts.received++
-      this.#owner.received(request)
-    } else if (isNobody) this.counts.messages++
-    else if (ask && ask.tries > 0 && !this.#isStopping && this.#pool.freeSlots > 0)
-      this.#ask(this.#surplusSubject, { ...ask, tries: ask.tries - 1 })
+    if (this.#received(message) || isNobody) return
+    if (ask && ask.tries > 0 && !this.#isStopping && this.#pool.freeSlots > 0) this.#ask(ask.tries - 1)
   }
 
-  #nudgeAnswered(token: string, message: Msg, isNobody: boolean) {
-    const nudge = this.#nudge
-    const isCurrent = nudge?.token === token
-    if (isCurrent) this.#nudge = undefined
-    if (message.reply) this.#asked(message)
-    if (!isCurrent || !nudge) return
-    if (isNobody) {
-      this.counts.messages++
-      this.#nobodyIsIdle = true
-    } else if (this.#surplus && this.#pool.waiting > 0) {
-      if (message.reply) this.#sendNudge()
-      else {
-        this.counts.refused++
-        this.#nudgeTimer ??= setTimeout(() => {
-          this.#nudgeTimer = undefined
-          if (this.#surplus && !this.#nudge) this.#sendNudge()
-        }, REFUSED_MS)
-      }
-    }
-  }
-
-  #giveReturned(token: string) {
-    const request = this.#given.get(token)
+  /** What became of a request that was sent away. */
+  #sentAway(token: string, isNobody: boolean) {
+    const request = this.#given.get(token)?.request
     if (!request) return
     this.#given.delete(token)
-    this.counts.returned++
-    request.gone = false
-    this.#owner.received(request)
+    const wasOffered = this.#offer === token
+    if (wasOffered) this.#offer = undefined
+    if (isNobody) {
+      if (wasOffered) {
+        this.counts.refused++
+        this.#nobodyIsIdle = true
+      } else this.counts.handed_over--
+      request.gone = false
+      this.#owner.received(request)
+    } else if (wasOffered) {
+      this.counts.taken++
+      this.counts.handed_over++
+    }
+    if (wasOffered && this.#pool.waiting === 0) this.moved()
+    else if (wasOffered && !isNobody) this.stuck()
   }
 
   readonly #lookAgain = () => {
     const late = performance.now() - UNANSWERED_MS
     for (const [token, { at }] of this.#asks) if (at < late) this.#asks.delete(token)
-    if (this.#nudge && this.#nudge.at < late) this.#nudge = undefined
-    if (this.#surplus && !this.#nudge) this.#sendNudge()
-    else if (this.#idle && this.#pool.freeSlots > 0) this.#ask(this.#surplusSubject, { idle: true, tries: TRIES })
+    for (const [token, { at }] of this.#given)
+      if (at < late) {
+        this.#given.delete(token)
+        if (this.#offer === token) this.#offer = undefined
+      }
+    if (this.#surplus && this.#pool.waiting > 0) this.#sendOffer()
+    else if (this.#surplus) this.moved()
+    else if (this.#idle && this.#pool.freeSlots > 0) this.#ask(TRIES)
     this.#timer = setTimeout(this.#lookAgain, LOOK_AGAIN_MS * (1 + Math.random()))
   }
 
-  #send(subject: string, body: Uint8Array, token: string) {
+  #publish(subject: string, body: Uint8Array, options?: PublishOptions) {
     this.counts.messages++
-    this.#nc.publish(subject, body, { reply: `${this.#inbox}.${token}` })
+    this.#nc.publish(subject, body, options)
+  }
+
+  #replyTo(token: string) {
+    return `${this.#inbox}.${token}`
   }
 
   #isOwn(reply: string) {

@@ -6,8 +6,7 @@ import { Slot, type SlotOwner } from './slot.js'
 
 /** A computation or a backlog that has not moved for this long is worth messages. */
 const GRACE_MS = 2
-/** How often deadlines are looked at while nothing else is to be watched. */
-const WATCH_MS = 10
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export interface PoolOwner {
   ended(request: HeldRequest, code: number, body: Uint8Array, nanoseconds: number): void
@@ -40,7 +39,7 @@ export class Pool implements SlotOwner {
   readonly #options: PoolOptions
   readonly #owner: PoolOwner
   #timer: NodeJS.Timeout | undefined
-  #isSlow = false
+  #lookAt = Infinity
   #seen = new Map<Slot, number>()
   #closed = false
 
@@ -102,7 +101,7 @@ export class Pool implements SlotOwner {
     this.#undeck()
     this.#place(request)
     this.#fill()
-    this.#watch(false)
+    this.#lookBy(request.deadline)
     this.#tellIfStuck()
   }
 
@@ -110,6 +109,8 @@ export class Pool implements SlotOwner {
   take(): HeldRequest | undefined {
     this.#undeck()
     this.#dropExpired()
+    // One that its slot had not claimed yet is back as well, and is about to start there.
+    this.#start()
     const oldest = this.#backlog.shift()
     this.#fill()
     return oldest
@@ -152,7 +153,7 @@ export class Pool implements SlotOwner {
   }
 
   moved(slot: Slot) {
-    if (slot.running) this.#watch(true)
+    if (slot.running) this.#watch()
     this.#announce(slot.running)
     this.#fill()
     this.#owner.moved()
@@ -185,6 +186,14 @@ export class Pool implements SlotOwner {
 
   #fill() {
     if (this.#backlog.length === 0 && this.freeSlots > 0) this.#undeck()
+    this.#start()
+    // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
+    // moment; until it starts it can be taken back.
+    for (const slot of this.slots) if (slot.mayDeck && this.#backlog.length > 0) slot.push(this.#backlog.shift()!)
+  }
+
+  /** Sends requests to slots that have room. */
+  #start() {
     while (this.#backlog.length > 0) {
       const slot = this.#leastBusy()
       if (!slot) break
@@ -192,9 +201,6 @@ export class Pool implements SlotOwner {
       if (request.deadline <= performance.now()) this.#expire(request)
       else this.#send(slot, request)
     }
-    // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
-    // moment; until it starts it can be taken back.
-    for (const slot of this.slots) if (slot.mayDeck && this.#backlog.length > 0) slot.push(this.#backlog.shift()!)
   }
 
   /** Takes back what is on deck. */
@@ -219,7 +225,7 @@ export class Pool implements SlotOwner {
       this.#announce(request)
       if (this.isSaturated) this.#owner.saturated()
     }
-    this.#watch(isFirst)
+    if (isFirst) this.#watch()
   }
 
   /** Tells once of each computation, though one that has just been sent may be taken back and sent anew. */
@@ -229,14 +235,19 @@ export class Pool implements SlotOwner {
     this.#owner.started(request)
   }
 
-  /** Sees to it that somebody looks after the grace; `anew` when a computation starts that must not be overlooked. */
-  #watch(anew: boolean) {
-    if (this.#closed) return
-    if (this.#timer && !(anew && this.#isSlow)) return
-    clearTimeout(this.#timer)
-    this.#isSlow = false
-    this.#timer = setTimeout(this.#look, GRACE_MS)
+  /** A computation starts: sees to it that somebody looks after the grace. */
+  #watch() {
+    const at = performance.now() + GRACE_MS
+    if (this.#lookAt <= at) return
     for (const slot of this.slots) this.#remember(slot)
+    this.#lookBy(at)
+  }
+
+  #lookBy(at: number) {
+    if (this.#closed || this.#lookAt <= at) return
+    clearTimeout(this.#timer)
+    this.#lookAt = at
+    this.#timer = setTimeout(this.#look, Math.min(at - performance.now(), LONGEST_TIMER_MS))
   }
 
   /** Notes how far a slot is, so that the next look sees whether it moved. */
@@ -246,16 +257,10 @@ export class Pool implements SlotOwner {
   }
 
   readonly #look = () => {
-    this.#timer = undefined
+    this.#lookAt = Infinity
     let turnedLong = false
-    let isWatched = false
     for (const slot of this.slots) {
       slot.read()
-      if (slot.outstanding === 0) {
-        this.#remember(slot)
-        continue
-      }
-      isWatched ||= !slot.long
       if (!slot.long && this.#seen.get(slot) === slot.finished && slot.running) {
         slot.long = turnedLong = true
         for (const request of slot.withdraw()) this.#place(request)
@@ -271,9 +276,20 @@ export class Pool implements SlotOwner {
       this.#owner.turnedLong()
       this.#tellIfStuck()
     }
-    if (this.#closed || this.#timer || this.size === 0) return
-    this.#isSlow = !isWatched
-    this.#timer = setTimeout(this.#look, this.#isSlow ? WATCH_MS : GRACE_MS)
+    this.#lookBy(this.#nextLook())
+  }
+
+  /** When something is to be seen next: a computation that may turn long, or the end of a time limit. */
+  #nextLook() {
+    const soonest = performance.now() + GRACE_MS
+    let at = Infinity
+    for (const { outstanding, long, running, onDeck } of this.slots) {
+      if (outstanding > 0 && !long) return soonest
+      if (running) at = Math.min(at, running.deadline, running.started + this.#options.timeLimit)
+      if (onDeck) at = Math.min(at, onDeck.deadline)
+    }
+    for (const { deadline } of this.#backlog) at = Math.min(at, deadline)
+    return Math.max(at, soonest)
   }
 
   #endIfOver(slot: Slot, request: HeldRequest) {
