@@ -13,7 +13,9 @@
 // since it was paused, gets few.
 //
 // When a computation turns out to be long, its executor asks for a request that is older than its own oldest: it knows the
-// next one before a slot is free (work stealing, but oldest first). An executor with nothing to do joins the idle group and
+// next one before a slot is free (work stealing, but oldest first). It asks whom it knows to have the oldest, since asks,
+// gives and their answers tell the age of their sender's oldest request, or else one of the surplus group. One that was idle
+// until then need not ask: there was no surplus. An executor with nothing to do joins the idle group and
 // then asks for surplus; one that is stuck joins the surplus group and then offers. Each joins before it asks or offers, and
 // the server sees both in this order, so at least one of two finds the other; and an offer that is out keeps its executor in
 // the surplus group.
@@ -21,6 +23,7 @@ import { type Msg, type NatsConnection, type PublishOptions, type Subscription, 
 import { inboxPrefix } from './connection.js'
 import type { HeldRequest } from './held-request.js'
 import { readGiven } from './intake.js'
+import { KnownAges } from './known-ages.js'
 import { listen } from './listen.js'
 import type { Pool } from './pool.js'
 import { Header, idleSubject, surplusSubject } from './protocol.js'
@@ -31,6 +34,9 @@ const LOOK_AGAIN_MS = 750
 const UNANSWERED_MS = 1000
 /** How often in a row to ask again when nothing was left. */
 const TRIES = 4
+
+/** The last token of the subject at which an executor is asked by others that know it. */
+const ASK = 'ask'
 
 const NOTHING = new Uint8Array(0)
 
@@ -54,7 +60,9 @@ export class Handover {
   #answers: Subscription | undefined
   #idle: Subscription | undefined
   #surplus: Subscription | undefined
-  #asks = new Map<string, { tries: number; at: number }>()
+  /** `asked`: whose inbox, if it was not the group. */
+  #asks = new Map<string, { tries: number; at: number; asked: string | undefined }>()
+  readonly #ages = new KnownAges()
   /** Sent away, and back if the server says that nobody got it. */
   #given = new Map<string, { request: HeldRequest; at: number }>()
   /** The offer that has no answer yet: one of those. */
@@ -62,6 +70,9 @@ export class Handover {
   /** Since this executor joined the surplus group an offer found nobody: who gets idle from here on asks by itself. */
   #nobodyIsIdle = false
   #isUp = true
+  /** This executor was idle when its computation started, and has had nothing that waits since. */
+  #wasIdle = false
+  #isTaking = false
   #tokens = 0
   #timer: NodeJS.Timeout | undefined
   #isStopping = false
@@ -99,6 +110,7 @@ export class Handover {
 
   /** No slot is free any more. */
   saturated() {
+    this.#wasIdle = this.#idle !== undefined && !this.#isTaking
     this.#leaveIdle()
   }
 
@@ -106,11 +118,12 @@ export class Handover {
   turnedLong() {
     if (!this.#pool.isSaturated || this.#isStopping) return
     this.#leaveIdle()
-    this.#ask(0)
+    if (!this.#wasIdle) this.#ask(0)
   }
 
   /** No slot is going to be free soon, and the backlog has grown. */
   stuck() {
+    this.#wasIdle = false
     this.#leaveIdle()
     if (!this.#surplus) {
       this.#nobodyIsIdle = false
@@ -166,24 +179,28 @@ export class Handover {
 
   #ask(tries: number) {
     const token = `a${++this.#tokens}`
-    this.#asks.set(token, { tries, at: performance.now() })
+    const now = performance.now()
+    // An idle executor asks the group: what is known may be out of date, and it has no time to lose.
+    const asked = tries > 0 ? undefined : this.#ages.oldest(this.#pool.oldest?.since ?? now)
+    this.#asks.set(token, { tries, at: now, asked })
     this.counts.asked++
-    const oldest = this.#pool.oldest
-    this.#publish(this.#surplusSubject, oldest ? Buffer.from(waited(oldest)) : NOTHING, { reply: this.#replyTo(token) })
+    const reply = this.#replyTo(token)
+    this.#publish(asked ? `${asked}.${ASK}` : this.#surplusSubject, Buffer.from(this.#age()), { reply })
   }
 
   /** An executor asks for a request that is older than the one that it names. */
   #asked(message: Msg) {
     const { reply } = message
     if (!reply) return
-    const theirs = Number(message.string() || -1)
+    const theirs = since(message.string())
     const oldest = this.#pool.oldest
-    const isWanted = oldest && !this.#isOwn(reply) && !(theirs >= performance.now() - oldest.since)
+    const isWanted = oldest && !this.#isOwn(reply) && !(theirs !== undefined && theirs <= oldest.since)
     const request = isWanted ? this.#pool.take() : undefined
+    this.#ages.note(inboxOf(reply), theirs && request ? request.since : theirs)
     if (request) {
       this.counts.handed_over++
       this.#sendAway(request, reply)
-    } else this.#publish(reply, NOTHING)
+    } else this.#publish(reply, Buffer.from(this.#age()), { reply: this.#replyTo(ASK) })
     this.moved()
   }
 
@@ -195,6 +212,8 @@ export class Handover {
     if (request.deadline !== Infinity) head.set(Header.timeoutMs, Math.max(0, request.deadline - now).toFixed(3))
     head.set(Header.waitedMs, waited(request))
     head.set(Header.replyTo, request.replyTo.join(' '))
+    const age = this.#age()
+    if (age) head.set(Header.nextWaitedMs, age)
     const token = `g${++this.#tokens}`
     this.#given.set(token, { request, at: now })
     this.#publish(to, request.body, { reply: this.#replyTo(token), headers: head })
@@ -205,6 +224,7 @@ export class Handover {
     const request = readGiven(message)
     if (!request) return false
     this.counts.received++
+    if (message.reply) this.#ages.note(inboxOf(message.reply), since(message.headers!.get(Header.nextWaitedMs)))
     this.#owner.received(request)
     return true
   }
@@ -213,14 +233,23 @@ export class Handover {
     const token = message.subject.slice(this.#inbox.length + 1)
     const isNobody = message.headers?.code === 503
     if (isNobody) this.counts.messages++
-    if (token[0] === 'a') this.#askAnswered(token, message, isNobody)
+    if (token === ASK) this.#asked(message)
+    else if (token[0] === 'a') this.#askAnswered(token, message, isNobody)
     else this.#sentAway(token, isNobody)
   }
 
   #askAnswered(token: string, message: Msg, isNobody: boolean) {
     const ask = this.#asks.get(token)
     this.#asks.delete(token)
-    if (this.#received(message) || isNobody) return
+    if (isNobody) {
+      if (ask?.asked) this.#ages.note(ask.asked, undefined)
+      return
+    }
+    this.#isTaking = true
+    const isGive = this.#received(message)
+    this.#isTaking = false
+    if (isGive) return
+    if (message.reply) this.#ages.note(inboxOf(message.reply), since(message.string()))
     if (ask && ask.tries > 0 && !this.#isStopping && this.#pool.freeSlots > 0) this.#ask(ask.tries - 1)
   }
 
@@ -260,6 +289,12 @@ export class Handover {
     this.#timer = setTimeout(this.#lookAgain, LOOK_AGAIN_MS * (1 + Math.random()))
   }
 
+  /** How long the oldest request has waited here, as a message says it. */
+  #age() {
+    const { oldest } = this.#pool
+    return oldest ? waited(oldest) : ''
+  }
+
   #publish(subject: string, body: Uint8Array, options?: PublishOptions) {
     this.counts.messages++
     this.#nc.publish(subject, body, options)
@@ -273,5 +308,13 @@ export class Handover {
     return reply.startsWith(`${this.#inbox}.`)
   }
 }
+
+/** Since when a request has waited that has an age; undefined for no age. */
+function since(age: string) {
+  const ms = age === '' ? NaN : Number(age)
+  return ms >= 0 ? performance.now() - ms : undefined
+}
+
+const inboxOf = (reply: string) => reply.slice(0, reply.lastIndexOf('.'))
 
 const waited = (request: HeldRequest) => (performance.now() - request.since).toFixed(3)

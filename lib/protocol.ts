@@ -13,6 +13,8 @@ export const Header = {
   waitedMs: 'Waited-Ms',
   /** On a request handed over: the inbox that gets the reply. */
   replyTo: 'Reply-To',
+  /** On a request handed over: how many milliseconds the oldest one has waited that its sender has left. */
+  nextWaitedMs: 'Next-Waited-Ms',
   /** On a reply: the ADR-32 instance id of the executor that computed it. */
   executorId: 'Executor-Id',
   /** On a reply: the milliseconds that the computation took. */
