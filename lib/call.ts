@@ -56,6 +56,8 @@ export class Call {
   /** For the custody: when to ask who holds the request, how often in a row nobody did, and how often it was lost. */
   askAt = 0
   misses = 0
+  /** When the first of these misses was. */
+  missedAt = 0
   losses = 0
   readonly #owner: CallOwner
   readonly #body: string
@@ -101,6 +103,11 @@ export class Call {
   }
 
   /** Nobody holds the request any more: sends it again. */
+  /** Whether it will be sent again if it is lost. */
+  get maySendAgain() {
+    return this.#retries > 0
+  }
+
   lost() {
     this.losses++
     if (this.#retries-- > 0) this.send()

@@ -3,7 +3,8 @@
 // A request that is held for 100 ms can be asked for, and where nobody does the server says so at once. Asking costs two
 // messages. With few calls each of them is asked for four times a second; with many a client asks ASKS_PER_MS at most, in
 // turn, and as soon as one turns out to be lost it asks for all the others: an executor that dies takes many along, so one
-// of them comes up soon. A request is lost when nobody held it twice in a row: once may have been between two hands.
+// of them comes up soon. A request is lost when nobody held it twice in a row: once may have been between two hands. One that
+// is not sent again is lost when nobody held it for LAST_CHANCE_MS: it may lie unread before an executor that has no time.
 import type { NatsConnection, NatsError } from 'nats'
 import type { Call } from './call.js'
 import { heldSubject } from './protocol.js'
@@ -11,6 +12,7 @@ import { heldSubject } from './protocol.js'
 const FIRST_MS = 250
 const ASKS_PER_MS = 0.5
 const TWICE_AFTER_MS = 50
+const LAST_CHANCE_MS = 2000
 /** What is lost again and again is asked for less and less often, up to FIRST_MS doubled that many times. */
 const MOST_DOUBLINGS = 4
 const LOOK_MS = 25
@@ -89,12 +91,19 @@ export class Custody {
       // It may have been answered, or sent once more, meanwhile.
       if (call.isSettled || call.sentAt !== sentAt) return
       if (answer === 'held') call.misses = 0
-      else if (answer === 'nobody' && ++call.misses >= 2) {
+      else if (answer === 'nobody' && this.#isLost(call)) {
         call.misses = 0
         this.#suspectOthers(call)
         call.lost()
       } else if (answer !== 'unknown') call.askAt = performance.now() + TWICE_AFTER_MS
     })
+  }
+
+  /** Takes note that nobody holds a call's request. */
+  #isLost(call: Call): boolean {
+    const now = performance.now()
+    if (++call.misses === 1) call.missedAt = now
+    return call.misses >= 2 && (call.maySendAgain || now - call.missedAt >= LAST_CHANCE_MS)
   }
 
   #suspectOthers(lost: Call) {

@@ -76,6 +76,8 @@ export class Handover {
   #tokens = 0
   #timer: NodeJS.Timeout | undefined
   #isStopping = false
+  /** What still comes is computed here: nobody would hear that an offer found nobody. */
+  #isClosed = false
 
   constructor(nc: NatsConnection, queue: string, subject: string, pool: Pool, owner: HandoverOwner) {
     this.#nc = nc
@@ -123,6 +125,7 @@ export class Handover {
 
   /** No slot is going to be free soon, and the backlog has grown. */
   stuck() {
+    if (this.#isClosed) return
     this.#wasIdle = false
     this.#leaveIdle()
     if (!this.#surplus) {
@@ -145,6 +148,7 @@ export class Handover {
   }
 
   async close() {
+    this.#isClosed = true
     clearTimeout(this.#timer)
     this.#leaveSurplus()
     this.#leaveIdle()

@@ -1,13 +1,19 @@
 // Several clients call without a break while a nemesis rages; then a checker reads what became of each call.
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'nats'
 import { ExecutorClient } from 'nats-executor'
 import { Server } from '../fixtures/nats-server.js'
-import { Nemesis } from './nemesis.js'
+import { ALL_STRIKES, Nemesis, type Strikes } from './nemesis.js'
 import { seededRandom } from './random.js'
 
 export interface ChaosOptions {
-  seconds: number
+  /** How long to call. */
+  seconds?: number
+  /** How often to call, at most. */
+  calls?: number
   seed: number
   clients: number
   executors: number
@@ -15,6 +21,12 @@ export interface ChaosOptions {
   inFlight: number
   /** Between two strikes of the nemesis, on average, in milliseconds. */
   pauseMs: number
+  /** What the nemesis may do; whatever it can, by default. */
+  strikes?: Strikes
+  /** How often a client sends a request again that was lost; by default as often as it takes. */
+  retries?: number
+  /** Milliseconds that a call takes; by default up to 40, but one of twenty up to 1000. */
+  duration?: (random: () => number) => number
 }
 
 export interface Outcome {
@@ -28,17 +40,24 @@ export interface Outcome {
   /** What the executors still had when all calls had ended. */
   left: number
   longestMs: number
+  /** Requests that more than one executor started to compute. */
+  computedTwice: number
 }
 
 /** A call's timeout: long enough to outlive whatever the nemesis does. */
 const TIMEOUT_MS = 60_000
 const SETTLED_MS = 20_000
 
-export async function chaos({ seconds, seed, clients, executors, inFlight, pauseMs }: ChaosOptions): Promise<Outcome> {
+const usualDuration = (random: () => number) => (random() < 0.05 ? 200 + 800 * random() : 40 * random())
+
+export async function chaos(options: ChaosOptions): Promise<Outcome> {
+  const { seconds = Infinity, calls = Infinity, seed, clients, executors, inFlight, pauseMs } = options
+  const { duration = usualDuration, retries } = options
   const random = seededRandom(seed)
+  const journals = await mkdtemp(join(tmpdir(), 'nats-executor-chaos-'))
   const server = new Server([])
   await server.start()
-  const nemesis = new Nemesis(server, random)
+  const nemesis = new Nemesis(server, options.strikes ?? ALL_STRIKES, journals, random)
   const errors: Record<string, number> = {}
   const outcome = { calls: 0, right: 0, wrong: 0, longestMs: 0 }
   try {
@@ -50,11 +69,12 @@ export async function chaos({ seconds, seed, clients, executors, inFlight, pause
         connection: { servers: server.url },
         subject: 'chaos',
         timeout: TIMEOUT_MS,
+        ...(retries === undefined ? {} : { retries }),
       })
       const one = async () => {
-        while (performance.now() < until) {
+        while (performance.now() < until && outcome.calls < calls) {
           const value = ++outcome.calls
-          const ms = workload() < 0.05 ? 200 + 800 * workload() : 40 * workload()
+          const ms = duration(workload)
           const from = performance.now()
           try {
             const result = await client.call<{ value: number; square: number }>({ value, ms })
@@ -71,17 +91,37 @@ export async function chaos({ seconds, seed, clients, executors, inFlight, pause
       await client.close()
     })
     const raging = nemesis.rage(pauseMs)
-    await sleep(seconds * 1000)
+    const called = Promise.all(callers)
+    await Promise.race([called, seconds === Infinity ? called : sleep(seconds * 1000)])
     await nemesis.heal()
     await raging
-    await Promise.all(callers)
+    await called
     const left = await settled(server.url)
     await nemesis.stop()
-    return { ...outcome, errors, strikes: Object.fromEntries(nemesis.counts), wrongExits: nemesis.wrongExits, left }
+    const computedTwice = await repeated(journals)
+    return {
+      ...outcome,
+      computedTwice,
+      errors,
+      strikes: Object.fromEntries(nemesis.counts),
+      wrongExits: nemesis.wrongExits,
+      left,
+    }
   } finally {
     nemesis.kill()
     await server.kill()
+    await rm(journals, { recursive: true })
   }
+}
+
+/** How many values stand more than once in the files of a folder, which have one in each line. */
+async function repeated(folder: string): Promise<number> {
+  const seen = new Set<string>()
+  const twice = new Set<string>()
+  for (const file of await readdir(folder))
+    for (const value of (await readFile(join(folder, file), 'utf8')).split('\n').slice(0, -1))
+      (seen.has(value) ? twice : seen).add(value)
+  return twice.size
 }
 
 /** How many requests the executors still hold; waits for them to notice that nobody wants them any more. */

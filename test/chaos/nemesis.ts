@@ -10,8 +10,10 @@ const WORK = fileURLToPath(new URL('test/chaos/work.mjs', ROOT))
 const AWAITING = /Awaiting requests/
 
 type Strike = 'kill' | 'stop' | 'pause' | 'restart server' | 'pause server'
-/** How often each one comes, in parts. */
-const STRIKES: [Strike, number][] = [
+/** How often each strike comes, in parts. */
+export type Strikes = [Strike, number][]
+
+export const ALL_STRIKES: Strikes = [
   ['kill', 4],
   ['stop', 3],
   ['pause', 2],
@@ -24,14 +26,19 @@ export class Nemesis {
   readonly executors: Process[] = []
   readonly #server: Server
   readonly #random: () => number
+  readonly #strikes: Strikes
+  readonly #journals: string
   readonly #pauses = new Set<Promise<void>>()
   readonly #ended: Promise<unknown>[] = []
   /** Exit codes other than 0 of executors that were told to stop when they awaited requests. */
   readonly wrongExits: (number | string)[] = []
   #isOver = false
 
-  constructor(server: Server, random: () => number) {
+  /** Executors write what they compute into files in the folder `journals`. */
+  constructor(server: Server, strikes: Strikes, journals: string, random: () => number) {
     this.#server = server
+    this.#strikes = strikes
+    this.#journals = journals
     this.#random = random
   }
 
@@ -65,8 +72,8 @@ export class Nemesis {
   }
 
   #choose(): Strike {
-    let part = this.#random() * STRIKES.reduce((sum, [, parts]) => sum + parts, 0)
-    return STRIKES.find(([, parts]) => (part -= parts) < 0)?.[0] ?? 'kill'
+    let part = this.#random() * this.#strikes.reduce((sum, [, parts]) => sum + parts, 0)
+    return this.#strikes.find(([, parts]) => (part -= parts) < 0)?.[0] ?? 'kill'
   }
 
   async #strike(strike: Strike) {
@@ -120,7 +127,7 @@ export class Nemesis {
 
   #spawn() {
     const args = ['--servers', this.#server.url, '--subject', 'chaos', '--function', WORK]
-    return new Process(EXECUTOR, args, plainEnvironment())
+    return new Process(EXECUTOR, args, { ...plainEnvironment(), JOURNALS: this.#journals })
   }
 
   async #allAwaiting() {
