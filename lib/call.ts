@@ -61,6 +61,7 @@ export class Call {
   losses = 0
   readonly #owner: CallOwner
   readonly #body: string
+  readonly #items: number
   readonly #deadline: number
   readonly #timeout: number
   #retries: number
@@ -70,10 +71,12 @@ export class Call {
   /** The answer that made it pause last. */
   #refusal: RequestError | undefined
 
-  constructor(owner: CallOwner, id: string, body: string, timeout: number, retries: number) {
+  /** `items`: how many arguments the body has, if it is a chunk; else 0. */
+  constructor(owner: CallOwner, id: string, body: string, items: number, timeout: number, retries: number) {
     this.#owner = owner
     this.id = id
     this.#body = body
+    this.#items = items
     this.#timeout = timeout
     this.#deadline = performance.now() + timeout
     this.#retries = retries
@@ -89,6 +92,7 @@ export class Call {
     const head = headers()
     head.set(Header.requestId, this.id)
     head.set(Header.timeoutMs, remaining.toFixed(1))
+    if (this.#items > 0) head.set(Header.items, String(this.#items))
     const attempt = ++this.#attempt
     this.sentAt = performance.now()
     this.askAt = 0
@@ -102,12 +106,12 @@ export class Call {
     }
   }
 
-  /** Nobody holds the request any more: sends it again. */
   /** Whether it will be sent again if it is lost. */
   get maySendAgain() {
     return this.#retries > 0
   }
 
+  /** Nobody holds the request any more: sends it again. */
   lost() {
     this.losses++
     if (this.#retries-- > 0) this.send()

@@ -5,10 +5,12 @@ import { Call, type CallOwner, type Reply } from './call.js'
 import { isConnection, open, serversOf, watch } from './connection.js'
 import { Custody } from './custody.js'
 import { ConnectionError } from './errors.js'
+import { MapRun, type SendRequest } from './map.js'
 import {
   type CallOptions,
   type ClientOptions,
   type FilledClientOptions,
+  type MapOptions,
   checkRetries,
   checkTimeout,
   fillClientOptions,
@@ -53,13 +55,39 @@ export class ExecutorClient implements CallOwner {
 
   /** As `call`, and resolves with the request's id and who computed it beside the result. */
   request<Result = unknown>(argument: unknown, options: CallOptions = {}): Promise<Reply<Result>> {
+    try {
+      const body = JSON.stringify(argument) as string | undefined
+      if (body === undefined) throw new TypeError(`JSON cannot say the argument: ${String(argument)}`)
+      return this.#request(body, 0, options) as Promise<Reply<any>>
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  /**
+   * Has many arguments computed, and gives what came of each: its result or its error. It reads the arguments only as fast
+   * as they can be sent, and sends only as fast as the outcomes are read. To leave the loop early ends what is under way.
+   * @param source arguments, each anything that JSON can say
+   * @throws {TypeError | RangeError} for a wrong option; while it runs, what the source throws, a `CancelledError` when the
+   * signal is aborted or the client closed, and a `ConnectionError` when the server refuses the connection
+   */
+  map<Argument, Result = unknown>(
+    source: Iterable<Argument> | AsyncIterable<Argument>,
+    options: MapOptions = {},
+  ): MapRun<Argument, Result> {
+    const { timeout = this.#options.timeout, retries = this.#options.retries } = options
+    checkTimeout(timeout)
+    checkRetries(retries)
+    const send: SendRequest = (body, items, callOptions) => this.#request(body, items, callOptions)
+    return new MapRun(source, { ...options, timeout, retries }, send)
+  }
+
+  #request(body: string, items: number, options: CallOptions): Promise<Reply> {
     const { timeout = this.#options.timeout, retries = this.#options.retries, signal } = options
     try {
       checkTimeout(timeout)
       checkRetries(retries)
-      const body = JSON.stringify(argument) as string | undefined
-      if (body === undefined) throw new TypeError(`JSON cannot say the argument: ${String(argument)}`)
-      const call = new Call(this, nanoid(), body, timeout, retries)
+      const call = new Call(this, nanoid(), body, items, timeout, retries)
       if (this.#closing.signal.aborted) call.cancel(new Error('the client is closed'))
       else if (signal?.aborted) call.cancel(signal.reason)
       else {
@@ -68,7 +96,7 @@ export class ExecutorClient implements CallOwner {
         this.#custody.watch()
         call.send()
       }
-      return call.done as Promise<Reply<any>>
+      return call.done
     } catch (error) {
       return Promise.reject(error as Error)
     }

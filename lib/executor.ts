@@ -106,6 +106,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const connecting = this.#connect()
     try {
       const [nc] = await Promise.all([connecting, this.#loaded])
+      // Told to stop meanwhile, it must not get requests any more.
+      this.#abort.signal.throwIfAborted()
       this.#nc = nc
       this.#replies = new Replies(nc, this.id)
       this.#holding = new Holding(nc, this.#replies, request =>

@@ -214,6 +214,7 @@ export class Handover {
     if (request.named) head.set(Header.requestId, request.id)
     const now = performance.now()
     if (request.deadline !== Infinity) head.set(Header.timeoutMs, Math.max(0, request.deadline - now).toFixed(3))
+    if (request.items > 0) head.set(Header.items, String(request.items))
     head.set(Header.waitedMs, waited(request))
     head.set(Header.replyTo, request.replyTo.join(' '))
     const age = this.#age()

@@ -8,6 +8,8 @@ export interface HeldRequest {
   readonly named: boolean
   /** The inboxes that get the reply: more than one when the same request was sent again. */
   readonly replyTo: string[]
+  /** How many arguments there are in the body, if it is a chunk: an array of them; else 0. */
+  readonly items: number
   /** The argument as JSON. */
   body: Uint8Array
   /** When its sender stops waiting, by this process' `performance.now()`; `Infinity` if it did not say. */

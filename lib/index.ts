@@ -18,4 +18,5 @@ export {
 } from './errors.js'
 export { Executor, type ExecutorEvents } from './executor.js'
 export type { ComputeFunction, Context } from './function.js'
-export type { CallOptions, ClientOptions, ConnectionChoice, ExecutorOptions } from './options.js'
+export type { MapCounts, MapOutcome, MapRun } from './map.js'
+export type { CallOptions, ClientOptions, ConnectionChoice, ExecutorOptions, MapOptions } from './options.js'

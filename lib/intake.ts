@@ -2,10 +2,11 @@
 import { nanoid } from 'nanoid'
 import type { Msg, MsgHdrs } from 'nats'
 import type { HeldRequest } from './held-request.js'
-import { Header, isRequestId } from './protocol.js'
+import { Header, MOST_ITEMS, isRequestId } from './protocol.js'
 
 /** Milliseconds, as a header gives them. */
 const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
+const ITEMS = /^[1-9]\d{0,4}$/
 const INBOX = /^[^\s*>]{1,256}$/
 
 /** A message that is no request: what is wrong with it, and its id if that is right. */
@@ -48,11 +49,15 @@ function read(headers: MsgHdrs | undefined, body: Uint8Array, replyTo: string, w
   const timeout = headers?.get(Header.timeoutMs) ?? ''
   if (timeout !== '' && !MILLISECONDS.test(timeout))
     return new NotARequest(`${Header.timeoutMs} must be a number of milliseconds`, id || undefined)
+  const items = headers?.get(Header.items) ?? ''
+  if (items !== '' && !(ITEMS.test(items) && Number(items) <= MOST_ITEMS))
+    return new NotARequest(`${Header.items} must be a number from 1 to ${MOST_ITEMS}`, id || undefined)
   const now = performance.now()
   return {
     id: id || nanoid(),
     named: id !== '',
     replyTo: replyTo.split(' '),
+    items: Number(items),
     body,
     deadline: timeout === '' ? Infinity : now + Number(timeout),
     since: now - waited,

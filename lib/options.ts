@@ -1,6 +1,6 @@
 // Options: their defaults, and the checks where they enter.
 import type { ConnectionOptions, NatsConnection } from 'nats'
-import { isQueue, isSubject } from './protocol.js'
+import { MOST_ITEMS, isQueue, isSubject } from './protocol.js'
 
 export interface ConnectionChoice {
   /**
@@ -80,6 +80,25 @@ export interface CallOptions {
   signal?: AbortSignal
 }
 
+export interface MapOptions extends CallOptions {
+  /**
+   * How many requests are under way at the same time: 1–10,000.
+   * @default 64
+   */
+  concurrency?: number
+  /**
+   * How many arguments travel in one request: 1–10,000. `'auto'` finds out, so that a request is computed within a few
+   * milliseconds: short ones travel by the hundred, long ones one by one.
+   * @default 'auto'
+   */
+  chunk?: number | 'auto'
+  /**
+   * Whether outcomes come in the order of the arguments, or else as they are there.
+   * @default true
+   */
+  ordered?: boolean
+}
+
 /** The longest time that a timer of Node's takes, in milliseconds: almost 25 days. */
 const MAX_MS = 2 ** 31 - 1
 
@@ -134,6 +153,16 @@ export function checkRetries(retries: number) {
   if (retries !== Infinity) checkInteger('retries', retries, 0, Number.MAX_SAFE_INTEGER)
 }
 
+export const MAP_DEFAULTS = { concurrency: 64, chunk: 'auto' as number | 'auto', ordered: true }
+
+export function fillMapOptions({ concurrency, chunk, ordered }: MapOptions): typeof MAP_DEFAULTS {
+  const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, chunk, ordered }) }
+  checkInteger('concurrency', filled.concurrency, 1, 10_000)
+  if (filled.chunk !== 'auto') checkInteger('chunk', filled.chunk, 1, MOST_ITEMS)
+  if (typeof filled.ordered !== 'boolean') throw new TypeError(expected('ordered', 'a boolean', filled.ordered))
+  return filled
+}
+
 /** The options that are given; a name that is none is an error, since a misspelt option would do nothing. */
 function defined(options: object, defaults: object) {
   if (options === null || typeof options !== 'object') throw new TypeError(expected('options', 'an object', options))
@@ -142,8 +171,11 @@ function defined(options: object, defaults: object) {
       throw new TypeError(
         `unknown option \`${name}\`; the options are ${['connection', ...Object.keys(defaults)].join(', ')}`,
       )
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  return withoutUndefined(options)
 }
+
+const withoutUndefined = (options: object) =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 
 function checkSubject(subject: unknown) {
   if (typeof subject !== 'string' || !isSubject(subject))

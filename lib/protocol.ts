@@ -9,6 +9,8 @@ export const Header = {
   requestId: 'Request-Id',
   /** On a request: how many milliseconds its sender still waits, counted from the sending. */
   timeoutMs: 'Timeout-Ms',
+  /** On a request that is a chunk: how many arguments there are in its body, an array. */
+  items: 'Items',
   /** On a request handed over: how many milliseconds it has waited so far. */
   waitedMs: 'Waited-Ms',
   /** On a request handed over: the inbox that gets the reply. */
@@ -43,6 +45,9 @@ export const Code = {
   /** The executor is stopping: try again after `Retry-After-Ms`. */
   unavailable: 503,
 } as const
+
+/** The most arguments of a chunk. */
+export const MOST_ITEMS = 10_000
 
 /** Where idle executors of a queue group listen for "I have surplus". */
 export const idleSubject = (queue: string, subject: string) => `$EXEC.idle.${queue}.${subject}`

@@ -1,5 +1,6 @@
 // The thread of a slot: it loads the function and computes one request after the other.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { ChunkResult, UNWRITABLE, codeOf, computeChunk, isThenable, textOf } from './chunk.js'
 import type { ComputeFunction, Context } from './function.js'
 import { Code } from './protocol.js'
 import { INLINE, RingReader, RingWriter } from './ring.js'
@@ -13,6 +14,7 @@ import {
   RESULT_ASIDE,
   type SlotData,
   type ToThread,
+  readTag,
 } from './slot-memory.js'
 
 const port = parentPort!
@@ -24,7 +26,6 @@ const results = new RingWriter(memory.results)
 const TELL_AFTER_MS = 0.25
 /** Functions that never give their thread back let its event loop turn this often. */
 const TURN_AFTER_MS = 10
-const LONGEST_ERROR = 500
 
 const compute: ComputeFunction = (await import(module)).default
 if (typeof compute !== 'function') throw new TypeError(`${module} has no function as its default export`)
@@ -63,13 +64,15 @@ function run() {
     const mine = Atomics.compareExchange(control, CLAIMED, number, (number + 1) | 0) === number
     const started = number
     number = (number + 1) | 0
-    const text = requests.kind === REQUEST_ASIDE ? fromAside() : mine ? requests.text(requests.number) : ''
+    const { idLength, items } = readTag(requests.number)
+    const text = requests.kind === REQUEST_ASIDE ? fromAside() : mine ? requests.text(idLength) : ''
     if (!mine) continue
-    current = new ThreadContext(requests.prefix(requests.number), started)
+    current = new ThreadContext(requests.prefix(idLength), started)
     const from = performance.now()
     let result
     try {
-      result = compute(parse(text), current)
+      const argument = parse(text)
+      result = items === 0 ? compute(argument, current) : computeChunk(compute, argument, items, current)
     } catch (error) {
       fail(error, from)
     }
@@ -94,8 +97,6 @@ function run() {
   }
 }
 
-const isThenable = (value: any): value is PromiseLike<unknown> => typeof value?.then === 'function'
-
 function parse(text: string) {
   try {
     return JSON.parse(text)
@@ -109,30 +110,15 @@ function succeed(result: unknown, from: number) {
   try {
     text = JSON.stringify(result) ?? 'null'
   } catch (error) {
-    fail(new Error('the result cannot be written as JSON', { cause: error }), from)
+    if (result instanceof ChunkResult && result.dropUnwritable()) return succeed(result, from)
+    fail(new Error(UNWRITABLE, { cause: error }), from)
     return
   }
   finish(RESULT, text, from)
 }
 
-function fail(error: any, from: number) {
-  let code: number = Code.failed
-  try {
-    if (error?.code === Code.refused) code = Code.refused
-  } catch {
-    // something was thrown that cannot even be looked at
-  }
-  finish(code, textOf(error), from)
-}
-
-function textOf(error: any) {
-  let text = 'the function failed'
-  try {
-    text = String(error?.message || error)
-  } catch {
-    // as above
-  }
-  return text.replace(/\s+/g, ' ').slice(0, LONGEST_ERROR)
+function fail(error: unknown, from: number) {
+  finish(codeOf(error), textOf(error), from)
 }
 
 function finish(kind: number, text: string, from: number) {

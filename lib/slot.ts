@@ -15,6 +15,7 @@ import {
   type SlotData,
   type ToThread,
   newSlotMemory,
+  tagOf,
 } from './slot-memory.js'
 
 /** How long a computation that listens to its signal may take to end by itself. */
@@ -99,20 +100,21 @@ export class Slot {
   }
 
   push(request: HeldRequest) {
-    const { id, body } = request
+    const { id, body, items } = request
+    const tag = tagOf(id.length, items)
     request.slot = this
     if (this.#sent.length === 0) request.started = performance.now()
     this.#sent.push({ request, number: this.#number })
     this.#number = (this.#number + 1) | 0
     if (id.length + body.length <= INLINE)
-      this.#requests.write(INLINE_REQUEST, id.length, (buffer, at) => {
+      this.#requests.write(INLINE_REQUEST, tag, (buffer, at) => {
         buffer.write(id, at, 'latin1')
         buffer.set(body, at + id.length)
         return id.length + body.length
       })
     else {
       this.#aside.postMessage(body)
-      this.#requests.write(REQUEST_ASIDE, id.length, (buffer, at) => buffer.write(id, at, 'latin1'))
+      this.#requests.write(REQUEST_ASIDE, tag, (buffer, at) => buffer.write(id, at, 'latin1'))
     }
     if (Atomics.exchange(this.#control, AWAKE, 1) === 0) this.#post(null)
   }

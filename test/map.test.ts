@@ -1,0 +1,220 @@
+// Many arguments in one loop: chunks of them travel together, and each has its own result or error.
+import t from 'tap'
+import type { MapOutcome, MapRun } from 'nats-executor'
+import { Gate } from './fixtures/gate.js'
+import { newClient, rejection, startExecutor, statistics } from './fixtures/library.js'
+import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
+import { run } from './fixtures/processes.js'
+
+async function collect<Argument>(map: MapRun<Argument, unknown>): Promise<MapOutcome<Argument, any>[]> {
+  const outcomes = []
+  for await (const outcome of map) outcomes.push(outcome)
+  return outcomes
+}
+
+/** Arguments that are `["echo", i]`, but where others are given. */
+const echoes = (count: number, others: Record<number, unknown> = {}) =>
+  Array.from({ length: count }, (_, i) => others[i] ?? ['echo', i])
+
+let server: Server
+t.before(async () => (server = await startServer(t)))
+
+t.test('in whatever chunks, each argument has its result', async t => {
+  const executors = [await startExecutor(t, server), await startExecutor(t, server)]
+  const client = newClient(t, server)
+  for (const options of [
+    {},
+    { chunk: 1 },
+    { chunk: 7 },
+    { chunk: 1000, concurrency: 2 },
+    { ordered: false },
+  ] as const) {
+    const map = client.map(echoes(1000), options)
+    t.strictSame(map.counts, { read: 0, done: 0, failed: 0 })
+    const outcomes = await collect(map)
+    if ('ordered' in options) outcomes.sort((a, b) => a.index - b.index)
+    t.strictSame(
+      outcomes.map(({ index, argument, result }) => ({ index, argument, result })),
+      echoes(1000).map((argument, index) => ({ index, argument, result: index })),
+      JSON.stringify(options),
+    )
+    t.strictSame(map.counts, { read: 1000, done: 1000, failed: 0 })
+  }
+  t.strictSame(await collect(client.map([])), [])
+  await Promise.all(executors.map(executor => executor.stop()))
+})
+
+t.test('errors are those of their arguments', async t => {
+  const executor = await startExecutor(t, server, { timeLimit: 400 })
+  const client = newClient(t, server)
+  const others: Record<number, [act: unknown, name: string]> = {
+    3: [['throws', 'it is odd'], 'FailedError'],
+    4: [['refuses', 'not that'], 'RefusedError'],
+    10: [['rejectsLater', 'later'], 'FailedError'],
+    20: [['circle'], 'FailedError'],
+    21: [['exit', 1], 'FailedError'],
+    33: [['loop'], 'DeadlineError'],
+    34: [['text', 2 ** 20], 'TooLargeError'],
+    50: [() => 1, 'TypeError'],
+    51: [['echo', 1n], 'TypeError'],
+  }
+  const acts = Object.fromEntries(Object.entries(others).map(([i, [act]]) => [i, act]))
+  const map = client.map(echoes(64, acts), { chunk: 32 })
+  for (const { index, result, error } of await collect(map))
+    if (others[index]) t.equal(error?.name, others[index][1], `${index}: ${error?.message}`)
+    else t.strictSame({ result, error }, { result: index, error: undefined })
+  t.match(map.counts, { done: 64, failed: Object.keys(others).length })
+  await executor.stop()
+})
+
+t.test('what must not be computed twice is not sent again in halves', async t => {
+  const executor = await startExecutor(t, server)
+  const outcomes = await collect(newClient(t, server).map(echoes(4, { 1: ['exit', 1] }), { chunk: 4, retries: 0 }))
+  for (const { error } of outcomes) t.equal(error?.name, 'FailedError')
+  await executor.stop()
+})
+
+t.test('results that are too large together come one by one', async t => {
+  const executor = await startExecutor(t, server)
+  const acts = Array.from({ length: 8 }, () => ['text', 300_000])
+  for (const { result } of await collect(newClient(t, server).map(acts, { chunk: 8 }))) t.equal(result?.length, 300_000)
+  await executor.stop()
+})
+
+t.test('arguments that are too large together do, too', async t => {
+  const executor = await startExecutor(t, server)
+  const acts = Array.from({ length: 4 }, () => ['size', 'x'.repeat(500_000)])
+  for (const { result } of await collect(newClient(t, server).map(acts, { chunk: 4 }))) t.equal(result, 500_000)
+  await executor.stop()
+})
+
+t.test('it reads no further than it can send, and sends no further than its outcomes are read', async t => {
+  const executor = await startExecutor(t, server)
+  let read = 0
+  function* source() {
+    while (true) yield ['echo', ++read]
+  }
+  const options = { concurrency: 4, chunk: 5 }
+  const map = newClient(t, server).map(source(), options)
+  let given = 0
+  for await (const { result } of map) {
+    t.equal(result, ++given)
+    const most = given + 5 * (2 * 4 + 1)
+    if (read > most) t.fail(`${read} arguments were read when ${given} outcomes were given`)
+    if (given === 500) break
+  }
+  t.ok(read >= 500)
+  await executor.stop()
+})
+
+t.test('what a slow source has is sent before it has more', async t => {
+  const executor = await startExecutor(t, server)
+  const client = newClient(t, server)
+  const answered: unknown[] = []
+  async function* source() {
+    yield ['echo', 'a']
+    yield ['echo', 'b']
+    while (answered.length < 2) await new Promise(resolve => setTimeout(resolve, 5))
+    yield ['echo', 'c']
+  }
+  for await (const { result } of client.map(source(), { chunk: 100 })) answered.push(result)
+  t.strictSame(answered, ['a', 'b', 'c'])
+  await executor.stop()
+})
+
+t.test('what the source throws comes after what it gave', async t => {
+  const executor = await startExecutor(t, server)
+  function* source() {
+    yield* echoes(10)
+    throw new Error('no more')
+  }
+  const results: unknown[] = []
+  const found = await rejection(
+    (async () => {
+      for await (const { result } of newClient(t, server).map(source(), { chunk: 4 })) results.push(result)
+    })(),
+  )
+  t.equal(found.message, 'no more')
+  t.strictSame(results, [...Array(10).keys()])
+  await executor.stop()
+})
+
+for (const how of ['the loop is left', 'its signal is aborted', 'the client is closed'])
+  t.test(`when ${how}, nothing is left behind`, async t => {
+    const executor = await startExecutor(t, server, { concurrency: 2 })
+    const nc = await connectTo(t, server)
+    const client = newClient(t, server)
+    const gate = new Gate(t)
+    const controller = new AbortController()
+    let isReturned = false
+    function* source() {
+      try {
+        yield ['echo', 'first']
+        while (true) yield ['hears', gate.name]
+      } finally {
+        isReturned = true
+      }
+    }
+    const map = client.map(source(), { concurrency: 4, signal: controller.signal })
+    const found = await (async () => {
+      for await (const { result } of map) {
+        t.equal(result, 'first')
+        await gate.heard('here', 2)
+        if (how === 'the loop is left') break
+        if (how === 'its signal is aborted') controller.abort(new Error('enough'))
+        else await client.close()
+      }
+      return undefined
+    })().catch(error => error)
+    if (how === 'the loop is left') t.equal(found, undefined)
+    else t.match(found, { name: 'CancelledError', code: 499 })
+    await gate.heard('aborted', 2)
+    for (;;) {
+      const { backlog, computing } = await statistics(nc)
+      if (backlog + computing === 0) break
+    }
+    t.ok(isReturned)
+    await executor.stop()
+  })
+
+t.test('chunks of an executor that is killed are computed by another', async t => {
+  const flags = ['--servers', server.url, '--subject', 'chunks', '--log', 'json']
+  const executors = [run(t, 'executor', flags), run(t, 'executor', flags)]
+  await Promise.all(executors.map(executor => executor.line(/awaiting/)))
+  const map = newClient(t, server, { subject: 'chunks' }).map(Array(2000).fill(15), { chunk: 20 })
+  let done = 0
+  for await (const { result } of map) {
+    if (++done === 200) executors[0]!.kill('SIGKILL')
+    if (result !== 610) t.fail(`${done}: ${JSON.stringify(result)}`)
+  }
+  t.equal(done, 2000)
+})
+
+t.test('a chunk is a plain request with one more header', async t => {
+  const executor = await startExecutor(t, server)
+  const nc = await connectTo(t, server)
+  const { headers } = await import('nats')
+  const ask = async (items: string, body: string) => {
+    const head = headers()
+    head.set('Items', items)
+    const reply = await nc.request('acts', body, { headers: head, timeout: 10_000 })
+    const code = reply.headers?.get('Nats-Service-Error-Code')
+    return code ? `${code} ${reply.headers?.get('Nats-Service-Error')}` : reply.json<any>()
+  }
+  const body = JSON.stringify([['echo', 7], ['throws', 'odd'], ['context'], ['nothing']])
+  t.match(await ask('4', body), { results: [7, null, { requestId: /^[\w-]+\.2$/ }, null], errors: { 1: [500, 'odd'] } })
+  t.match(await ask('3', body), /^400 the body is not an array of 3/)
+  t.match(await ask('1', '7'), /^400 the body is not an array/)
+  for (const items of ['0', '-1', '10001', '1.5', 'many']) t.match(await ask(items, body), /^400 Items must be/)
+  await executor.stop()
+})
+
+t.test('a wrong option is an error at once', async t => {
+  const client = newClient(t, server)
+  t.throws(() => client.map([], { chunk: 0 }), RangeError)
+  t.throws(() => client.map([], { chunk: 'some' as 'auto' }), TypeError)
+  t.throws(() => client.map([], { concurrency: 1.5 }), TypeError)
+  t.throws(() => client.map([], { ordered: 1 as any }), TypeError)
+  t.throws(() => client.map([], { timeout: -1 }), RangeError)
+  t.throws(() => client.map(5 as any), TypeError)
+})
