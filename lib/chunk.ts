@@ -7,11 +7,8 @@ const LONGEST_ERROR = 500
 
 /** The body of the reply to a chunk: the results in order, and by their places the codes and texts of errors. */
 export class ChunkResult {
-  readonly results: unknown[]
+  readonly results: unknown[] = []
   errors: Record<number, [code: number, text: string]> | undefined
-  constructor(items: number) {
-    this.results = new Array(items)
-  }
 
   fail(place: number, error: unknown) {
     this.results[place] = null
@@ -54,7 +51,7 @@ export function computeChunk(
   chunk: unknown,
   items: number,
   context: Context,
-  done = new ChunkResult(items),
+  done = new ChunkResult(),
   from = 0,
 ): ChunkResult | Promise<ChunkResult> {
   if (!Array.isArray(chunk) || chunk.length !== items)
