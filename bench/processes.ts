@@ -73,12 +73,16 @@ export const stopAll = () => stop(...running)
 function start(file: string, args: string[]): ChildProcess {
   // In a group of its own, so that the terminal's Ctrl-C reaches only this process, which ends the others in order.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NATS_')))
-  const child = spawn(file, args, { detached: true, stdio: ['ignore', 'ignore', 'pipe'], env })
+  return adopt(spawn(file, args, { detached: true, stdio: ['ignore', 'ignore', 'pipe'], env }))
+}
+
+/** Sees to it that a process ends with this one. */
+export function adopt(child: ChildProcess): ChildProcess {
   running.add(child)
   child.on('exit', () => running.delete(child))
   child.on('error', error => {
     running.delete(child)
-    process.stderr.write(`${file}: ${error.message}\n`)
+    process.stderr.write(`${child.spawnfile}: ${error.message}\n`)
   })
   return child
 }

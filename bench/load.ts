@@ -1,0 +1,73 @@
+// The client of the throughput benchmark: a process of its own, which calls as often as it can for as long as it is told.
+// It is of the checkout whose folder it gets, so that two commits can be compared.
+import { connect } from 'nats'
+
+export type Kind = 'bare' | 'lean' | 'call' | 'map'
+export interface Order {
+  inFlight: number
+  ms: number
+}
+export interface Load {
+  calls: number
+  seconds: number
+  /** Latencies in milliseconds: the median, and what one of a hundred exceeds. */
+  p50: number
+  p99: number
+  cpuSeconds: number
+  residentMiB: number
+}
+
+const [kind, servers, subject, library] = process.argv.slice(2) as [Kind, string, string, string]
+
+const calls = await caller()
+process.on('message', async (order: Order) => process.send!(await load(order)))
+process.send!('ready')
+
+/** Makes one call; for `map` the arguments that come in a second are counted in `load`. */
+async function caller(): Promise<(() => Promise<unknown>) | any> {
+  if (kind === 'bare' || kind === 'lean') {
+    const nc = await connect({ servers, ...(kind === 'lean' ? { noAsyncTraces: true } : {}) })
+    return () => nc.request(subject, '1')
+  }
+  const { ExecutorClient } = await import(library)
+  const client = new ExecutorClient({ connection: { servers }, subject })
+  return kind === 'call' ? () => client.call(1) : client
+}
+
+async function load({ inFlight, ms }: Order): Promise<Load> {
+  const before = process.cpuUsage()
+  const from = performance.now()
+  const until = from + ms
+  const latencies: number[] = []
+  let count = 0
+  if (kind === 'map') {
+    const ones = function* () {
+      while (performance.now() < until) yield* Array.from({ length: 100 }, () => 1)
+    }
+    for await (const { result } of calls.map(ones())) {
+      if (result !== 1) throw new Error('a wrong result')
+      count++
+    }
+  } else
+    await Promise.all(
+      Array.from({ length: inFlight }, async () => {
+        while (performance.now() < until) {
+          const sent = performance.now()
+          await calls()
+          latencies.push(performance.now() - sent)
+          count++
+        }
+      }),
+    )
+  const seconds = (performance.now() - from) / 1000
+  const { user, system } = process.cpuUsage(before)
+  latencies.sort((a, b) => a - b)
+  return {
+    calls: count,
+    seconds,
+    p50: latencies[Math.floor(0.5 * latencies.length)] ?? NaN,
+    p99: latencies[Math.floor(0.99 * latencies.length)] ?? NaN,
+    cpuSeconds: (user + system) / 1e6,
+    residentMiB: process.memoryUsage().rss / 2 ** 20,
+  }
+}
