@@ -3,7 +3,7 @@
 // States: waiting for a connection or to try again (`#timer` or the connection's promise is under way, nothing is sent) →
 // sent (one `request()` of NATS is pending, or more when the request was lost and sent again) → settled, for good. What
 // comes for a settled call, from whatever attempt, is ignored. The timer of an attempt is NATS', of a pause ours.
-import { type Msg, type NatsConnection, type NatsError, deferred, headers } from 'nats'
+import { type Msg, type NatsConnection, type NatsError, deferred } from 'nats'
 import {
   CancelledError,
   LostError,
@@ -16,6 +16,7 @@ import {
   UnavailableError,
   remoteError,
 } from './errors.js'
+import { line, plainHeaders } from './plain-headers.js'
 import { Code, Header } from './protocol.js'
 
 /** An attempt that was sent less than this before the timeout, in milliseconds, may not even have been refused. */
@@ -60,7 +61,7 @@ export class Call {
   missedAt = 0
   losses = 0
   readonly #owner: CallOwner
-  readonly #body: string
+  readonly #body: Uint8Array
   readonly #items: number
   readonly #deadline: number
   readonly #timeout: number
@@ -75,7 +76,7 @@ export class Call {
   constructor(owner: CallOwner, id: string, body: string, items: number, timeout: number, retries: number) {
     this.#owner = owner
     this.id = id
-    this.#body = body
+    this.#body = Buffer.from(body)
     this.#items = items
     this.#timeout = timeout
     this.#deadline = performance.now() + timeout
@@ -89,10 +90,10 @@ export class Call {
     if (remaining <= 0) return this.#timedOut()
     const nc = this.#owner.connected
     if (!nc) return this.#awaitConnection(remaining)
-    const head = headers()
-    head.set(Header.requestId, this.id)
-    head.set(Header.timeoutMs, remaining.toFixed(1))
-    if (this.#items > 0) head.set(Header.items, String(this.#items))
+    const items = this.#items > 0 ? line(Header.items, this.#items) : ''
+    const head = plainHeaders(
+      line(Header.requestId, this.id) + line(Header.timeoutMs, Math.ceil(remaining * 10) / 10) + items,
+    )
     const attempt = ++this.#attempt
     this.sentAt = performance.now()
     this.askAt = 0

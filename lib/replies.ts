@@ -1,6 +1,7 @@
 // Writes replies: a result, or an error by ADR-32.
 import { type MsgHdrs, type NatsConnection, headers } from 'nats'
 import type { HeldRequest } from './held-request.js'
+import { line, plainHeaders } from './plain-headers.js'
 import { Code, Header } from './protocol.js'
 
 const NOTHING = new Uint8Array(0)
@@ -18,9 +19,11 @@ export interface Answer {
 export class Replies {
   readonly #nc: NatsConnection
   readonly #executorId: string
+  readonly #executorLine: string
   constructor(nc: NatsConnection, executorId: string) {
     this.#nc = nc
     this.#executorId = executorId
+    this.#executorLine = line(Header.executorId, executorId)
   }
 
   /** The answer that says a result, or the error that it is too large. */
@@ -30,9 +33,9 @@ export class Replies {
       const text = `the result has ${body.byteLength} bytes and the server's max_payload is ${most}`
       return this.error(request, Code.tooLarge, text, computeMs)
     }
-    const head = this.#head(idOf(request))
-    head.set(Header.computeMs, computeMs.toFixed(3))
-    return { body, headers: head, error: undefined }
+    const id = request.named ? line(Header.requestId, request.id) : ''
+    const headers = plainHeaders(id + this.#executorLine + line(Header.computeMs, computeMs.toFixed(3)))
+    return { body, headers, error: undefined }
   }
 
   error(request: HeldRequest, code: number, text: string, computeMs?: number, retryAfterMs?: number): Answer {
