@@ -1,9 +1,13 @@
 // Requests move from executors that are busy to executors that are free, without anything in the middle.
 //
-// An executor with a free slot is a member of the idle group, one whose backlog does not move of the surplus group: both
-// are queue groups, and a server answers "no responders" when there is no member.
+// An executor with a free slot is a member of the idle group, a busy one with nothing that waits of the next group, and one
+// whose backlog does not move of the surplus group: these are queue groups, and a server answers "no responders" when there is
+// no member.
 //
-//   offer   busy → one of the idle group    the request: from here on it is its    empty, or 503 (nobody is idle)
+//   offer   busy → one of the idle group    the oldest request, which is its own   empty, or 503 (nobody is idle)
+//                                           from here on
+//           or → one of the next group      the newest one, if others wait before
+//                                           it, which is its own from here on
 //   ask     → one of the surplus group      "what is older than mine?"             a give, empty (nothing), or 503
 //   give    → the executor that asked       the request: from here on it is its    503 (gone meanwhile)
 //
@@ -26,12 +30,14 @@ import { readGiven } from './intake.js'
 import { KnownAges } from './known-ages.js'
 import { listen } from './listen.js'
 import type { Pool } from './pool.js'
-import { Header, idleSubject, surplusSubject } from './protocol.js'
+import { Header, idleSubject, nextSubject, surplusSubject } from './protocol.js'
 
 /** An idle executor looks for surplus again after this long, plus up to as much by chance: interest may travel late. */
 const LOOK_AGAIN_MS = 750
 /** An offer or an ask without an answer is given up after this long. */
 const UNANSWERED_MS = 1000
+/** When nobody was in the next group, it is tried again after this at the earliest. */
+const NEXT_AGAIN_MS = 50
 /** How often in a row to ask again when nothing was left. */
 const TRIES = 4
 
@@ -54,11 +60,13 @@ export class Handover {
   readonly #pool: Pool
   readonly #owner: HandoverOwner
   readonly #idleSubject: string
+  readonly #nextSubject: string
   readonly #surplusSubject: string
   readonly #queue: string
   readonly #inbox: string
   #answers: Subscription | undefined
   #idle: Subscription | undefined
+  #next: Subscription | undefined
   #surplus: Subscription | undefined
   /** `asked`: whose inbox, if it was not the group. */
   #asks = new Map<string, { tries: number; at: number; asked: string | undefined }>()
@@ -66,9 +74,10 @@ export class Handover {
   /** Sent away, and back if the server says that nobody got it. */
   #given = new Map<string, { request: HeldRequest; at: number }>()
   /** The offer that has no answer yet: one of those. */
-  #offer: string | undefined
+  #offer: { token: string; isToIdle: boolean } | undefined
   /** Since this executor joined the surplus group an offer found nobody: who gets idle from here on asks by itself. */
   #nobodyIsIdle = false
+  #nextTry = 0
   #isUp = true
   /** This executor was idle when its computation started, and has had nothing that waits since. */
   #wasIdle = false
@@ -85,6 +94,7 @@ export class Handover {
     this.#owner = owner
     this.#queue = queue
     this.#idleSubject = idleSubject(queue, subject)
+    this.#nextSubject = nextSubject(queue, subject)
     this.#surplusSubject = surplusSubject(queue, subject)
     this.#inbox = createInbox(inboxPrefix(nc))
   }
@@ -105,8 +115,14 @@ export class Handover {
   moved() {
     if (this.#pool.waiting > 0) return
     if (!this.#offer) this.#leaveSurplus()
-    if (this.#idle || this.#isStopping || !this.#answers || this.#pool.freeSlots === 0) return
-    this.#idle = listen(this.#nc, this.#idleSubject, message => this.#offered(message), { queue: this.#queue })
+    if (this.#isStopping || !this.#answers) return
+    if (this.#pool.freeSlots === 0) {
+      this.#joinNext()
+      return
+    }
+    this.#leaveNext()
+    if (this.#idle) return
+    this.#idle = this.#join(this.#idleSubject, message => this.#offered(message))
     this.#ask(TRIES)
   }
 
@@ -114,12 +130,14 @@ export class Handover {
   saturated() {
     this.#wasIdle = this.#idle !== undefined && !this.#isTaking
     this.#leaveIdle()
+    this.#joinNext()
   }
 
   /** A computation has turned out to be long. */
   turnedLong() {
     if (!this.#pool.isSaturated || this.#isStopping) return
     this.#leaveIdle()
+    this.#joinNext()
     if (!this.#wasIdle) this.#ask(0)
   }
 
@@ -128,17 +146,20 @@ export class Handover {
     if (this.#isClosed) return
     this.#wasIdle = false
     this.#leaveIdle()
+    this.#leaveNext()
     if (!this.#surplus) {
-      this.#nobodyIsIdle = false
-      this.#surplus = listen(this.#nc, this.#surplusSubject, message => this.#asked(message), { queue: this.#queue })
+      // What comes from surplus was offered there: nobody is idle.
+      this.#nobodyIsIdle = this.#isTaking
+      this.#surplus = this.#join(this.#surplusSubject, message => this.#asked(message))
     }
-    if (!this.#nobodyIsIdle) this.#sendOffer()
+    this.#sendOffer()
   }
 
   /** Takes no more from others and gives away what is here. */
   stop() {
     this.#isStopping = true
     this.#leaveIdle()
+    this.#leaveNext()
     if (this.#pool.waiting > 0) this.stuck()
   }
 
@@ -152,6 +173,7 @@ export class Handover {
     clearTimeout(this.#timer)
     this.#leaveSurplus()
     this.#leaveIdle()
+    this.#leaveNext()
     await this.#answers?.drain()
   }
 
@@ -159,6 +181,20 @@ export class Handover {
     // Drained, since what is on its way must be answered.
     void this.#idle?.drain().catch(() => {})
     this.#idle = undefined
+  }
+
+  #join(subject: string, callback: (message: Msg) => void) {
+    return listen(this.#nc, subject, callback, { queue: this.#queue })
+  }
+
+  #joinNext() {
+    if (this.#next || this.#isStopping || this.#pool.waiting > 0 || !this.#pool.isSaturated) return
+    this.#next = this.#join(this.#nextSubject, message => this.#take(() => this.#offered(message)))
+  }
+
+  #leaveNext() {
+    void this.#next?.drain().catch(() => {})
+    this.#next = undefined
   }
 
   #leaveSurplus() {
@@ -169,10 +205,13 @@ export class Handover {
   #sendOffer() {
     // What is published without a connection is lost.
     if (this.#offer || !this.#isUp) return
-    const request = this.#pool.take()
+    const isToIdle = !this.#nobodyIsIdle
+    if (!isToIdle && performance.now() < this.#nextTry) return
+    const request = isToIdle ? this.#pool.take() : this.#pool.takeSpare()
     if (!request) return
     this.counts.offered++
-    this.#offer = this.#sendAway(request, this.#idleSubject)
+    const token = this.#sendAway(request, isToIdle ? this.#idleSubject : this.#nextSubject)
+    this.#offer = { token, isToIdle }
   }
 
   #offered(message: Msg) {
@@ -225,6 +264,14 @@ export class Handover {
     return token
   }
 
+  /** Takes in what was surplus somewhere else. */
+  #take<Result>(receive: () => Result): Result {
+    this.#isTaking = true
+    const result = receive()
+    this.#isTaking = false
+    return result
+  }
+
   #received(message: Msg): boolean {
     const request = readGiven(message)
     if (!request) return false
@@ -250,10 +297,7 @@ export class Handover {
       if (ask?.asked) this.#ages.note(ask.asked, undefined)
       return
     }
-    this.#isTaking = true
-    const isGive = this.#received(message)
-    this.#isTaking = false
-    if (isGive) return
+    if (this.#take(() => this.#received(message))) return
     if (message.reply) this.#ages.note(inboxOf(message.reply), since(message.string()))
     if (ask && ask.tries > 0 && !this.#isStopping && this.#pool.freeSlots > 0) this.#ask(ask.tries - 1)
   }
@@ -263,21 +307,22 @@ export class Handover {
     const request = this.#given.get(token)?.request
     if (!request) return
     this.#given.delete(token)
-    const wasOffered = this.#offer === token
-    if (wasOffered) this.#offer = undefined
+    const offer = this.#offer?.token === token ? this.#offer : undefined
+    if (offer) this.#offer = undefined
     if (isNobody) {
-      if (wasOffered) {
+      if (offer) {
         this.counts.refused++
-        this.#nobodyIsIdle = true
+        if (offer.isToIdle) this.#nobodyIsIdle = true
+        else this.#nextTry = performance.now() + NEXT_AGAIN_MS
       } else this.counts.handed_over--
       request.gone = false
       this.#owner.received(request)
-    } else if (wasOffered) {
+    } else if (offer) {
       this.counts.taken++
       this.counts.handed_over++
     }
-    if (wasOffered && this.#pool.waiting === 0) this.moved()
-    else if (wasOffered && !isNobody) this.stuck()
+    if (offer && this.#pool.waiting === 0) this.moved()
+    else if (offer && this.#surplus) this.stuck()
   }
 
   readonly #lookAgain = () => {
@@ -286,8 +331,9 @@ export class Handover {
     for (const [token, { at }] of this.#given)
       if (at < late) {
         this.#given.delete(token)
-        if (this.#offer === token) this.#offer = undefined
+        if (this.#offer?.token === token) this.#offer = undefined
       }
+    this.#nobodyIsIdle = false
     if (this.#surplus && this.#pool.waiting > 0) this.#sendOffer()
     else if (this.#surplus) this.moved()
     else if (this.#idle && this.#pool.freeSlots > 0) this.#ask(TRIES)

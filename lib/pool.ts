@@ -116,6 +116,11 @@ export class Pool implements SlotOwner {
     return oldest
   }
 
+  /** Takes the newest request that has not started out of here, unless it is the only one that waits for some slot. */
+  takeSpare(): HeldRequest | undefined {
+    return this.waiting > this.slots.length ? this.#backlog.pop() : undefined
+  }
+
   /** Ends a request that is here, wherever it is. */
   end(request: HeldRequest, code: number, text: string) {
     const slot = request.slot

@@ -49,8 +49,11 @@ export const Code = {
 /** The most arguments of a chunk. */
 export const MOST_ITEMS = 10_000
 
-/** Where idle executors of a queue group listen for "I have surplus". */
+/** Where idle executors of a queue group get requests of others. */
 export const idleSubject = (queue: string, subject: string) => `$EXEC.idle.${queue}.${subject}`
+
+/** Where busy executors get requests of others that do not know yet what they compute next. */
+export const nextSubject = (queue: string, subject: string) => `$EXEC.next.${queue}.${subject}`
 
 /** Where executors with surplus listen for "I am idle". */
 export const surplusSubject = (queue: string, subject: string) => `$EXEC.surplus.${queue}.${subject}`
