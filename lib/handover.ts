@@ -45,6 +45,8 @@ const TRIES = 4
 const ASK = 'ask'
 
 const NOTHING = new Uint8Array(0)
+/** More than what the headers take that a request gets for its way, but for its inboxes. */
+const HEADERS_SIZE = 1024
 
 export interface HandoverOwner {
   /** A request came from another executor. */
@@ -207,7 +209,7 @@ export class Handover {
     if (this.#offer || !this.#isUp) return
     const isToIdle = !this.#nobodyIsIdle
     if (!isToIdle && performance.now() < this.#nextTry) return
-    const request = isToIdle ? this.#pool.take() : this.#pool.takeSpare()
+    const request = isToIdle ? this.#pool.take(this.#mayLeave) : this.#pool.takeSpare(this.#mayLeave)
     if (!request) return
     this.counts.offered++
     const token = this.#sendAway(request, isToIdle ? this.#idleSubject : this.#nextSubject)
@@ -237,14 +239,23 @@ export class Handover {
     if (!reply) return
     const theirs = since(message.string())
     const oldest = this.#pool.oldest
-    const isWanted = oldest && !this.#isOwn(reply) && !(theirs !== undefined && theirs <= oldest.since)
-    const request = isWanted ? this.#pool.take() : undefined
+    const isOlder = ({ since }: HeldRequest) => !(theirs !== undefined && theirs <= since)
+    const request =
+      oldest && isOlder(oldest) && !this.#isOwn(reply)
+        ? this.#pool.take(each => isOlder(each) && this.#mayLeave(each))
+        : undefined
     this.#ages.note(inboxOf(reply), theirs && request ? request.since : theirs)
     if (request) {
       this.counts.handed_over++
       this.#sendAway(request, reply)
     } else this.#publish(reply, Buffer.from(this.#age()), { reply: this.#replyTo(ASK) })
     this.moved()
+  }
+
+  /** One that fills a message to the last bytes stays: its headers would not fit. */
+  readonly #mayLeave = ({ body, replyTo }: HeldRequest) => {
+    const inboxes = replyTo.reduce((sum, inbox) => sum + Buffer.byteLength(inbox) + 1, 0)
+    return body.byteLength + inboxes + HEADERS_SIZE <= (this.#nc.info?.max_payload ?? Infinity)
   }
 
   #sendAway(request: HeldRequest, to: string): string {

@@ -105,20 +105,22 @@ export class Pool implements SlotOwner {
     this.#tellIfStuck()
   }
 
-  /** Takes the oldest request that has not started out of here, for another executor. */
-  take(): HeldRequest | undefined {
+  /** Takes the oldest request that has not started, and may leave, out of here. */
+  take(mayLeave: (request: HeldRequest) => boolean = () => true): HeldRequest | undefined {
     this.#undeck()
     this.#dropExpired()
     // One that its slot had not claimed yet is back as well, and is about to start there.
     this.#start()
-    const oldest = this.#backlog.shift()
+    const at = this.#backlog.findIndex(request => mayLeave(request))
+    const oldest = at < 0 ? undefined : this.#backlog.splice(at, 1)[0]
     this.#fill()
     return oldest
   }
 
   /** Takes the newest request that has not started out of here, unless it is the only one that waits for some slot. */
-  takeSpare(): HeldRequest | undefined {
-    return this.waiting > this.slots.length ? this.#backlog.pop() : undefined
+  takeSpare(mayLeave: (request: HeldRequest) => boolean): HeldRequest | undefined {
+    const newest = this.#backlog.at(-1)
+    return newest && mayLeave(newest) && this.waiting > this.slots.length ? this.#backlog.pop() : undefined
   }
 
   /** Ends a request that is here, wherever it is. */

@@ -41,6 +41,24 @@ t.test('clients that know nothing of executors are balanced too, and get their h
   }
 })
 
+t.test('a request that fills a message to the last bytes stays where it is', async t => {
+  const most = 20_000
+  const server = await startServer(t, `max_payload: ${most}`)
+  const busy = await startExecutor(t, server)
+  const nc = await connectTo(t, server)
+  const gate = new Gate(t)
+  const long = nc.request('acts', JSON.stringify(['gate', gate.name]), { timeout: 20_000 })
+  await gate.heard('here')
+  const size = (length: number) => nc.request('acts', `["size","${'x'.repeat(length - 11)}"]`, { timeout: 20_000 })
+  const large = [0, 1, 100, 200].map(less => size(most - less))
+  const small = size(most - 2000)
+  while ((await statistics(nc)).backlog < 5);
+  const free = await startExecutor(t, server)
+  t.equal((await small).headers?.get('Executor-Id'), free.id, 'one that is younger and smaller is handed over')
+  gate.open()
+  for (const reply of await Promise.all([long, ...large])) t.equal(reply.headers?.get('Executor-Id'), busy.id)
+})
+
 t.test('without handing over each request stays where NATS brought it', async t => {
   const server = await startServer(t)
   const nc = await connectTo(t, server)
