@@ -28,7 +28,7 @@ import { inboxPrefix } from './connection.js'
 import type { HeldRequest } from './held-request.js'
 import { readGiven } from './intake.js'
 import { KnownAges } from './known-ages.js'
-import { listen } from './listen.js'
+import { headersOf, listen } from './listen.js'
 import type { Pool } from './pool.js'
 import { Header, idleSubject, nextSubject, surplusSubject } from './protocol.js'
 
@@ -287,14 +287,14 @@ export class Handover {
     const request = readGiven(message)
     if (!request) return false
     this.counts.received++
-    if (message.reply) this.#ages.note(inboxOf(message.reply), since(message.headers!.get(Header.nextWaitedMs)))
+    if (message.reply) this.#ages.note(inboxOf(message.reply), since(headersOf(message)!.get(Header.nextWaitedMs)))
     this.#owner.received(request)
     return true
   }
 
   #answered(message: Msg) {
     const token = message.subject.slice(this.#inbox.length + 1)
-    const isNobody = message.headers?.code === 503
+    const isNobody = headersOf(message)?.code === 503
     if (isNobody) this.counts.messages++
     if (token === ASK) this.#asked(message)
     else if (token[0] === 'a') this.#askAnswered(token, message, isNobody)

@@ -8,7 +8,7 @@
 import { type Msg, type NatsConnection, type Subscription, createInbox } from 'nats'
 import { inboxPrefix } from './connection.js'
 import type { HeldRequest } from './held-request.js'
-import { listen } from './listen.js'
+import { headersOf, listen } from './listen.js'
 import { heldSubject } from './protocol.js'
 import type { Answer, Replies } from './replies.js'
 
@@ -189,7 +189,7 @@ export class Holding {
 
   /** A client is not there: tries again in a while. */
   #returned(message: Msg) {
-    if (message.headers?.code !== 503) return
+    if (headersOf(message)?.code !== 503) return
     const token = message.subject.slice(this.#inbox.length + 1)
     const kept = this.#kept.get(token)
     if (!kept) return

@@ -2,6 +2,7 @@
 import { nanoid } from 'nanoid'
 import type { Msg, MsgHdrs } from 'nats'
 import type { HeldRequest } from './held-request.js'
+import { headersOf } from './listen.js'
 import { Header, MOST_ITEMS, isRequestId } from './protocol.js'
 
 /** Milliseconds, as a header gives them. */
@@ -23,7 +24,7 @@ export class NotARequest {
 export function readRequest(message: Msg): HeldRequest | NotARequest {
   let headers
   try {
-    headers = message.headers
+    headers = headersOf(message)
   } catch {
     return new NotARequest('the headers cannot be read')
   }
@@ -32,7 +33,7 @@ export function readRequest(message: Msg): HeldRequest | NotARequest {
 
 /** Reads a request that another executor gave; undefined if the message is none. */
 export function readGiven(message: Msg): HeldRequest | undefined {
-  const { headers } = message
+  const headers = headersOf(message)
   const replyTo = headers?.get(Header.replyTo)
   if (!headers || !replyTo || !replyTo.split(' ').every(inbox => INBOX.test(inbox))) return undefined
   const waited = headers.get(Header.waitedMs)

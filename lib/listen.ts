@@ -1,5 +1,8 @@
 // Subscriptions whose callbacks may fail: nats.js reads nothing more from a connection once one of them has thrown.
-import type { Msg, NatsConnection, NatsError, Subscription } from 'nats'
+import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, type Subscription } from 'nats'
+
+/** The most bytes of headers, with the subjects before them. nats.js takes minutes to read a megabyte of them. */
+const MOST_HEADERS = 16 * 1024
 
 export interface ListenOptions {
   queue?: string
@@ -28,6 +31,18 @@ export function listen(
       }
     },
   })
+}
+
+/**
+ * The headers of a message that a stranger may have sent.
+ * @throws {NatsError} if they cannot be read, or are too large to be
+ */
+export function headersOf(message: Msg): MsgHdrs | undefined {
+  // The types of nats.js do not name it.
+  const size = (message as Msg & { size(): number }).size()
+  if (size - message.data.length > MOST_HEADERS)
+    throw new NatsError(`headers of more than ${MOST_HEADERS} bytes`, ErrorCode.BadHeader)
+  return message.headers
 }
 
 const isBadHeader = (error: unknown) => (error as NatsError | undefined)?.code === 'BAD_HEADER'

@@ -5,6 +5,7 @@ import t from 'tap'
 import { newClient, startExecutor } from './fixtures/library.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 
+const MANY = 30_000
 const HEADERS = ['garbage', 'NATS/1.0\r\nRequest Id: 1', 'NATS/1.0\r\n\u00ff: x', 'NATS/1.0\r\n: x', 'NATS/1.0 503', '']
 
 /** Publishes with headers as they are, and waits until the server has them. */
@@ -18,6 +19,21 @@ async function publishRaw(server: Server, subject: string, reply: string, header
   while (!said.includes('PONG')) said += String((await once(socket, 'data'))[0])
   socket.destroy()
 }
+
+t.test('an executor does not read as many headers as a message can have', { timeout: 20_000 }, async t => {
+  const server = await startServer(t)
+  const executor = await startExecutor(t, server)
+  const nc = await connectTo(t, server)
+  const codes: (string | undefined)[] = []
+  nc.subscribe('replies', { callback: (_, { headers }) => void codes.push(headers?.get('Nats-Service-Error-Code')) })
+  await nc.flush()
+  // nats.js takes minutes for these.
+  const header = ['NATS/1.0', ...Array.from({ length: MANY }, (_, i) => `${i.toString(36)}:`)].join('\r\n')
+  for (const subject of ['$EXEC.idle.executors.acts', `$SRV.PING.acts.${executor.id}`, 'acts'])
+    await publishRaw(server, subject, 'replies', header, '["echo",1]')
+  t.equal((await nc.request('acts', '["echo",2]', { timeout: 20_000 })).string(), '2')
+  t.equal(codes.filter(code => code === '400').length, 1, 'the request is refused')
+})
 
 t.test('an executor goes on', async t => {
   const server = await startServer(t)
