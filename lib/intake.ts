@@ -8,6 +8,7 @@ import { Header, MOST_ITEMS, isRequestId } from './protocol.js'
 /** Milliseconds, as a header gives them. */
 const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
 const ITEMS = /^[1-9]\d{0,4}$/
+/** A subject that can be handed over in a header. */
 const INBOX = /^[^\s*>]{1,256}$/
 
 /** A message that is no request: what is wrong with it, and its id if that is right. */
@@ -28,6 +29,8 @@ export function readRequest(message: Msg): HeldRequest | NotARequest {
   } catch {
     return new NotARequest('the headers cannot be read')
   }
+  if (!INBOX.test(message.reply!))
+    return new NotARequest('the reply subject has more than 256 characters, white space or wildcards')
   return read(headers, message.data, message.reply!, 0)
 }
 

@@ -1,6 +1,11 @@
 // Subscriptions whose callbacks may fail: nats.js reads nothing more from a connection once one of them has thrown.
 import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, type Subscription } from 'nats'
 
+/**
+ * A message with a reply subject of more characters is not for us. A server cuts off who sends it a line of more than
+ * 4096 bytes, as an answer to it may be.
+ */
+const LONGEST_REPLY = 1000
 /** The most bytes of headers, with the subjects before them. nats.js takes minutes to read a megabyte of them. */
 const MOST_HEADERS = 16 * 1024
 
@@ -25,7 +30,7 @@ export function listen(
     callback: (refusal, message) => {
       try {
         if (refusal) onRefused?.(refusal)
-        else handle(message)
+        else if (!(message.reply && message.reply.length > LONGEST_REPLY)) handle(message)
       } catch (error) {
         if (!isBadHeader(error)) process.emitWarning(error as Error)
       }

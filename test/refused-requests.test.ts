@@ -4,9 +4,10 @@ import { headers } from 'nats'
 import t from 'tap'
 import { startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
+import { rawConnection } from './fixtures/raw-connection.js'
 
 const server = await startServer(t, 'max_payload: 2MB')
-await startExecutor(t, server, { function: undefined, subject: 'fibonacci' })
+const executor = await startExecutor(t, server, { function: undefined, subject: 'fibonacci' })
 const nc = await connectTo(t, server)
 const WITHIN_MS = 1000
 
@@ -60,6 +61,38 @@ for (const ms of ['abc', '-1', '1e3', 'Infinity', '0x10', '1,5', '9'.repeat(400)
     t.match(answer.text, /^Timeout-Ms must be/)
     t.equal(answer.id, 'mine')
   })
+
+t.test('a reply subject that cannot be handed over', async t => {
+  const stranger = await rawConnection(t, server)
+  const answers: string[] = []
+  nc.subscribe('odd.>', {
+    callback: (_, { subject, headers: head }) => {
+      t.equal(head?.get('Nats-Service-Error-Code'), '400')
+      t.match(head?.get('Nats-Service-Error'), /^the reply subject/)
+      answers.push(subject)
+    },
+  })
+  await nc.flush()
+  const odd = [`odd.${'x'.repeat(253)}`, `odd.${'x'.repeat(996)}`, 'odd.*', 'odd.>']
+  for (const reply of odd) stranger.publish('fibonacci', reply, undefined, '30')
+  await stranger.flush()
+  await nc.request('fibonacci', '30', { timeout: 10_000 })
+  t.strictSame(answers, odd)
+})
+
+t.test('a reply subject that nobody can publish to', async t => {
+  const stranger = await rawConnection(t, server)
+  const notices: string[] = []
+  executor.on('notice', text => notices.push(text))
+  // A byte that is no UTF-8 is read as a character of three bytes; the server takes lines of 4096 bytes.
+  const subjects = ['fibonacci', '$EXEC.idle.executors.fibonacci', '$SRV.PING', '$SRV.STATS']
+  for (const subject of subjects)
+    for (const reply of ['\xff'.repeat(3900), `odd.${'x'.repeat(997)}`])
+      stranger.publish(subject, reply, undefined, '30')
+  await stranger.flush()
+  await nc.request('fibonacci', '30', { timeout: 10_000 })
+  t.strictSame(notices, [], 'the server does not cut off the executor')
+})
 
 t.test('the executor goes on', async t => {
   const reply = await nc.request('fibonacci', '30', { timeout: 10_000 })
