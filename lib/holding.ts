@@ -8,6 +8,7 @@
 import { type Msg, type NatsConnection, type Subscription, createInbox } from 'nats'
 import { inboxPrefix } from './connection.js'
 import type { HeldRequest } from './held-request.js'
+import { MOST_INBOXES } from './intake.js'
 import { headersOf, listen } from './listen.js'
 import { heldSubject } from './protocol.js'
 import type { Answer, Replies } from './replies.js'
@@ -18,8 +19,6 @@ const LOOK_MS = 25
 /** A client that is not back after a lost connection is tried again after this, for at most that long. */
 const AGAIN_MS = 100
 const AGAIN_FOR_MS = 10_000
-/** Clients that send one request again and again all get the answer, up to that many. */
-const MOST_INBOXES = 8
 
 type Kept = { request: HeldRequest; answer: Answer; until: number }
 

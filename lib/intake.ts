@@ -8,6 +8,8 @@ import { Header, MOST_ITEMS, isRequestId } from './protocol.js'
 /** Milliseconds, as a header gives them. */
 const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
 const ITEMS = /^[1-9]\d{0,4}$/
+/** Clients that send one request again and again all get the answer, up to that many. */
+export const MOST_INBOXES = 8
 /** A subject that can be handed over in a header. */
 const INBOX = /^[^\s*>]{1,256}$/
 
@@ -38,12 +40,14 @@ export function readRequest(message: Msg): HeldRequest | NotARequest {
 export function readGiven(message: Msg): HeldRequest | undefined {
   const headers = headersOf(message)
   const replyTo = headers?.get(Header.replyTo)
-  if (!headers || !replyTo || !replyTo.split(' ').every(inbox => INBOX.test(inbox))) return undefined
+  if (!headers || !replyTo || !areInboxes(replyTo.split(' '))) return undefined
   const waited = headers.get(Header.waitedMs)
   if (!MILLISECONDS.test(waited)) return undefined
   const request = read(headers, message.data, replyTo, Number(waited))
   return request instanceof NotARequest ? undefined : request
 }
+
+const areInboxes = (inboxes: string[]) => inboxes.length <= MOST_INBOXES && inboxes.every(inbox => INBOX.test(inbox))
 
 function read(headers: MsgHdrs | undefined, body: Uint8Array, replyTo: string, waited: number) {
   const id = headers?.get(Header.requestId) ?? ''
