@@ -43,6 +43,8 @@ const TRIES = 4
 
 /** The last token of the subject at which an executor is asked by others that know it. */
 const ASK = 'ask'
+/** The last token of the reply subject of an answer: it tells whose it is, and what is sent there is not answered. */
+const NONE = 'none'
 
 const NOTHING = new Uint8Array(0)
 /** More than what the headers take that a request gets for its way, but for its inboxes. */
@@ -248,7 +250,7 @@ export class Handover {
     if (request) {
       this.counts.handed_over++
       this.#sendAway(request, reply)
-    } else this.#publish(reply, Buffer.from(this.#age()), { reply: this.#replyTo(ASK) })
+    } else this.#publish(reply, Buffer.from(this.#age()), { reply: this.#replyTo(NONE) })
     this.moved()
   }
 
