@@ -8,6 +8,8 @@ import { Header, MOST_ITEMS, isRequestId } from './protocol.js'
 /** Milliseconds, as a header gives them. */
 const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
 const ITEMS = /^[1-9]\d{0,4}$/
+/** What is longer is taken for this, thirty years, so that it is still a time when it is handed over later. */
+const LONGEST_MS = 1e12
 /** Clients that send one request again and again all get the answer, up to that many. */
 export const MOST_INBOXES = 8
 /** A subject that can be handed over in a header. */
@@ -67,8 +69,8 @@ function read(headers: MsgHdrs | undefined, body: Uint8Array, replyTo: string, w
     replyTo: replyTo.split(' '),
     items: Number(items),
     body,
-    deadline: timeout === '' ? Infinity : now + Number(timeout),
-    since: now - waited,
+    deadline: timeout === '' ? Infinity : now + Math.min(Number(timeout), LONGEST_MS),
+    since: now - Math.min(waited, LONGEST_MS),
     arrived: now,
     started: 0,
     announced: false,
