@@ -34,6 +34,8 @@ const LOOK_MS = 5
 /** For the last messages on a connection that does not answer, in milliseconds. */
 const FAREWELL_MS = 2000
 const RETRY_AFTER_MS = { least: 20, most: 5000 }
+/** By how many requests others may make the backlog longer than it should be: each of them offers one at a time. */
+const MOST_GIVEN = 1000
 
 export class Executor extends EventEmitter<ExecutorEvents> {
   /** The ADR-32 instance id, also the `Executor-Id` of its replies. */
@@ -200,13 +202,15 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   #take(request: HeldRequest) {
     if (!this.#holding.add(request)) return
     if (this.#refusesRest) this.#refuse(request)
-    else if (!this.#pool.add(request)) {
-      const { backlog, concurrency } = this.#options
-      const mean = this.#service.processing / 1e6 / Math.max(1, this.#service.requests)
-      const { least, most } = RETRY_AFTER_MS
-      const retryAfter = Math.min(most, Math.max(least, (mean * backlog) / concurrency / 2))
-      this.#answered(request, Code.overloaded, `the backlog is full: ${backlog} requests wait`, 0, retryAfter)
-    }
+    else if (!this.#pool.add(request)) this.#overloaded(request)
+  }
+
+  #overloaded(request: HeldRequest) {
+    const { backlog, concurrency } = this.#options
+    const mean = this.#service.processing / 1e6 / Math.max(1, this.#service.requests)
+    const { least, most } = RETRY_AFTER_MS
+    const retryAfter = Math.min(most, Math.max(least, (mean * backlog) / concurrency / 2))
+    this.#answered(request, Code.overloaded, `the backlog is full: ${backlog} requests wait`, 0, retryAfter)
   }
 
   #refuse(request: HeldRequest) {
@@ -260,6 +264,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     received: (request: HeldRequest) => {
       if (!this.#holding.add(request)) return
       if (this.#refusesRest) this.#refuse(request)
+      else if (this.#pool.waiting >= this.#options.backlog + MOST_GIVEN) this.#overloaded(request)
       else this.#pool.insert(request)
     },
     leaving: (request: HeldRequest) => {
