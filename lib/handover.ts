@@ -19,12 +19,14 @@
 // When a computation turns out to be long, its executor asks for a request that is older than its own oldest: it knows the
 // next one before a slot is free (work stealing, but oldest first). It asks whom it knows to have the oldest, since asks,
 // gives and their answers tell the age of their sender's oldest request, or else one of the surplus group. One that was idle
-// until then need not ask: there was no surplus. An executor with nothing to do joins the idle group and
-// then asks for surplus; one that is stuck joins the surplus group and then offers. Each joins before it asks or offers, and
-// the server sees both in this order, so at least one of two finds the other; and an offer that is out keeps its executor in
-// the surplus group.
+// until then need not ask: there was no surplus.
+//
+// An executor with nothing to do joins the idle group and then asks for surplus; one that is stuck joins the surplus group and
+// then offers. Each joins before it asks or offers, and the server sees both in this order, so at least one of two finds the
+// other; and an offer that is out keeps its executor in the surplus group.
 import { type Msg, type NatsConnection, type PublishOptions, type Subscription, createInbox, headers } from 'nats'
 import { inboxPrefix } from './connection.js'
+import { Group } from './group.js'
 import type { HeldRequest } from './held-request.js'
 import { readGiven } from './intake.js'
 import { KnownAges } from './known-ages.js'
@@ -63,15 +65,11 @@ export class Handover {
   readonly #nc: NatsConnection
   readonly #pool: Pool
   readonly #owner: HandoverOwner
-  readonly #idleSubject: string
-  readonly #nextSubject: string
-  readonly #surplusSubject: string
-  readonly #queue: string
+  readonly #idle: Group
+  readonly #next: Group
+  readonly #surplus: Group
   readonly #inbox: string
   #answers: Subscription | undefined
-  #idle: Subscription | undefined
-  #next: Subscription | undefined
-  #surplus: Subscription | undefined
   /** `asked`: whose inbox, if it was not the group. */
   #asks = new Map<string, { tries: number; at: number; asked: string | undefined }>()
   readonly #ages = new KnownAges()
@@ -96,10 +94,9 @@ export class Handover {
     this.#nc = nc
     this.#pool = pool
     this.#owner = owner
-    this.#queue = queue
-    this.#idleSubject = idleSubject(queue, subject)
-    this.#nextSubject = nextSubject(queue, subject)
-    this.#surplusSubject = surplusSubject(queue, subject)
+    this.#idle = new Group(nc, idleSubject(queue, subject), queue, message => this.#offered(message))
+    this.#next = new Group(nc, nextSubject(queue, subject), queue, message => this.#take(() => this.#offered(message)))
+    this.#surplus = new Group(nc, surplusSubject(queue, subject), queue, message => this.#asked(message))
     this.#inbox = createInbox(inboxPrefix(nc))
   }
 
@@ -118,29 +115,29 @@ export class Handover {
   /** Requests left the backlog, or a slot became free. */
   moved() {
     if (this.#pool.waiting > 0) return
-    if (!this.#offer) this.#leaveSurplus()
+    if (!this.#offer) this.#surplus.leave()
     if (this.#isStopping || !this.#answers) return
     if (this.#pool.freeSlots === 0) {
       this.#joinNext()
       return
     }
-    this.#leaveNext()
-    if (this.#idle) return
-    this.#idle = this.#join(this.#idleSubject, message => this.#offered(message))
+    this.#next.leave()
+    if (this.#idle.isMember) return
+    this.#idle.join()
     this.#ask(TRIES)
   }
 
   /** No slot is free any more. */
   saturated() {
-    this.#wasIdle = this.#idle !== undefined && !this.#isTaking
-    this.#leaveIdle()
+    this.#wasIdle = this.#idle.isMember && !this.#isTaking
+    this.#idle.leave()
     this.#joinNext()
   }
 
   /** A computation has turned out to be long. */
   turnedLong() {
     if (!this.#pool.isSaturated || this.#isStopping) return
-    this.#leaveIdle()
+    this.#idle.leave()
     this.#joinNext()
     if (!this.#wasIdle) this.#ask(0)
   }
@@ -149,12 +146,12 @@ export class Handover {
   stuck() {
     if (this.#isClosed) return
     this.#wasIdle = false
-    this.#leaveIdle()
-    this.#leaveNext()
-    if (!this.#surplus) {
+    this.#idle.leave()
+    this.#next.leave()
+    if (!this.#surplus.isMember) {
       // What comes from surplus was offered there: nobody is idle.
       this.#nobodyIsIdle = this.#isTaking
-      this.#surplus = this.#join(this.#surplusSubject, message => this.#asked(message))
+      this.#surplus.join()
     }
     this.#sendOffer()
   }
@@ -162,8 +159,8 @@ export class Handover {
   /** Takes no more from others and gives away what is here. */
   stop() {
     this.#isStopping = true
-    this.#leaveIdle()
-    this.#leaveNext()
+    this.#idle.leave()
+    this.#next.leave()
     if (this.#pool.waiting > 0) this.stuck()
   }
 
@@ -175,35 +172,14 @@ export class Handover {
   async close() {
     this.#isClosed = true
     clearTimeout(this.#timer)
-    this.#leaveSurplus()
-    this.#leaveIdle()
-    this.#leaveNext()
+    this.#surplus.leave()
+    this.#idle.leave()
+    this.#next.leave()
     await this.#answers?.drain()
   }
 
-  #leaveIdle() {
-    // Drained, since what is on its way must be answered.
-    void this.#idle?.drain().catch(() => {})
-    this.#idle = undefined
-  }
-
-  #join(subject: string, callback: (message: Msg) => void) {
-    return listen(this.#nc, subject, callback, { queue: this.#queue })
-  }
-
   #joinNext() {
-    if (this.#next || this.#isStopping || this.#pool.waiting > 0 || !this.#pool.isSaturated) return
-    this.#next = this.#join(this.#nextSubject, message => this.#take(() => this.#offered(message)))
-  }
-
-  #leaveNext() {
-    void this.#next?.drain().catch(() => {})
-    this.#next = undefined
-  }
-
-  #leaveSurplus() {
-    void this.#surplus?.drain().catch(() => {})
-    this.#surplus = undefined
+    if (!this.#isStopping && this.#pool.waiting === 0 && this.#pool.isSaturated) this.#next.join()
   }
 
   #sendOffer() {
@@ -214,7 +190,7 @@ export class Handover {
     const request = isToIdle ? this.#pool.take(this.#mayLeave) : this.#pool.takeSpare(this.#mayLeave)
     if (!request) return
     this.counts.offered++
-    const token = this.#sendAway(request, isToIdle ? this.#idleSubject : this.#nextSubject)
+    const token = this.#sendAway(request, isToIdle ? this.#idle.subject : this.#next.subject)
     this.#offer = { token, isToIdle }
   }
 
@@ -232,7 +208,7 @@ export class Handover {
     this.#asks.set(token, { tries, at: now, asked })
     this.counts.asked++
     const reply = this.#replyTo(token)
-    this.#publish(asked ? `${asked}.${ASK}` : this.#surplusSubject, Buffer.from(this.#age()), { reply })
+    this.#publish(asked ? `${asked}.${ASK}` : this.#surplus.subject, Buffer.from(this.#age()), { reply })
   }
 
   /** An executor asks for a request that is older than the one that it names. */
@@ -335,7 +311,7 @@ export class Handover {
       this.counts.handed_over++
     }
     if (offer && this.#pool.waiting === 0) this.moved()
-    else if (offer && this.#surplus) this.stuck()
+    else if (offer && this.#surplus.isMember) this.stuck()
   }
 
   readonly #lookAgain = () => {
@@ -347,9 +323,9 @@ export class Handover {
         if (this.#offer?.token === token) this.#offer = undefined
       }
     this.#nobodyIsIdle = false
-    if (this.#surplus && this.#pool.waiting > 0) this.#sendOffer()
-    else if (this.#surplus) this.moved()
-    else if (this.#idle && this.#pool.freeSlots > 0) this.#ask(TRIES)
+    if (this.#surplus.isMember && this.#pool.waiting > 0) this.#sendOffer()
+    else if (this.#surplus.isMember) this.moved()
+    else if (this.#idle.isMember && this.#pool.freeSlots > 0) this.#ask(TRIES)
     this.#timer = setTimeout(this.#lookAgain, LOOK_AGAIN_MS * (1 + Math.random()))
   }
 
