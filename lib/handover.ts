@@ -34,8 +34,11 @@ import { headersOf, listen } from './listen.js'
 import type { Pool } from './pool.js'
 import { Header, idleSubject, nextSubject, surplusSubject } from './protocol.js'
 
-/** An idle executor looks for surplus again after this long, plus up to as much by chance: interest may travel late. */
-const LOOK_AGAIN_MS = 750
+/**
+ * An idle executor looks for surplus again after this long, since interest may travel late, and then less and less often; one
+ * that is stuck offers again. Up to as much is added by chance.
+ */
+const LOOK_AGAIN_MS = { first: 750, most: 12_000 }
 /** An offer or an ask without an answer is given up after this long. */
 const UNANSWERED_MS = 1000
 /** When nobody was in the next group, it is tried again after this at the earliest. */
@@ -86,6 +89,7 @@ export class Handover {
   #isTaking = false
   #tokens = 0
   #timer: NodeJS.Timeout | undefined
+  #pause = LOOK_AGAIN_MS.first
   #isStopping = false
   /** What still comes is computed here: nobody would hear that an offer found nobody. */
   #isClosed = false
@@ -102,13 +106,14 @@ export class Handover {
 
   start() {
     this.#answers = listen(this.#nc, `${this.#inbox}.*`, message => this.#answered(message))
-    this.#timer = setTimeout(this.#lookAgain, LOOK_AGAIN_MS)
+    this.#lookIn(LOOK_AGAIN_MS.first)
     this.moved()
   }
 
   /** The connection was lost, or is back. */
   connected(isUp: boolean) {
     this.#isUp = isUp
+    this.#lookSoon()
     this.#nobodyIsIdle = false
   }
 
@@ -124,6 +129,7 @@ export class Handover {
     this.#next.leave()
     if (this.#idle.isMember) return
     this.#idle.join()
+    this.#lookSoon()
     this.#ask(TRIES)
   }
 
@@ -152,6 +158,7 @@ export class Handover {
       // What comes from surplus was offered there: nobody is idle.
       this.#nobodyIsIdle = this.#isTaking
       this.#surplus.join()
+      this.#lookSoon()
     }
     this.#sendOffer()
   }
@@ -326,7 +333,18 @@ export class Handover {
     if (this.#surplus.isMember && this.#pool.waiting > 0) this.#sendOffer()
     else if (this.#surplus.isMember) this.moved()
     else if (this.#idle.isMember && this.#pool.freeSlots > 0) this.#ask(TRIES)
-    this.#timer = setTimeout(this.#lookAgain, LOOK_AGAIN_MS * (1 + Math.random()))
+    this.#lookIn(this.#idle.isMember ? Math.min(LOOK_AGAIN_MS.most, 2 * this.#pause) : LOOK_AGAIN_MS.first)
+  }
+
+  #lookIn(pause: number) {
+    this.#pause = pause
+    clearTimeout(this.#timer)
+    if (!this.#isClosed) this.#timer = setTimeout(this.#lookAgain, pause * (1 + Math.random()))
+  }
+
+  /** Something has changed: what is seldom looked for is looked for soon. */
+  #lookSoon() {
+    if (this.#pause > LOOK_AGAIN_MS.first) this.#lookIn(LOOK_AGAIN_MS.first)
   }
 
   /** How long the oldest request has waited here, as a message says it. */
