@@ -70,13 +70,16 @@ function run() {
     current = new ThreadContext(requests.prefix(idLength), started)
     const from = performance.now()
     let result
+    let isAsynchronous = false
     try {
       const argument = parse(text)
       result = items === 0 ? compute(argument, current) : computeChunk(compute, argument, items, current)
+      // This runs code of the function, too.
+      isAsynchronous = isThenable(result)
     } catch (error) {
       fail(error, from)
     }
-    if (current && isThenable(result)) {
+    if (isAsynchronous) {
       tell()
       const start = from
       void Promise.resolve(result)

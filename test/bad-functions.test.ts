@@ -55,6 +55,13 @@ t.test('a rejection that the function forgot costs neither its own request nor t
   t.match((await noticed)[0], /unhandled: nobody listens/)
 })
 
+t.test('a result that cannot be looked at, after a computation that was awaited', async t => {
+  const before = client.call(['sleep', 20])
+  t.match(await rejection(client.call(['brokenThenable'])), { name: 'FailedError', message: /no then/ })
+  t.equal(await before, 20)
+  t.equal(await client.call(['echo', 'next']), 'next')
+})
+
 t.test('a thenable is awaited, and no result is null', async t => {
   t.strictSame(await client.call(['thenable', { a: 1 }]), { a: 1 })
   t.equal(await client.call(['nothing']), null)
