@@ -112,11 +112,13 @@ export class Call {
     return this.#retries > 0
   }
 
-  /** Nobody holds the request any more: sends it again. */
-  lost() {
+  /** Nobody holds the request any more: sends it again, after a pause if that is called for. */
+  lost(pause = 0) {
     this.losses++
-    if (this.#retries-- > 0) this.send()
-    else this.#reject(new LostError('the request was lost with its executor', { requestId: this.id }))
+    if (this.#retries-- > 0) {
+      if (pause > 0) this.#tryAgain(pause)
+      else this.send()
+    } else this.#reject(new LostError('the request was lost with its executor', { requestId: this.id }))
   }
 
   cancel(reason: unknown) {
@@ -181,9 +183,10 @@ export class Call {
         // A refusal counts for the newest attempt alone, an older one's has been seen to.
         if (attempt !== this.#attempt) return
         // One that had started was not refused: its executor was stopped at once.
-        if (error.code === Code.unavailable && Number(head!.get(Header.computeMs)) > 0) return this.lost()
+        if (error.code === Code.unavailable && Number(head!.get(Header.computeMs)) > 0)
+          return this.lost(this.losses === 0 ? 0 : this.#owner.pause(this.#tries++))
         this.#refusal = error
-        const after = Number(head!.get(Header.retryAfterMs)) || 0
+        const after = Math.max(0, Number(head!.get(Header.retryAfterMs)) || 0)
         return this.#tryAgain(after * (1 + Math.random()) + this.#owner.pause(this.#tries++))
       }
       return this.#reject(error)

@@ -1,0 +1,202 @@
+// Whatever somebody on the subject answers, each call ends in time with a result or an error of the library.
+import { isDeepStrictEqual } from 'node:util'
+import * as fc from 'fast-check'
+import { type MsgHdrs, headers } from 'nats'
+import * as library from 'nats-executor'
+import t from 'tap'
+import { Header, heldSubject } from '../lib/protocol.js'
+import { Bytes, type Entry, anyBody, entries } from './fixtures/garbage.js'
+import { newClient } from './fixtures/library.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+
+/** Calls in all: RUNS times as many at once as CALLS. */
+const RUNS = 25
+const CALLS = 80
+const LONGEST_MS = 150
+/** How much later than its timeout a call may end on a busy machine. */
+const SLACK_MS = 5000
+
+const ERRORS: unknown[] = Object.entries(library).flatMap(([name, value]) =>
+  name.endsWith('Error') && name !== 'RequestError' ? [value] : [],
+)
+
+interface Reply {
+  status: [code: number, description: string] | undefined
+  entries: Entry[]
+  /** Whether it has the id of the request. */
+  echoes: boolean
+  body: Bytes
+}
+
+interface Lie {
+  /** What a request is answered with, one after the other; each attempt alike. */
+  replies: Reply[]
+  /** What somebody is answered who asks who holds it. */
+  held: Bytes | undefined
+  timeout: number
+  retries: number
+  /** When the caller loses patience. */
+  abortAfter: number | undefined
+}
+
+const seldom = <Value>(arbitrary: fc.Arbitrary<Value>) =>
+  fc.oneof({ weight: 8, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
+
+const anyReply: fc.Arbitrary<Reply> = fc.record({
+  status: seldom(fc.tuple(fc.constantFrom(1, 100, 400, 404, 408, 503), fc.constantFrom('No Responders', '0', ':'))),
+  entries,
+  echoes: fc.boolean(),
+  body: fc.oneof(
+    fc.json().map(json => new Bytes(json)),
+    fc.constant(new Bytes('')),
+    anyBody(100_000),
+  ),
+})
+/** As an executor would send it. */
+const rightReply: fc.Arbitrary<Reply> = fc
+  .oneof(
+    fc.json().map(json => ({ entries: [], body: new Bytes(json) })),
+    fc.constantFrom('400', '408', '413', '429', '499', '500', '503').map(code => ({
+      entries: [[Header.errorCode, code] as Entry],
+      body: new Bytes(''),
+    })),
+  )
+  .map(reply => ({ ...reply, status: undefined, echoes: true }))
+const lie: fc.Arbitrary<Lie> = fc.record({
+  replies: fc.array(fc.oneof({ weight: 2, arbitrary: anyReply }, { weight: 1, arbitrary: rightReply }), {
+    maxLength: 3,
+  }),
+  held: fc.oneof(
+    fc.constant(undefined),
+    fc.constantFrom('waiting', 'computing', 'gone', 'odd').map(state => new Bytes(JSON.stringify({ state }))),
+    anyBody(1000),
+  ),
+  timeout: fc.integer({ min: 1, max: LONGEST_MS }),
+  retries: fc.constantFrom(0, 1, Infinity),
+  abortAfter: seldom(fc.integer({ min: 0, max: 100 })),
+})
+
+const server = await startServer(t)
+const nc = await connectTo(t, server)
+const client = newClient(t, server, { subject: 'liar' })
+/** An argument is the number of one of these, or text that is honestly sent back. */
+let lies: Lie[] = []
+/** How often each lie was told. */
+let attempts: number[] = []
+const byId = new Map<string, Lie>()
+
+function headersOf({ status, entries, echoes }: Reply, id: string): MsgHdrs {
+  const head = status ? headers(...status) : headers()
+  for (const [name, value] of entries) head.append(name, value)
+  if (echoes) head.set(Header.requestId, id)
+  return head
+}
+
+nc.subscribe('liar', {
+  callback: (_, message) => {
+    const id = message.headers!.get(Header.requestId)
+    const argument = message.json<number | string>()
+    if (typeof argument === 'string') {
+      const head = headers()
+      head.set(Header.requestId, id)
+      message.respond(message.data, { headers: head })
+      return
+    }
+    const told = lies[argument]!
+    attempts[argument]!++
+    byId.set(id, told)
+    for (const reply of told.replies) message.respond(reply.body.bytes, { headers: headersOf(reply, id) })
+  },
+})
+nc.subscribe(heldSubject('*'), {
+  callback: (_, message) => {
+    const held = byId.get(message.subject.slice(heldSubject('').length))?.held
+    if (held) message.respond(held.bytes)
+  },
+})
+await nc.flush()
+
+const tell = (all: Lie[]) => {
+  lies = all
+  attempts = all.map(() => 0)
+  byId.clear()
+}
+
+/** Whether a call may resolve with this because of that reply. */
+function isResult(reply: Reply, result: unknown) {
+  if (!reply.echoes || headersOf(reply, '').get(Header.errorCode) !== '') return false
+  try {
+    return isDeepStrictEqual(JSON.parse(new TextDecoder().decode(reply.body.bytes)), result)
+  } catch (error) {
+    // What is nested too deeply cannot be compared.
+    return error instanceof RangeError
+  }
+}
+
+/** What is wrong with how a call ended. */
+function complaint({ replies, timeout }: Lie, outcome: PromiseSettledResult<unknown>, ms: number) {
+  if (ms > timeout + SLACK_MS) return `it took ${ms} ms`
+  if (outcome.status === 'fulfilled')
+    return replies.some(reply => isResult(reply, outcome.value)) ? undefined : 'a result that nobody sent'
+  const error = outcome.reason as library.RequestError
+  if (!ERRORS.includes(error.constructor)) return `no error of the library: ${error.stack}`
+  return error.code && error.message && error.requestId ? undefined : `an error that says little: ${error.stack}`
+}
+
+/** Makes calls that are lied to, and returns how many ended how. */
+async function checkCalls(runs: number, each: fc.Arbitrary<Lie>) {
+  const kinds = new Map<string, number>()
+  const check = fc.asyncProperty(fc.array(each, { minLength: CALLS, maxLength: CALLS }), async all => {
+    tell(all)
+    const from = performance.now()
+    const took: number[] = []
+    const calls = all.map(({ timeout, retries, abortAfter }, i) => {
+      const signal = abortAfter === undefined ? {} : { signal: AbortSignal.timeout(abortAfter) }
+      return client.call(i, { timeout, retries, ...signal }).finally(() => (took[i] = performance.now() - from))
+    })
+    for (const [i, outcome] of (await Promise.allSettled(calls)).entries()) {
+      const wrong = complaint(all[i]!, outcome, took[i]!)
+      if (wrong) throw new Error(`${wrong}; after ${fc.stringify(all[i])}`)
+      const kind = outcome.status === 'fulfilled' ? 'result' : outcome.reason.name
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+    }
+    if (Math.max(...attempts) > 20) throw new Error(`a request is sent ${Math.max(...attempts)} times`)
+    if ((await client.call('honest')) !== 'honest') throw new Error('not the result')
+  })
+  await fc.assert(check, { numRuns: runs, endOnFailure: true })
+  return kinds
+}
+
+t.test('each call ends', async t => {
+  const kinds = await checkCalls(RUNS, lie)
+  t.comment(Object.fromEntries(kinds))
+  for (const kind of ['result', 'ProtocolError', 'TimeoutError', 'NobodyThereError', 'FailedError', 'CancelledError'])
+    t.ok(kinds.has(kind), `some of ${kind}`)
+})
+
+t.test('so do those that ask who holds their request', async t => {
+  const unanswered = lie.map(each => ({ ...each, replies: [], timeout: 800, abortAfter: undefined }))
+  const kinds = await checkCalls(2, unanswered)
+  t.strictSame([...kinds.keys()].toSorted(), ['TimeoutError'])
+})
+
+for (const [name, value] of [
+  [Header.retryAfterMs, '-1e9'],
+  [Header.computeMs, '1'],
+] as const)
+  t.test(`a client does not send without a pause when it is told ${name}`, async t => {
+    const entries: Entry[] = [
+      [Header.errorCode, '503'],
+      [name, value],
+    ]
+    const replies = [{ status: undefined, entries, echoes: true, body: new Bytes('') }]
+    tell([{ replies, held: undefined, timeout: 500, retries: Infinity, abortAfter: undefined }])
+    await t.rejects(client.call(0, { timeout: 500 }), { name: 'NobodyThereError' })
+    t.ok(attempts[0]! < 20, `${attempts[0]} attempts`)
+  })
+
+t.test('the client closes', async t => {
+  await client.close()
+  while ((await server.connections()).some(name => name.startsWith('client')));
+  t.match(await client.call('honest').catch(error => error), { name: 'CancelledError' })
+})
