@@ -188,6 +188,7 @@ export class ExecutorClient implements CallOwner {
 
   settled(call: Call) {
     this.#calls.delete(call)
+    if (call.losses > 0) this.#custody.dismiss(call)
   }
 
   cancelled(call: Call) {

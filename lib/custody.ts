@@ -5,6 +5,8 @@
 // turn, and as soon as one turns out to be lost it asks for all the others: an executor that dies takes many along, so one
 // of them comes up soon. A request is lost when nobody held it twice in a row: once may have been between two hands. One that
 // is not sent again is lost when nobody held it for LAST_CHANCE_MS: it may lie unread before an executor that has no time.
+// After the connection was down nothing is asked for RETURN_MS: executors may be back later than we are, with their answers.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { NatsConnection, NatsError } from 'nats'
 import type { Call } from './call.js'
 import { heldSubject } from './protocol.js'
@@ -13,6 +15,8 @@ const FIRST_MS = 250
 const ASKS_PER_MS = 0.5
 const TWICE_AFTER_MS = 50
 const LAST_CHANCE_MS = 2000
+/** Longer than an executor takes to find a server that is there again. */
+const RETURN_MS = 1000
 /** What is lost again and again is asked for less and less often, up to FIRST_MS doubled that many times. */
 const MOST_DOUBLINGS = 4
 const LOOK_MS = 25
@@ -28,8 +32,10 @@ const CANCEL_FOR_MS = 2000
 export class Custody {
   readonly #calls: ReadonlySet<Call>
   readonly #connection: () => NatsConnection | undefined
-  readonly #cancels = new Set<Promise<void>>()
+  readonly #cancels = new Set<Promise<unknown>>()
   #timer: NodeJS.Timeout | undefined
+  /** Nothing is asked before. */
+  #askFrom = 0
 
   constructor(calls: ReadonlySet<Call>, connection: () => NatsConnection | undefined) {
     this.#calls = calls
@@ -44,15 +50,18 @@ export class Custody {
   /** The connection was down: whatever was sent then may be lost. */
   suspectAll() {
     const now = performance.now()
+    this.#askFrom = now + RETURN_MS
     for (const call of this.#calls) if (call.askAt > 0) call.askAt = Math.min(call.askAt, now)
   }
 
   /** Tells the holder of a call that nobody waits any more. */
   cancel(call: Call) {
-    if (call.sentAt === 0) return
-    const cancel = this.#cancel(call.id, call.sentAt)
-    this.#cancels.add(cancel)
-    void cancel.then(() => this.#cancels.delete(cancel))
+    if (call.sentAt > 0) this.#track(this.#cancel(call.id, call.sentAt))
+  }
+
+  /** A call that was lost and sent again is over: whoever has its request besides is to let it go. */
+  dismiss(call: Call) {
+    this.#track(this.#dismiss(call.id, call.sentAt))
   }
 
   /** Resolves when all cancels have arrived, or there is nobody to take them. */
@@ -69,6 +78,7 @@ export class Custody {
     const nc = this.#connection()
     if (!nc) return
     const now = performance.now()
+    if (now < this.#askFrom) return
     const pause = Math.max(FIRST_MS, this.#calls.size / ASKS_PER_MS)
     let asks = 0
     for (const call of this.#calls) {
@@ -113,6 +123,21 @@ export class Custody {
         call.askAt = Math.min(call.askAt, now)
   }
 
+  #track(cancel: Promise<unknown>) {
+    this.#cancels.add(cancel)
+    void cancel.then(() => this.#cancels.delete(cancel))
+  }
+
+  /** Twice, since it may be between two hands, or not told of yet. */
+  async #dismiss(id: string, sentAt: number) {
+    for (const isLast of [false, true]) {
+      const nc = this.#connection()
+      if (nc) await ask(nc, id, 'cancel', ANSWER_MS / 2)
+      if (isLast) return
+      await sleep(Math.max(CANCEL_AGAIN_MS, sentAt + ON_ITS_WAY_MS - performance.now()))
+    }
+  }
+
   async #cancel(id: string, sentAt: number) {
     const begun = performance.now()
     let misses = 0
@@ -126,7 +151,7 @@ export class Custody {
       const now = performance.now()
       if (misses >= 2 && now - sentAt > ON_ITS_WAY_MS) return
       if (now - begun > CANCEL_FOR_MS) return
-      await new Promise(resolve => setTimeout(resolve, CANCEL_AGAIN_MS))
+      await sleep(CANCEL_AGAIN_MS)
     }
   }
 }

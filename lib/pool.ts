@@ -97,7 +97,7 @@ export class Pool implements SlotOwner {
   /** Takes a request in whatever the backlog's length, at the place of its age. */
   insert(request: HeldRequest) {
     // What lies in the backlog for long must not keep the whole packet alive that it came in.
-    if (request.body.byteLength !== request.body.buffer.byteLength) request.body = request.body.slice()
+    if (request.body.byteLength !== request.body.buffer.byteLength) request.body = new Uint8Array(request.body)
     this.#undeck()
     this.#place(request)
     this.#fill()
