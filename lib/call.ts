@@ -98,7 +98,7 @@ export class Call {
     this.sentAt = performance.now()
     this.askAt = 0
     try {
-      nc.request(this.#owner.subject, this.#body, { timeout: Math.max(1, remaining), headers: head }).then(
+      nc.request(this.#owner.subject, this.#body, { timeout: Math.ceil(remaining), headers: head }).then(
         message => this.#answered(message, attempt),
         (error: NatsError) => this.#failed(error, attempt),
       )

@@ -254,7 +254,7 @@ export class Pool implements SlotOwner {
     if (this.#closed || this.#lookAt <= at) return
     clearTimeout(this.#timer)
     this.#lookAt = at
-    this.#timer = setTimeout(this.#look, Math.min(at - performance.now(), LONGEST_TIMER_MS))
+    this.#timer = setTimeout(this.#look, Math.min(Math.ceil(at - performance.now()), LONGEST_TIMER_MS))
   }
 
   /** Notes how far a slot is, so that the next look sees whether it moved. */
