@@ -87,6 +87,8 @@ export class Handover {
   /** This executor was idle when its computation started, and has had nothing that waits since. */
   #wasIdle = false
   #isTaking = false
+  /** Who gave the last request has more. */
+  #isMore = false
   #tokens = 0
   #timer: NodeJS.Timeout | undefined
   #pause = LOOK_AGAIN_MS.first
@@ -127,7 +129,8 @@ export class Handover {
       return
     }
     this.#next.leave()
-    if (this.#idle.isMember) return
+    if (this.#idle.isMember && !this.#isMore) return
+    this.#isMore = false
     this.#idle.join()
     this.#lookSoon()
     this.#ask(TRIES)
@@ -293,7 +296,10 @@ export class Handover {
       if (ask?.asked) this.#ages.note(ask.asked, undefined)
       return
     }
-    if (this.#take(() => this.#received(message))) return
+    if (this.#take(() => this.#received(message))) {
+      this.#isMore = headersOf(message)!.get(Header.nextWaitedMs) !== ''
+      return
+    }
     if (message.reply) this.#ages.note(inboxOf(message.reply), since(message.string()))
     if (ask && ask.tries > 0 && !this.#isStopping && this.#pool.freeSlots > 0) this.#ask(ask.tries - 1)
   }
