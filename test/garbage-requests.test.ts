@@ -45,12 +45,14 @@ const anything: fc.Arbitrary<Message> = fc
   .filter(([header, body]) => body.bytes.length + (header ? header.bytes.length + 4 : 0) <= MOST)
   .map(([header, body]) => ({ header, body, reply: plainReply, expected: 'answer' }))
 
+/** Headers that make another request of it. */
+const TELLING: string[] = [Header.requestId, Header.timeoutMs, Header.items]
 const rightRequest: fc.Arbitrary<Message> = fc
   .record({
     json: fc.jsonValue(),
     id: fc.option(fc.stringMatching(/^[A-Za-z0-9_-]{12,64}$/), { nil: undefined }),
     timeout: fc.option(fc.constantFrom('60000', '999999999999999.999999', '123456.789'), { nil: undefined }),
-    others: entries.map(all => all.filter(([name]) => name !== Header.requestId && name !== Header.timeoutMs)),
+    others: entries.map(all => all.filter(([name]) => !TELLING.includes(name))),
   })
   .map(({ json, id, timeout, others }) => {
     const own: Entry[] = []
