@@ -329,7 +329,12 @@ export class Handover {
 
   readonly #lookAgain = () => {
     const late = performance.now() - UNANSWERED_MS
-    for (const [token, { at }] of this.#asks) if (at < late) this.#asks.delete(token)
+    for (const [token, { at, asked }] of this.#asks)
+      if (at < late) {
+        this.#asks.delete(token)
+        // It is paused, or it lies.
+        if (asked) this.#ages.note(asked, undefined)
+      }
     for (const [token, { at }] of this.#given)
       if (at < late) {
         this.#given.delete(token)

@@ -116,3 +116,32 @@ t.test('an executor that stops gives what waits to the others', async t => {
   t.equal((await running).executor, stopping.id)
   await stopped
 })
+
+t.test('who says that it has the oldest request, and does not give it, is not asked for ever', async t => {
+  const server = await startServer(t)
+  await startExecutor(t, server)
+  const client = newClient(t, server)
+  const nc = await connectTo(t, server)
+  const asks: string[] = []
+  const told = new Promise<void>(resolve => {
+    nc.subscribe('idler.told', { callback: () => resolve() })
+  })
+  nc.subscribe('idler.ask', { callback: (_, message) => void asks.push(message.string()) })
+  const gate = new Gate(t)
+  const first = client.call(['gate', gate.name])
+  await gate.heard('here')
+  const second = client.call(['echo'])
+  while ((await statistics(nc)).backlog < 1);
+  nc.publish('$EXEC.surplus.executors.acts', 'Infinity', { reply: 'idler.told' })
+  await told
+  gate.open()
+  await Promise.all([first, second])
+  // While others wait, each of these is worth asking for something older.
+  const until = performance.now() + 10_000
+  let before
+  do {
+    before = asks.length
+    await Promise.all([1, 2, 3].map(() => client.call(['sleep', 10])))
+  } while ((asks.length === 0 || asks.length > before) && performance.now() < until)
+  t.ok(asks.length > 0 && asks.length === before, `${asks.length} asks`)
+})
