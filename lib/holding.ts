@@ -10,7 +10,7 @@ import { inboxPrefix } from './connection.js'
 import type { HeldRequest } from './held-request.js'
 import { MOST_INBOXES } from './intake.js'
 import { headersOf, listen } from './listen.js'
-import { heldSubject } from './protocol.js'
+import { Code, heldSubject } from './protocol.js'
 import type { Answer, Replies } from './replies.js'
 
 /** Only a request that is here for this long is worth a subscription. */
@@ -19,6 +19,8 @@ const LOOK_MS = 25
 /** A client that is not back after a lost connection is tried again after this, for at most that long. */
 const AGAIN_MS = 100
 const AGAIN_FOR_MS = 10_000
+/** When somebody may ask again whose request is here for others. */
+const RETRY_AFTER_MS = 1000
 
 type Kept = { request: HeldRequest; answer: Answer; until: number }
 
@@ -58,8 +60,11 @@ export class Holding {
     if (same) {
       // An id that somebody uses for something else as well is that one's own affair.
       if (Buffer.compare(same.body, request.body) !== 0) return true
-      for (const inbox of request.replyTo)
-        if (!same.replyTo.includes(inbox) && same.replyTo.length < MOST_INBOXES) same.replyTo.push(inbox)
+      for (const inbox of request.replyTo) {
+        if (same.replyTo.includes(inbox)) continue
+        if (same.replyTo.length < MOST_INBOXES) same.replyTo.push(inbox)
+        else this.#replies.send([inbox], this.#tooOften(request))
+      }
       if (same.gone) this.#sendAgain()
       return false
     }
@@ -106,6 +111,11 @@ export class Holding {
     this.#away.clear()
     for (const request of this.#told.keys()) this.release(request)
     await this.#returns?.drain()
+  }
+
+  #tooOften(request: HeldRequest) {
+    const text = `the request is here already, for ${MOST_INBOXES} inboxes`
+    return this.#replies.error(request, Code.overloaded, text, undefined, RETRY_AFTER_MS)
   }
 
   readonly #look = () => {

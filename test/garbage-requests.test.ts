@@ -12,7 +12,7 @@ import { run } from './fixtures/processes.js'
 import { rawConnection } from './fixtures/raw-connection.js'
 
 /** Messages in all: RUNS batches of as many as BATCH. */
-const RUNS = 40
+const RUNS = 30
 const BATCH = 100
 const BACKLOG = 50
 const MOST = 64 * 1024
@@ -192,6 +192,17 @@ t.test('each message is answered once', async t => {
   t.comment(Object.fromEntries(kinds))
   for (const kind of ['nothing', 'result', ...CODES]) t.ok(kinds.has(kind), `some of ${kind}`)
   t.equal(numbers, RUNS * BATCH)
+})
+
+t.test('one request that is sent again and again is answered each time', async t => {
+  const header = block([[Header.requestId, 'the-same']]).bytes
+  const first = numbers
+  for (; numbers < first + 20; numbers++) stranger.publish('acts', plainReply(numbers), header, '["sleep",200]')
+  while (answers.size < 20) await once(turn, 'answer', { signal: AbortSignal.timeout(WITHIN_MS) })
+  const codes = [...answers.values()].map(([message]) => message!.headers!.get('Nats-Service-Error-Code'))
+  t.equal(codes.filter(code => code === '').length, 8)
+  t.equal(codes.filter(code => code === '429').length, 12)
+  answers.clear()
 })
 
 t.test('the executor has nothing left, and nothing to complain of', async t => {
