@@ -24,6 +24,7 @@
 // An executor with nothing to do joins the idle group and then asks for surplus; one that is stuck joins the surplus group and
 // then offers. Each joins before it asks or offers, and the server sees both in this order, so at least one of two finds the
 // other; and an offer that is out keeps its executor in the surplus group.
+import { nanoid } from 'nanoid'
 import { type Msg, type NatsConnection, type PublishOptions, type Subscription, createInbox, headers } from 'nats'
 import { inboxPrefix } from './connection.js'
 import { Group } from './group.js'
@@ -257,7 +258,8 @@ export class Handover {
     head.set(Header.replyTo, request.replyTo.join(' '))
     const age = this.#age()
     if (age) head.set(Header.nextWaitedMs, age)
-    const token = `g${++this.#tokens}`
+    // Only who gets the request can say that it has it.
+    const token = `g${nanoid()}`
     this.#given.set(token, { request, at: now })
     this.#publish(to, request.body, { reply: this.#replyTo(token), headers: head })
     return token

@@ -69,7 +69,7 @@ const fixed = (...subjects: string[]): fc.Arbitrary<Place> =>
 const inbox: fc.Arbitrary<Place> = fc.record({
   kind: fc.constant('inbox' as const),
   which: fc.nat({ max: 1 }),
-  token: fc.constantFrom('ask', 'none', 'a', 'g', 'x.y', 'a1', 'g1', 'a?', 'g?', 'a?', 'g?'),
+  token: fc.constantFrom('ask', 'none', 'a', 'g', 'x.y', 'a1', 'g1', 'a?', 'a?'),
   ahead: fc.integer({ min: -5, max: 5 }),
 })
 const chosen = (...kinds: ('held' | 'own')[]): fc.Arbitrary<Place> =>
@@ -107,7 +107,7 @@ const round = fc.boolean().chain(thefts =>
   }),
 )
 
-/** `counts`: how many messages each executor has numbered so far. */
+/** `counts`: how often each executor has asked so far. */
 function subjectOf(place: Place, counts: number[]): string {
   switch (place.kind) {
     case 'fixed':
@@ -138,7 +138,7 @@ t.test('whatever is sent, the requests of an honest client are answered', async 
     const short = Array.from({ length: 10 }, (_, i) => echo(i))
     for (let i = 0; i < 10; i++)
       stranger.publish('acts', 'own', block([[Header.requestId, `own${i}`]]).bytes, '["echo"]')
-    const counts = (await states()).map(({ asked, offered, handed_over: given }) => asked + offered + given)
+    const counts = (await states()).map(({ asked }) => asked)
     for (const { to, reply, header, body } of messages) {
       const isCancel = to.kind === 'held' && body.bytes.toString() === 'cancel'
       if (!isCancel) stranger.publish(subjectOf(to, counts), subjectOf(reply, counts), header?.bytes, body.bytes)

@@ -117,6 +117,26 @@ t.test('an executor that stops gives what waits to the others', async t => {
   await stopped
 })
 
+t.test('who did not get a request cannot say that it has it', async t => {
+  const server = await startServer(t)
+  const nc = await connectTo(t, server)
+  const offered = new Promise<string>(resolve => {
+    nc.subscribe('$EXEC.idle.executors.acts', { callback: (_, { reply }) => resolve(reply!) })
+  })
+  await nc.flush()
+  await startExecutor(t, server)
+  const client = newClient(t, server)
+  const gate = new Gate(t)
+  const long = client.call(['gate', gate.name])
+  await gate.heard('here')
+  const waiting = client.call(['echo', 1])
+  t.match(await offered, /\.g[\w-]{21}$/, 'an answer goes where nobody else can guess')
+  // This one listens as if it were idle: the request is lost to it, and sent again.
+  gate.open()
+  t.equal(await long, 'go')
+  t.equal(await waiting, 1)
+})
+
 t.test('who says that it has the oldest request, and does not give it, is not asked for ever', async t => {
   const server = await startServer(t)
   await startExecutor(t, server)
