@@ -337,16 +337,29 @@ export class Handover {
         // It is paused, or it lies.
         if (asked) this.#ages.note(asked, undefined)
       }
-    for (const [token, { at }] of this.#given)
+    this.#nobodyIsIdle = false
+    for (const [token, { request, at }] of this.#given)
       if (at < late) {
         this.#given.delete(token)
-        if (this.#offer?.token === token) this.#offer = undefined
+        if (this.#offer?.token === token) this.#unanswered(request)
       }
-    this.#nobodyIsIdle = false
     if (this.#surplus.isMember && this.#pool.waiting > 0) this.#sendOffer()
     else if (this.#surplus.isMember) this.moved()
     else if (this.#idle.isMember && this.#pool.freeSlots > 0) this.#ask(TRIES)
     this.#lookIn(this.#idle.isMember ? Math.min(LOOK_AGAIN_MS.most, 2 * this.#pause) : LOOK_AGAIN_MS.first)
+  }
+
+  /**
+   * Somebody listens who does not answer: one of the group that was paused, or a stranger who watches. A client that gave its
+   * request an id finds out that nobody has it; another cannot.
+   */
+  #unanswered(request: HeldRequest) {
+    this.#offer = undefined
+    // It may be that nobody is: until the next look requests stay here.
+    this.#nobodyIsIdle = true
+    if (request.named) return
+    request.gone = false
+    this.#owner.received(request)
   }
 
   #lookIn(pause: number) {

@@ -165,3 +165,24 @@ t.test('who says that it has the oldest request, and does not give it, is not as
   } while ((asks.length === 0 || asks.length > before) && performance.now() < until)
   t.ok(asks.length > 0 && asks.length === before, `${asks.length} asks`)
 })
+
+t.test('a stranger who watches all subjects costs no request', async t => {
+  const server = await startServer(t)
+  await startExecutor(t, server)
+  const nc = await connectTo(t, server)
+  const watcher = await connectTo(t, server)
+  const seen = { offers: 0 }
+  // With it the server does not say any more that nobody is idle.
+  watcher.subscribe('>', {
+    callback: (_, { subject }) => void (seen.offers += Number(subject.startsWith('$EXEC.idle.'))),
+  })
+  await watcher.flush()
+  const gate = new Gate(t)
+  const long = nc.request('acts', JSON.stringify(['gate', gate.name]), { timeout: 20_000 })
+  await gate.heard('here')
+  const waiting = ECHOES.slice(0, 3).map(i => nc.request('acts', JSON.stringify(['echo', i]), { timeout: 20_000 }))
+  while (seen.offers === 0) await nc.flush()
+  gate.open()
+  await long
+  for (const [i, answer] of waiting.entries()) t.equal((await answer).json(), i)
+})
