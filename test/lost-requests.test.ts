@@ -66,6 +66,43 @@ t.test('a restart of the server loses nothing, and finished computations are not
   t.equal(computed, 32, 'each one was computed once')
 })
 
+t.test('nothing that was finished meanwhile is computed again by executors that are back earlier', async t => {
+  const server = await startServer(t)
+  const REQUESTS = 30
+  const connection = (ms: number) => ({ servers: server.url, reconnectTimeWait: ms, reconnectJitter: 0 })
+  let started = 0
+  const finished = new Set<string>()
+  const again: string[] = []
+  let tell = () => {}
+  for (const ms of [20, 600, 600]) {
+    const options = { function: SLEEP, subject: 'sleep', concurrency: 3, connection: connection(ms) }
+    const executor = await startExecutor(t, server, options)
+    executor.on('calling', ({ requestId }) => {
+      if (finished.has(requestId)) again.push(requestId)
+      started++
+      tell()
+    })
+    executor.on('answered', ({ requestId, code }) => {
+      if (code === 0) finished.add(requestId)
+      tell()
+    })
+  }
+  const until = async (isThere: () => boolean) => {
+    while (!isThere()) await new Promise<void>(resolve => (tell = resolve))
+  }
+  const client = newClient(t, server, { subject: 'sleep', connection: connection(10) })
+  const durations = Array.from({ length: REQUESTS }, (_, i) => 200 + 10 * i)
+  const calls = Promise.all(durations.map(ms => client.call(ms)))
+  await until(() => started >= 9)
+  await server.kill()
+  const gap = new Promise(resolve => setTimeout(resolve, 1000))
+  await until(() => finished.size >= 9)
+  await gap
+  await server.start()
+  t.strictSame(await calls, durations)
+  t.strictSame(again, [])
+})
+
 t.test('an id can be asked for and cancelled by anybody who knows it', async t => {
   const server = await startServer(t)
   const executor = await startExecutor(t, server, { function: SLEEP, subject: 'sleep' })
