@@ -1,4 +1,7 @@
+import { once } from 'node:events'
+import { headers } from 'nats'
 import t from 'tap'
+import { Gate } from './fixtures/gate.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { newClient, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { run } from './fixtures/processes.js'
@@ -101,6 +104,26 @@ t.test('nothing that was finished meanwhile is computed again by executors that 
   await server.start()
   t.strictSame(await calls, durations)
   t.strictSame(again, [])
+})
+
+t.test('who computes a request that another one has answered is told to end it', async t => {
+  const server = await startServer(t)
+  const nc = await connectTo(t, server)
+  // It is there for those who send to it, but not for those who ask.
+  const slow = nc.subscribe('acts', { queue: 'executors', max: 1 })
+  await nc.flush()
+  const client = newClient(t, server)
+  const gate = new Gate(t)
+  const call = client.call(['gate', gate.name])
+  const { value: request } = await slow[Symbol.asyncIterator]().next()
+  const executor = await startExecutor(t, server)
+  await gate.heard('here')
+  const answered = once(executor, 'answered')
+  const head = headers()
+  head.set('Request-Id', request.headers.get('Request-Id'))
+  request.respond('"late"', { headers: head })
+  t.equal(await call, 'late')
+  t.match(await answered, [{ code: 499 }])
 })
 
 t.test('an id can be asked for and cancelled by anybody who knows it', async t => {
