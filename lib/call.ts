@@ -39,8 +39,10 @@ export interface CallOwner {
   readonly connected: NatsConnection | undefined
   /** Resolves when the connection is up; rejects if it never will be. */
   connection(): Promise<unknown>
-  /** How long a call that has tried `tries` times in vain pauses, in milliseconds. */
-  pause(tries: number): number
+  /** How long a call that has tried `tries` times in vain pauses, in milliseconds; `isRefused`: for want of room. */
+  pause(tries: number, isRefused: boolean): number
+  /** A call has found no room, and pauses; `tryNow` ends that. */
+  refused(call: Call): void
   /** Why nobody answers, for messages: the server or the executors. */
   whoIsMissing(): string
   settled(call: Call): void
@@ -121,6 +123,14 @@ export class Call {
     } else this.#reject(new LostError('the request was lost with its executor', { requestId: this.id }))
   }
 
+  /** There may be room: ends a pause; false if there is none. */
+  tryNow(): boolean {
+    if (this.isSettled || this.sentAt > 0 || !this.#refusal) return false
+    clearTimeout(this.#timer)
+    this.send()
+    return true
+  }
+
   cancel(reason: unknown) {
     if (this.isSettled) return
     this.#owner.cancelled(this)
@@ -157,7 +167,7 @@ export class Call {
     switch (error.code) {
       case '503':
         this.#refusal = undefined
-        return this.#tryAgain(this.#owner.pause(this.#tries++))
+        return this.#tryAgain(this.#owner.pause(this.#tries++, false))
       case 'TIMEOUT':
         return this.#timedOut()
       case 'MAX_PAYLOAD_EXCEEDED':
@@ -184,10 +194,13 @@ export class Call {
         if (attempt !== this.#attempt) return
         // One that had started was not refused: its executor was stopped at once.
         if (error.code === Code.unavailable && Number(head!.get(Header.computeMs)) > 0)
-          return this.lost(this.losses === 0 ? 0 : this.#owner.pause(this.#tries++))
+          return this.lost(this.losses === 0 ? 0 : this.#owner.pause(this.#tries++, false))
         this.#refusal = error
         const after = Math.max(0, Number(head!.get(Header.retryAfterMs)) || 0)
-        return this.#tryAgain(after * (1 + Math.random()) + this.#owner.pause(this.#tries++))
+        const isOverloaded = error.code === Code.overloaded
+        this.#tryAgain(after * (1 + Math.random()) + this.#owner.pause(this.#tries++, isOverloaded))
+        if (isOverloaded) this.#owner.refused(this)
+        return
       }
       return this.#reject(error)
     }

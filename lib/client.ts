@@ -18,8 +18,11 @@ import {
 
 /** Nobody is there, or all are full: try again after this, longer with each time, in milliseconds. */
 const AGAIN_MS = { first: 20, most: 250 }
-/** Of many calls that try again, that many do it in a millisecond at most. */
+/** Of many calls that try again, that many do it in a millisecond. */
 const TRIES_PER_MS = 4
+/** Fewer of those that were refused, since each call that ends lets one of them in, and every so many one more. */
+const REFUSED_TRIES_PER_MS = 0.5
+const ONE_MORE_EVERY = 16
 
 export class ExecutorClient implements CallOwner {
   readonly subject: string
@@ -27,6 +30,9 @@ export class ExecutorClient implements CallOwner {
   readonly #closing = new AbortController()
   readonly #calls = new Set<Call>()
   readonly #custody = new Custody(this.#calls, () => this.connected)
+  /** Found no room in a backlog, oldest first; some may have tried again meanwhile. */
+  readonly #refused = new Set<Call>()
+  #ended = 0
   #nc: NatsConnection | undefined
   #isUp = false
   #connecting: Promise<unknown> | undefined
@@ -175,9 +181,16 @@ export class ExecutorClient implements CallOwner {
     }
   }
 
-  pause(tries: number) {
+  pause(tries: number, isRefused: boolean) {
     const { first, most } = AGAIN_MS
-    return Math.min(most, first * 1.5 ** tries) * (0.5 + Math.random()) + this.#calls.size / TRIES_PER_MS
+    const perMs = isRefused ? REFUSED_TRIES_PER_MS : TRIES_PER_MS
+    // All over the interval, since what was sent together is refused together.
+    const inTurn = (this.#calls.size / perMs) * 2 * Math.random()
+    return Math.min(most, first * 1.5 ** tries) * (0.5 + Math.random()) + inTurn
+  }
+
+  refused(call: Call) {
+    this.#refused.add(call)
   }
 
   whoIsMissing() {
@@ -188,7 +201,20 @@ export class ExecutorClient implements CallOwner {
 
   settled(call: Call) {
     this.#calls.delete(call)
+    this.#refused.delete(call)
     if (call.losses > 0) this.#custody.dismiss(call)
+    if (call.sentAt === 0 || !this.connected || this.#closing.signal.aborted) return
+    // It was in a backlog or a slot, where there is room now.
+    this.#letIn()
+    if (++this.#ended % ONE_MORE_EVERY === 0) this.#letIn()
+  }
+
+  /** The one that was refused first may try again at once. */
+  #letIn() {
+    for (const call of this.#refused) {
+      this.#refused.delete(call)
+      if (call.tryNow()) return
+    }
   }
 
   cancelled(call: Call) {
