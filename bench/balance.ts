@@ -5,7 +5,7 @@ import type { Case } from './cases.js'
 import { readOptions } from './options.js'
 import { picture } from './picture.js'
 import { warnUnlessQuiet } from './quiet.js'
-import { startServer, stopAll } from './processes.js'
+import { startServer, stopAll, stopAllOnSignals } from './processes.js'
 import { type Run, run } from './run.js'
 import { row } from './table.js'
 
@@ -13,12 +13,7 @@ import { row } from './table.js'
 const PICTURED = 'heavy-tail-80'
 
 const options = readOptions()
-for (const [signal, number] of [
-  ['SIGINT', 2],
-  ['SIGTERM', 15],
-] as const)
-  process.on(signal, () => void stopAll().finally(() => process.exit(128 + number)))
-
+stopAllOnSignals()
 const { url } = await startServer()
 const nc = await connect({ servers: url, noAsyncTraces: true })
 try {

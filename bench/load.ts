@@ -14,25 +14,16 @@ export interface Load {
   p50: number
   p99: number
   cpuSeconds: number
-  residentMiB: number
 }
 
 const [kind, servers, subject, library] = process.argv.slice(2) as [Kind, string, string, string]
 
-const calls = await caller()
+const { ExecutorClient } = await import(library)
+const client = new ExecutorClient({ connection: { servers }, subject })
+const nc = await connect({ servers, noAsyncTraces: kind === 'lean' })
+const call = kind === 'call' ? () => client.call(1) : () => nc.request(subject, '1')
 process.on('message', async (order: Order) => process.send!(await load(order)))
 process.send!('ready')
-
-/** Makes one call; for `map` the arguments that come in a second are counted in `load`. */
-async function caller(): Promise<(() => Promise<unknown>) | any> {
-  if (kind === 'bare' || kind === 'lean') {
-    const nc = await connect({ servers, ...(kind === 'lean' ? { noAsyncTraces: true } : {}) })
-    return () => nc.request(subject, '1')
-  }
-  const { ExecutorClient } = await import(library)
-  const client = new ExecutorClient({ connection: { servers }, subject })
-  return kind === 'call' ? () => client.call(1) : client
-}
 
 async function load({ inFlight, ms }: Order): Promise<Load> {
   const before = process.cpuUsage()
@@ -44,7 +35,7 @@ async function load({ inFlight, ms }: Order): Promise<Load> {
     const ones = function* () {
       while (performance.now() < until) yield* Array.from({ length: 100 }, () => 1)
     }
-    for await (const { result } of calls.map(ones())) {
+    for await (const { result } of client.map(ones())) {
       if (result !== 1) throw new Error('a wrong result')
       count++
     }
@@ -53,7 +44,7 @@ async function load({ inFlight, ms }: Order): Promise<Load> {
       Array.from({ length: inFlight }, async () => {
         while (performance.now() < until) {
           const sent = performance.now()
-          await calls()
+          await call()
           latencies.push(performance.now() - sent)
           count++
         }
@@ -68,6 +59,5 @@ async function load({ inFlight, ms }: Order): Promise<Load> {
     p50: latencies[Math.floor(0.5 * latencies.length)] ?? NaN,
     p99: latencies[Math.floor(0.99 * latencies.length)] ?? NaN,
     cpuSeconds: (user + system) / 1e6,
-    residentMiB: process.memoryUsage().rss / 2 ** 20,
   }
 }

@@ -70,6 +70,15 @@ export async function stop(...children: ChildProcess[]) {
 
 export const stopAll = () => stop(...running)
 
+/** Ctrl-C ends them too, and then this process. */
+export function stopAllOnSignals() {
+  for (const [signal, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ] as const)
+    process.on(signal, () => void stopAll().finally(() => process.exit(128 + number)))
+}
+
 function start(file: string, args: string[]): ChildProcess {
   // In a group of its own, so that the terminal's Ctrl-C reaches only this process, which ends the others in order.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NATS_')))

@@ -2,13 +2,13 @@
 // Everything stays up for the whole run, and the rows are measured in turn, so that what else the machine does meets all.
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Kind, Load } from './load.js'
-import { adopt, startServer, stopAll } from './processes.js'
+import { adopt, startServer, stopAll, stopAllOnSignals } from './processes.js'
 import { warnUnlessQuiet } from './quiet.js'
 import { median } from './statistics.js'
 
@@ -33,7 +33,8 @@ interface Row {
 }
 
 const { rounds, ms, against } = readOptions()
-const { url, child: natsServer } = await startServer()
+stopAllOnSignals()
+const { url } = await startServer()
 let worktree: string | undefined
 try {
   await warnUnlessQuiet()
@@ -58,8 +59,10 @@ try {
   print(rows)
 } finally {
   await stopAll()
-  if (worktree) execFileSync('git', ['-C', ROOT, 'worktree', 'remove', '--force', worktree])
-  natsServer.kill()
+  if (worktree) {
+    execFileSync('git', ['-C', ROOT, 'worktree', 'remove', '--force', worktree])
+    rmSync(dirname(worktree), { recursive: true })
+  }
 }
 
 function readOptions() {

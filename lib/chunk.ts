@@ -51,30 +51,45 @@ export function computeChunk(
   chunk: unknown,
   items: number,
   context: Context,
-  done = new ChunkResult(),
-  from = 0,
 ): ChunkResult | Promise<ChunkResult> {
   if (!Array.isArray(chunk) || chunk.length !== items)
     throw Object.assign(new Error(`the body is not an array of ${items} arguments`), { code: Code.refused })
-  for (let place = from; place < items; place++) {
+  const done = new ChunkResult()
+  const one = (place: number) => compute(chunk[place], new ItemContext(context, place))
+  for (let place = 0; place < items; place++)
     try {
-      const result = compute(chunk[place], new ItemContext(context, place))
-      if (isThenable(result))
-        return Promise.resolve(result)
-          .then(
-            value => void (done.results[place] = value),
-            error => done.fail(place, error),
-          )
-          .then(() => {
-            context.signal.throwIfAborted()
-            return computeChunk(compute, chunk, items, context, done, place + 1)
-          })
+      const result = one(place)
+      if (isThenable(result)) return computeRest(one, items, context, done, place, result)
       done.results[place] = result
     } catch (error) {
       done.fail(place, error)
     }
-  }
   return done
+}
+
+/** Goes on with the item at `place`, whose result is on its way. */
+async function computeRest(
+  one: (place: number) => unknown,
+  items: number,
+  { signal }: Context,
+  done: ChunkResult,
+  place: number,
+  result: unknown,
+): Promise<ChunkResult> {
+  for (;;) {
+    try {
+      done.results[place] = await result
+    } catch (error) {
+      done.fail(place, error)
+    }
+    signal.throwIfAborted()
+    if (++place === items) return done
+    try {
+      result = one(place)
+    } catch (error) {
+      result = Promise.reject(error)
+    }
+  }
 }
 
 export const isThenable = (value: any): value is PromiseLike<unknown> => typeof value?.then === 'function'

@@ -11,8 +11,8 @@
 //   ask     → one of the surplus group      "what is older than mine?"             a give, empty (nothing), or 503
 //   give    → the executor that asked       the request: from here on it is its    503 (gone meanwhile)
 //
-// So a request is always in the hands of exactly one executor: only the server's 503, which says that nobody got it, brings
-// it back. One that comes to an executor that is idle no longer stays there and is surplus like the rest. There is one offer
+// So a request is in the hands of exactly one executor: the server's 503, which says that nobody got it, brings it back. An
+// offer that nobody answers (see `#unanswered`) comes back if its client cannot find out by itself. One that comes to an executor that is idle no longer stays there and is surplus like the rest. There is one offer
 // at a time, and the next one waits until the last was answered: an executor that is in the idle group and does not answer,
 // since it was paused, gets few.
 //
@@ -25,15 +25,15 @@
 // then offers. Each joins before it asks or offers, and the server sees both in this order, so at least one of two finds the
 // other; and an offer that is out keeps its executor in the surplus group.
 import { nanoid } from 'nanoid'
-import { type Msg, type NatsConnection, type PublishOptions, type Subscription, createInbox, headers } from 'nats'
+import { type Msg, type NatsConnection, type PublishOptions, type Subscription, createInbox } from 'nats'
 import { inboxPrefix } from './connection.js'
+import { ageOf, canBeGiven, givenHeaders, readGiven, sinceOf } from './given.js'
 import { Group } from './group.js'
 import type { HeldRequest } from './held-request.js'
-import { readGiven } from './intake.js'
 import { KnownAges } from './known-ages.js'
 import { headersOf, listen } from './listen.js'
 import type { Pool } from './pool.js'
-import { Header, idleSubject, nextSubject, surplusSubject } from './protocol.js'
+import { idleSubject, nextSubject, surplusSubject } from './protocol.js'
 
 /**
  * An idle executor looks for surplus again after this long, since interest may travel late, and then less and less often; one
@@ -53,8 +53,6 @@ const ASK = 'ask'
 const NONE = 'none'
 
 const NOTHING = new Uint8Array(0)
-/** More than what the headers take that a request gets for its way, but for its inboxes. */
-const HEADERS_SIZE = 1024
 
 export interface HandoverOwner {
   /** A request came from another executor. */
@@ -87,6 +85,8 @@ export class Handover {
   #isUp = true
   /** This executor was idle when its computation started, and has had nothing that waits since. */
   #wasIdle = false
+  /** What comes in at this moment was surplus where it comes from. */
+  /** What comes in at this moment was surplus where it comes from. */
   #isTaking = false
   /** Who gave the last request has more. */
   #isMore = false
@@ -101,8 +101,8 @@ export class Handover {
     this.#nc = nc
     this.#pool = pool
     this.#owner = owner
-    this.#idle = new Group(nc, idleSubject(queue, subject), queue, message => this.#offered(message))
-    this.#next = new Group(nc, nextSubject(queue, subject), queue, message => this.#take(() => this.#offered(message)))
+    this.#idle = new Group(nc, idleSubject(queue, subject), queue, message => this.#offered(message, false))
+    this.#next = new Group(nc, nextSubject(queue, subject), queue, message => this.#offered(message, true))
     this.#surplus = new Group(nc, surplusSubject(queue, subject), queue, message => this.#asked(message))
     this.#inbox = createInbox(inboxPrefix(nc))
   }
@@ -205,10 +205,10 @@ export class Handover {
     this.#offer = { token, isToIdle }
   }
 
-  #offered(message: Msg) {
+  #offered(message: Msg, isSurplus: boolean) {
     if (!message.reply) return
     this.#publish(message.reply, NOTHING)
-    this.#received(message)
+    this.#received(message, isSurplus)
   }
 
   #ask(tries: number) {
@@ -226,7 +226,7 @@ export class Handover {
   #asked(message: Msg) {
     const { reply } = message
     if (!reply) return
-    const theirs = since(message.string())
+    const theirs = sinceOf(message.string())
     const oldest = this.#pool.oldest
     const isOlder = ({ since }: HeldRequest) => !(theirs !== undefined && theirs <= since)
     const request =
@@ -242,44 +242,30 @@ export class Handover {
   }
 
   /** One that fills a message to the last bytes stays: its headers would not fit. */
-  readonly #mayLeave = ({ body, replyTo }: HeldRequest) => {
-    const inboxes = replyTo.reduce((sum, inbox) => sum + Buffer.byteLength(inbox) + 1, 0)
-    return body.byteLength + inboxes + HEADERS_SIZE <= (this.#nc.info?.max_payload ?? Infinity)
-  }
+  readonly #mayLeave = (request: HeldRequest) => canBeGiven(request, this.#nc.info?.max_payload ?? Infinity)
 
   #sendAway(request: HeldRequest, to: string): string {
     this.#owner.leaving(request)
-    const head = headers()
-    if (request.named) head.set(Header.requestId, request.id)
-    const now = performance.now()
-    if (request.deadline !== Infinity) head.set(Header.timeoutMs, Math.max(0, request.deadline - now).toFixed(3))
-    if (request.items > 0) head.set(Header.items, String(request.items))
-    head.set(Header.waitedMs, waited(request))
-    head.set(Header.replyTo, request.replyTo.join(' '))
-    const age = this.#age()
-    if (age) head.set(Header.nextWaitedMs, age)
     // Only who gets the request can say that it has it.
     const token = `g${nanoid()}`
-    this.#given.set(token, { request, at: now })
-    this.#publish(to, request.body, { reply: this.#replyTo(token), headers: head })
+    this.#given.set(token, { request, at: performance.now() })
+    this.#publish(to, request.body, { reply: this.#replyTo(token), headers: givenHeaders(request, this.#age()) })
     return token
   }
 
-  /** Takes in what was surplus somewhere else. */
-  #take<Result>(receive: () => Result): Result {
-    this.#isTaking = true
-    const result = receive()
-    this.#isTaking = false
-    return result
-  }
-
-  #received(message: Msg): boolean {
-    const request = readGiven(message)
-    if (!request) return false
+  /** Takes a request in; `isSurplus`: it was surplus where it comes from. Undefined if the message brings none. */
+  #received(message: Msg, isSurplus: boolean) {
+    const given = readGiven(message)
+    if (!given) return undefined
     this.counts.received++
-    if (message.reply) this.#ages.note(inboxOf(message.reply), since(headersOf(message)!.get(Header.nextWaitedMs)))
-    this.#owner.received(request)
-    return true
+    if (message.reply) this.#ages.note(inboxOf(message.reply), sinceOf(given.nextAge))
+    this.#isTaking = isSurplus
+    try {
+      this.#owner.received(given.request)
+    } finally {
+      this.#isTaking = false
+    }
+    return given
   }
 
   #answered(message: Msg) {
@@ -298,11 +284,12 @@ export class Handover {
       if (ask?.asked) this.#ages.note(ask.asked, undefined)
       return
     }
-    if (this.#take(() => this.#received(message))) {
-      this.#isMore = headersOf(message)!.get(Header.nextWaitedMs) !== ''
+    const given = this.#received(message, true)
+    if (given) {
+      this.#isMore = given.nextAge !== ''
       return
     }
-    if (message.reply) this.#ages.note(inboxOf(message.reply), since(message.string()))
+    if (message.reply) this.#ages.note(inboxOf(message.reply), sinceOf(message.string()))
     if (ask && ask.tries > 0 && !this.#isStopping && this.#pool.freeSlots > 0) this.#ask(ask.tries - 1)
   }
 
@@ -376,7 +363,7 @@ export class Handover {
   /** How long the oldest request has waited here, as a message says it. */
   #age() {
     const { oldest } = this.#pool
-    return oldest ? waited(oldest) : ''
+    return oldest ? ageOf(oldest) : ''
   }
 
   #publish(subject: string, body: Uint8Array, options?: PublishOptions) {
@@ -393,12 +380,4 @@ export class Handover {
   }
 }
 
-/** Since when a request has waited that has an age; undefined for no age. */
-function since(age: string) {
-  const ms = age === '' ? NaN : Number(age)
-  return ms >= 0 ? performance.now() - ms : undefined
-}
-
 const inboxOf = (reply: string) => reply.slice(0, reply.lastIndexOf('.'))
-
-const waited = (request: HeldRequest) => (performance.now() - request.since).toFixed(3)

@@ -1,4 +1,4 @@
-// Reads a message as a request: a stranger's on the subject, or another executor's that hands one over.
+// Reads what a client sent as a request, or says what is wrong with it.
 import { nanoid } from 'nanoid'
 import type { Msg, MsgHdrs } from 'nats'
 import type { HeldRequest } from './held-request.js'
@@ -6,14 +6,14 @@ import { headersOf } from './listen.js'
 import { Header, MOST_ITEMS, isRequestId } from './protocol.js'
 
 /** Milliseconds, as a header gives them. */
-const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
+export const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
 const ITEMS = /^[1-9]\d{0,4}$/
 /** What is longer is taken for this, thirty years, so that it is still a time when it is handed over later. */
 const LONGEST_MS = 1e12
 /** Clients that send one request again and again all get the answer, up to that many. */
 export const MOST_INBOXES = 8
 /** A subject that can be handed over in a header. */
-const INBOX = /^[^\s*>]{1,256}$/
+export const INBOX = /^[^\s*>]{1,256}$/
 
 /** A message that is no request: what is wrong with it, and its id if that is right. */
 export class NotARequest {
@@ -38,20 +38,8 @@ export function readRequest(message: Msg): HeldRequest | NotARequest {
   return read(headers, message.data, message.reply!, 0)
 }
 
-/** Reads a request that another executor gave; undefined if the message is none. */
-export function readGiven(message: Msg): HeldRequest | undefined {
-  const headers = headersOf(message)
-  const replyTo = headers?.get(Header.replyTo)
-  if (!headers || !replyTo || !areInboxes(replyTo.split(' '))) return undefined
-  const waited = headers.get(Header.waitedMs)
-  if (!MILLISECONDS.test(waited)) return undefined
-  const request = read(headers, message.data, replyTo, Number(waited))
-  return request instanceof NotARequest ? undefined : request
-}
-
-const areInboxes = (inboxes: string[]) => inboxes.length <= MOST_INBOXES && inboxes.every(inbox => INBOX.test(inbox))
-
-function read(headers: MsgHdrs | undefined, body: Uint8Array, replyTo: string, waited: number) {
+/** Reads a request from its parts; `waited`: for how many milliseconds it has waited before. */
+export function read(headers: MsgHdrs | undefined, body: Uint8Array, replyTo: string, waited: number) {
   const id = headers?.get(Header.requestId) ?? ''
   if (id !== '' && !isRequestId(id))
     return new NotARequest(`${Header.requestId} must be 1–64 of A-Z a-z 0-9 _ -, got ${id.length} characters`)

@@ -171,13 +171,14 @@ export class MapRun<Argument, Result> implements AsyncIterable<MapOutcome<Argume
     return batch
   }
 
-  #sendBatch(batchArguments: Argument[]) {
-    if (batchArguments.length === 0) return
+  #sendBatch(args: Argument[]) {
+    if (args.length === 0) return
     const batch: Batch<Argument, Result> = { outcomes: undefined }
-    const index = this.#count(batchArguments.length)
+    const index = this.counts.read
+    this.counts.read += args.length
     this.#batches.push(batch)
     this.#sent++
-    void this.#compute(batchArguments, index).then(outcomes => {
+    void this.#compute(args, index).then(outcomes => {
       batch.outcomes = outcomes
       this.#sent--
       this.counts.done += outcomes.length
@@ -185,12 +186,6 @@ export class MapRun<Argument, Result> implements AsyncIterable<MapOutcome<Argume
       this.#room.resolve()
       this.#news.resolve()
     })
-  }
-
-  #count(items: number) {
-    const index = this.counts.read
-    this.counts.read += items
-    return index
   }
 
   /** Has arguments computed, of which the first has that index; it never rejects. */

@@ -160,7 +160,8 @@ export class Pool implements SlotOwner {
   }
 
   moved(slot: Slot) {
-    if (slot.running) this.#watch()
+    // The next one may not have been claimed yet.
+    if (slot.outstanding > 0) this.#watch()
     this.#announce(slot.running)
     this.#fill()
     this.#owner.moved()
@@ -170,6 +171,7 @@ export class Pool implements SlotOwner {
     if (requests.length === 0) return
     this.#backlog.unshift(...requests)
     this.#fill()
+    for (const { deadline } of requests) this.#lookBy(deadline)
     this.#tellIfStuck()
   }
 
@@ -228,11 +230,10 @@ export class Pool implements SlotOwner {
   #send(slot: Slot, request: HeldRequest) {
     const isFirst = slot.outstanding === 0
     slot.push(request)
-    if (isFirst) {
-      this.#announce(request)
-      if (this.isSaturated) this.#owner.saturated()
-    }
-    if (isFirst) this.#watch()
+    if (!isFirst) return
+    this.#announce(request)
+    if (this.isSaturated) this.#owner.saturated()
+    this.#watch()
   }
 
   /** Tells once of each computation, though one that has just been sent may be taken back and sent anew. */

@@ -86,3 +86,29 @@ t.test('an executor that was never started', async t => {
   await executor.stop()
   t.equal(await executor.closed, undefined)
 })
+
+t.test('one that is told to stop while it loads its function never joins the group', async t => {
+  const name = `stop ${process.pid}`
+  const channel = new BroadcastChannel(name)
+  t.teardown(() => channel.close())
+  // It loads when it is told to. (A URL has no line breaks.)
+  const slow = [
+    'data:text/javascript,',
+    `const channel = new BroadcastChannel(${JSON.stringify(name)});`,
+    `await new Promise(resolve => { channel.onmessage = resolve; channel.postMessage('here') });`,
+    'channel.close();',
+    'export default () => 1',
+  ].join('')
+  const loading = once(channel as any, 'message')
+  const executor = newExecutor(t, server, { function: slow })
+  let joined = 0
+  executor.on('awaiting', () => void joined++)
+  const starting = rejection(executor.start())
+  await loading
+  const stopped = executor.stop()
+  channel.postMessage('go')
+  await starting
+  await stopped
+  t.equal(joined, 0)
+  t.equal(await executor.closed, undefined)
+})

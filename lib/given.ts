@@ -1,0 +1,50 @@
+// The form in which one executor gives a request to another: the request itself, and headers for its way.
+import { type Msg, type MsgHdrs, headers } from 'nats'
+import type { HeldRequest } from './held-request.js'
+import { INBOX, MILLISECONDS, MOST_INBOXES, NotARequest, read } from './intake.js'
+import { headersOf } from './listen.js'
+import { Header } from './protocol.js'
+
+/** More than what the headers take that a request gets for its way, but for its inboxes. */
+const HEADERS_SIZE = 1024
+
+/** Whether a request with the headers for its way is no larger than the server takes. */
+export function canBeGiven({ body, replyTo }: HeldRequest, maxPayload: number) {
+  const inboxes = replyTo.reduce((sum, inbox) => sum + Buffer.byteLength(inbox) + 1, 0)
+  return body.byteLength + inboxes + HEADERS_SIZE <= maxPayload
+}
+
+/** The headers of a request that is given; `nextAge` is the age of the oldest one that stays, if there is one. */
+export function givenHeaders(request: HeldRequest, nextAge: string): MsgHdrs {
+  const head = headers()
+  if (request.named) head.set(Header.requestId, request.id)
+  if (request.deadline !== Infinity)
+    head.set(Header.timeoutMs, Math.max(0, request.deadline - performance.now()).toFixed(3))
+  if (request.items > 0) head.set(Header.items, String(request.items))
+  head.set(Header.waitedMs, ageOf(request))
+  head.set(Header.replyTo, request.replyTo.join(' '))
+  if (nextAge) head.set(Header.nextWaitedMs, nextAge)
+  return head
+}
+
+/** Reads a request that another executor gave; undefined if the message is none. */
+export function readGiven(message: Msg): { request: HeldRequest; nextAge: string } | undefined {
+  const head = headersOf(message)
+  const replyTo = head?.get(Header.replyTo)
+  if (!head || !replyTo || !areInboxes(replyTo.split(' '))) return undefined
+  const waited = head.get(Header.waitedMs)
+  if (!MILLISECONDS.test(waited)) return undefined
+  const request = read(head, message.data, replyTo, Number(waited))
+  return request instanceof NotARequest ? undefined : { request, nextAge: head.get(Header.nextWaitedMs) }
+}
+
+const areInboxes = (inboxes: string[]) => inboxes.length <= MOST_INBOXES && inboxes.every(inbox => INBOX.test(inbox))
+
+/** How long a request has waited, as messages between executors say it. */
+export const ageOf = ({ since }: HeldRequest) => (performance.now() - since).toFixed(3)
+
+/** Since when a request has waited that has an age, by `performance.now()`; undefined for no age. */
+export function sinceOf(age: string): number | undefined {
+  const ms = age === '' ? NaN : Number(age)
+  return ms >= 0 ? performance.now() - ms : undefined
+}
