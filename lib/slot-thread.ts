@@ -22,7 +22,7 @@ const { control, aside, module, ...memory } = workerData as SlotData
 const requests = new RingReader(memory.requests)
 const results = new RingWriter(memory.results)
 
-/** A result waits this long for others to be told together, unless the thread runs out of requests before. */
+/** Results wait for others to be told together, until this long after the first one's computation began. */
 const TELL_AFTER_MS = 0.25
 /** Functions that never give their thread back let its event loop turn this often. */
 const TURN_AFTER_MS = 10
@@ -32,6 +32,7 @@ if (typeof compute !== 'function') throw new TypeError(`${module} has no functio
 
 let number = 0
 let current: ThreadContext | undefined
+/** When the computation of the first result began that was not told. */
 let firstUntold = Infinity
 
 class ThreadContext implements Context {
@@ -135,7 +136,7 @@ function finish(kind: number, text: string, from: number) {
     aside.postMessage(bytes, [bytes.buffer])
     results.write(RESULT_ASIDE, nanoseconds, () => 0)
   }
-  if (firstUntold === Infinity) firstUntold = now
+  if (firstUntold === Infinity) firstUntold = from
 }
 
 function tell() {

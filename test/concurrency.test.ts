@@ -1,7 +1,7 @@
 // `concurrency` requests are computed at once, and no more.
 import t from 'tap'
 import { Gate } from './fixtures/gate.js'
-import { newClient, startExecutor, statistics } from './fixtures/library.js'
+import { newClient, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 
 const server = await startServer(t)
@@ -34,3 +34,14 @@ for (const concurrency of [1, 2])
     await Promise.all(calls)
     t.strictSame(events.slice(0, concurrency + 1), [...Array(concurrency).fill('calling'), 'answered'])
   })
+
+t.test('an answer does not wait for the next computation, although both keep the thread', async t => {
+  await startExecutor(t, server, { subject: 'deck' })
+  const client = newClient(t, server, { subject: 'deck' })
+  const abort = new AbortController()
+  const first = client.call(['spin', 50])
+  const second = rejection(client.call(['loop'], { signal: abort.signal }))
+  t.equal(await first, 50)
+  abort.abort()
+  t.match(await second, { name: 'CancelledError' })
+})
