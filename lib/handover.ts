@@ -12,9 +12,9 @@
 //   give    → the executor that asked       the request: from here on it is its    503 (gone meanwhile)
 //
 // So a request is in the hands of exactly one executor: the server's 503, which says that nobody got it, brings it back. An
-// offer that nobody answers (see `#unanswered`) comes back if its client cannot find out by itself. One that comes to an executor that is idle no longer stays there and is surplus like the rest. There is one offer
-// at a time, and the next one waits until the last was answered: an executor that is in the idle group and does not answer,
-// since it was paused, gets few.
+// offer that nobody answers (see `#unanswered`) comes back if its client cannot find out by itself. One that comes to an
+// executor that is idle no longer stays there and is surplus like the rest. There is one offer at a time, and the next one
+// waits until the last was answered: an executor that is in the idle group and does not answer, since it was paused, gets few.
 //
 // When a computation turns out to be long, its executor asks for a request that is older than its own oldest: it knows the
 // next one before a slot is free (work stealing, but oldest first). It asks whom it knows to have the oldest, since asks,
@@ -85,7 +85,6 @@ export class Handover {
   #isUp = true
   /** This executor was idle when its computation started, and has had nothing that waits since. */
   #wasIdle = false
-  /** What comes in at this moment was surplus where it comes from. */
   /** What comes in at this moment was surplus where it comes from. */
   #isTaking = false
   /** Who gave the last request has more. */

@@ -35,13 +35,19 @@ for (const concurrency of [1, 2])
     t.strictSame(events.slice(0, concurrency + 1), [...Array(concurrency).fill('calling'), 'answered'])
   })
 
-t.test('an answer does not wait for the next computation, although both keep the thread', async t => {
-  await startExecutor(t, server, { subject: 'deck' })
-  const client = newClient(t, server, { subject: 'deck' })
-  const abort = new AbortController()
-  const first = client.call(['spin', 50])
-  const second = rejection(client.call(['loop'], { signal: abort.signal }))
-  t.equal(await first, 50)
-  abort.abort()
-  t.match(await second, { name: 'CancelledError' })
-})
+for (const [name, act] of [
+  ['long', ['spin', 50]],
+  ['short', ['echo', 50]],
+] as const)
+  t.test(`the answer of a ${name} computation does not wait for the next one, which keeps the thread`, async t => {
+    await startExecutor(t, server, { subject: name })
+    const client = newClient(t, server, { subject: name })
+    // From here on short ones are sent to the thread several at a time.
+    for (let i = 0; i < 8; i++) await client.call(['echo', i])
+    const abort = new AbortController()
+    const first = client.call(act)
+    const next = rejection(client.call(['loop'], { signal: abort.signal }))
+    t.equal(await first, 50)
+    abort.abort()
+    t.match(await next, { name: 'CancelledError' })
+  })

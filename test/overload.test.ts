@@ -22,7 +22,8 @@ t.test('a client sends what was refused again as there is room', async t => {
   const lengths = Array.from({ length: REQUESTS }, (_, i) => i)
   const answers = await Promise.all(lengths.map(i => client.call(['sleep', 1, i, text])))
   t.equal(answers.length, REQUESTS)
-  t.ok(most < 2 * idle, `the executor has ${most} KiB at most, ${idle} KiB before`)
+  const isUnknown = idle === 0 && 'its memory can be read on Linux only'
+  t.ok(most < 2 * idle, `the executor has ${most} KiB at most, ${idle} KiB before`, { skip: isUnknown })
   const nc = await connectTo(t, server)
   const { num_errors: refused } = (await nc.request('$SRV.STATS.acts')).json<any>().endpoints[0]
   t.ok(refused < 2 * REQUESTS, `${refused} times there was no room`)
