@@ -11,7 +11,7 @@ const SERVER_START_MS = 10_000
 const STOP_MS = 5000
 
 const EXECUTOR = fileURLToPath(new URL('../../cmd/executor', import.meta.url))
-const SLEEP = fileURLToPath(new URL('../lib/functions/sleep.js', import.meta.url))
+const SLEEP = fileURLToPath(new URL('sleep.js', import.meta.url))
 const SLOW_SLEEP = fileURLToPath(new URL('slow-sleep.js', import.meta.url))
 
 export interface ExecutorChoice {

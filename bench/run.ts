@@ -13,8 +13,8 @@ const READY_MS = 30_000
 const GATHER_MS = 300
 /** Between two lists of one run. */
 const PAUSE_MS = 100
-/** Programs that have just started are slow: that is not what is measured. */
-const WARM_UP = { requests: 2000, load: 0.7, durations: 'short', seed: 0 } as const
+/** Programs that have just started are slow, for some ten thousand requests: that is not what is measured. */
+const WARM_UP = { requests: 20_000, load: 0.7, durations: 'short', seed: 0 } as const
 
 export interface RunOptions {
   nc: NatsConnection

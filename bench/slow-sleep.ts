@@ -1,7 +1,6 @@
 // The function of an executor that is slower than the others.
-import type { Context } from '../lib/function.js'
-import sleep from '../lib/functions/sleep.js'
+import sleep from './sleep.js'
 
 export const SLOWNESS = 5
 
-export default (argument: unknown, context: Context) => sleep(Number(argument) * SLOWNESS, context)
+export default (milliseconds: number) => sleep(milliseconds * SLOWNESS)
