@@ -2,10 +2,8 @@
 // which one must end. It knows nothing of NATS.
 import type { HeldRequest } from './held-request.js'
 import { Code } from './protocol.js'
-import { Slot, type SlotOwner } from './slot.js'
+import { GRACE_MS, Slot, type SlotOwner } from './slot.js'
 
-/** A computation or a backlog that has not moved for this long is worth messages. */
-const GRACE_MS = 2
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export interface PoolOwner {
@@ -160,9 +158,11 @@ export class Pool implements SlotOwner {
   }
 
   moved(slot: Slot) {
-    // The next one may not have been claimed yet.
-    if (slot.outstanding > 0) this.#watch()
-    this.#announce(slot.running)
+    const { running } = slot
+    this.#announce(running)
+    if (slot.outstanding > 0) this.#watch(slot)
+    // Sent ahead and not claimed yet, it is still to be announced.
+    if (slot.outstanding > 0 && !running) this.#lookBy(performance.now() + GRACE_MS)
     this.#fill()
     this.#owner.moved()
   }
@@ -233,7 +233,7 @@ export class Pool implements SlotOwner {
     if (!isFirst) return
     this.#announce(request)
     if (this.isSaturated) this.#owner.saturated()
-    this.#watch()
+    this.#watch(slot)
   }
 
   /** Tells once of each computation, though one that has just been sent may be taken back and sent anew. */
@@ -243,9 +243,16 @@ export class Pool implements SlotOwner {
     this.#owner.started(request)
   }
 
-  /** A computation starts: sees to it that somebody looks after the grace. */
-  #watch() {
-    const at = performance.now() + GRACE_MS
+  /** A computation starts: after a long one it is taken for long, else somebody looks after the grace. */
+  #watch(slot: Slot) {
+    const now = performance.now()
+    if (slot.isCautious) {
+      slot.long = true
+      this.#lookBy(Math.min(slot.first!.deadline, now + this.#options.timeLimit))
+      this.#owner.turnedLong()
+      return
+    }
+    const at = now + GRACE_MS
     if (this.#lookAt <= at) return
     for (const slot of this.slots) this.#remember(slot)
     this.#lookBy(at)
@@ -292,7 +299,7 @@ export class Pool implements SlotOwner {
     const soonest = performance.now() + GRACE_MS
     let at = Infinity
     for (const { outstanding, long, running, onDeck } of this.slots) {
-      if (outstanding > 0 && !long) return soonest
+      if (outstanding > 0 && !(long && running)) return soonest
       if (running) at = Math.min(at, running.deadline, running.started + this.#options.timeLimit)
       if (onDeck) at = Math.min(at, onDeck.deadline)
     }

@@ -18,6 +18,8 @@ import {
   tagOf,
 } from './slot-memory.js'
 
+/** A computation or a backlog that has not moved for this long is worth messages. */
+export const GRACE_MS = 2
 /** How long a computation that listens to its signal may take to end by itself. */
 const ABORT_GRACE_MS = 25
 /** A thread whose function cannot be loaded again is tried again after this long. */
@@ -39,7 +41,7 @@ export interface SlotOwner {
 }
 
 export class Slot {
-  /** The computation has taken longer than the grace. */
+  /** The computation has taken longer than the grace, or is taken for one that will. */
   long = false
   /** How many requests may be here at once: more when computations turn out to be short. */
   window = 1
@@ -94,6 +96,11 @@ export class Slot {
     return second && !this.#isClaimed(second.number) ? second.request : undefined
   }
 
+  /** The request that runs or is the next to. */
+  get first(): HeldRequest | undefined {
+    return this.#sent[0]?.request
+  }
+
   get running(): HeldRequest | undefined {
     const first = this.#sent[0]
     return first && this.#isClaimed(first.number) ? first.request : undefined
@@ -130,6 +137,7 @@ export class Slot {
       const kept = this.#sent.filter(({ number }) => ((number - claimed) | 0) < 0)
       const back = this.#sent.slice(kept.length).map(({ request }) => request)
       this.#sent = kept
+      if (kept.length === 0) this.long = false
       for (const request of back) request.slot = undefined
       return back
     }
@@ -236,8 +244,7 @@ export class Slot {
     const { request } = this.#sent.shift()!
     const ending = this.#ending
     this.finished++
-    // The grace tells of the computation that follows, not of this one.
-    this.window = this.long ? 1 : Math.min(this.window * 2, WINDOW)
+    this.window = this.long && nanoseconds > GRACE_MS * 1e6 ? 1 : Math.min(this.window * 2, WINDOW)
     this.long = false
     request.slot = undefined
     const next = this.#sent[0]
