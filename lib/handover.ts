@@ -28,6 +28,7 @@ import { nanoid } from 'nanoid'
 import { type Msg, type NatsConnection, type PublishOptions, type Subscription, createInbox } from 'nats'
 import { inboxPrefix } from './connection.js'
 import { ageOf, canBeGiven, givenHeaders, readGiven, sinceOf } from './given.js'
+import { EndedSubscriptions } from './ended-subscriptions.js'
 import { Group } from './group.js'
 import type { HeldRequest } from './held-request.js'
 import { KnownAges } from './known-ages.js'
@@ -70,6 +71,7 @@ export class Handover {
   readonly #idle: Group
   readonly #next: Group
   readonly #surplus: Group
+  readonly #ended: EndedSubscriptions
   readonly #inbox: string
   #answers: Subscription | undefined
   /** `asked`: whose inbox, if it was not the group. */
@@ -100,9 +102,10 @@ export class Handover {
     this.#nc = nc
     this.#pool = pool
     this.#owner = owner
-    this.#idle = new Group(nc, idleSubject(queue, subject), queue, message => this.#offered(message, false))
-    this.#next = new Group(nc, nextSubject(queue, subject), queue, message => this.#offered(message, true))
-    this.#surplus = new Group(nc, surplusSubject(queue, subject), queue, message => this.#asked(message))
+    const ended = (this.#ended = new EndedSubscriptions(nc))
+    this.#idle = new Group(nc, idleSubject(queue, subject), queue, ended, message => this.#offered(message, false))
+    this.#next = new Group(nc, nextSubject(queue, subject), queue, ended, message => this.#offered(message, true))
+    this.#surplus = new Group(nc, surplusSubject(queue, subject), queue, ended, message => this.#asked(message))
     this.#inbox = createInbox(inboxPrefix(nc))
   }
 
@@ -115,6 +118,7 @@ export class Handover {
   /** The connection was lost, or is back. */
   connected(isUp: boolean) {
     this.#isUp = isUp
+    this.#ended.clear()
     this.#lookSoon()
     this.#nobodyIsIdle = false
   }
@@ -185,7 +189,9 @@ export class Handover {
     this.#surplus.leave()
     this.#idle.leave()
     this.#next.leave()
+    // It asks the server, so nothing is on its way to the others either.
     await this.#answers?.drain()
+    this.#ended.clear()
   }
 
   #joinNext() {

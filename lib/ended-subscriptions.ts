@@ -1,0 +1,48 @@
+// Ends subscriptions so that they still hear what was on its way to them, many for one question to the server.
+import type { NatsConnection, Subscription } from 'nats'
+
+/** After so many the server is asked, and they are forgotten when it has answered: nothing is on its way any more. */
+const MOST = 32
+
+/** What `drain` of nats.js does, in parts; its types do not name them. */
+interface Parts {
+  unsub(subscription: Subscription): void
+  subscriptions: { cancel(subscription: Subscription): void }
+}
+
+export class EndedSubscriptions {
+  readonly #nc: NatsConnection
+  readonly #parts: Parts | undefined
+  #ended: Subscription[] = []
+
+  constructor(nc: NatsConnection) {
+    this.#nc = nc
+    const { protocol } = nc as { protocol?: Partial<Parts> }
+    if (protocol?.unsub && protocol.subscriptions?.cancel) this.#parts = protocol as Parts
+  }
+
+  add(subscription: Subscription) {
+    if (!this.#parts) {
+      // The same, with a question for each.
+      void subscription.drain().catch(() => {})
+      return
+    }
+    this.#parts.unsub(subscription)
+    this.#ended.push(subscription)
+    if (this.#ended.length < MOST) return
+    const ended = this.#ended
+    this.#ended = []
+    const forget = () => this.#forget(ended)
+    this.#nc.flush().then(forget, forget)
+  }
+
+  /** The connection was lost, and nats.js would subscribe them again when it is back; or all that came was heard. */
+  clear() {
+    this.#forget(this.#ended)
+    this.#ended = []
+  }
+
+  #forget(ended: Subscription[]) {
+    for (const subscription of ended) this.#parts!.subscriptions.cancel(subscription)
+  }
+}
