@@ -54,7 +54,7 @@ export function startExecutor({ url, subject, handover, member }: ExecutorChoice
     '--log=none',
     ...(handover ? [] : ['--no-handover']),
   ])
-  child.stderr!.pipe(process.stderr)
+  child.stderr!.on('data', text => void process.stderr.write(text))
   return child
 }
 

@@ -152,7 +152,8 @@ export class Handover {
     if (!this.#pool.isSaturated || this.#isStopping) return
     this.#idle.leave()
     this.#joinNext()
-    if (!this.#wasIdle) this.#ask(0)
+    // What it has asked for already may be on its way.
+    if (!this.#wasIdle && this.#asks.size === 0) this.#ask(0)
   }
 
   /** No slot is going to be free soon, and the backlog has grown. */
