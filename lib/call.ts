@@ -1,9 +1,10 @@
 // One call: its attempts, all under one id, until the first answer, the timeout or the caller's signal.
 //
-// States: waiting for a connection or to try again (`#timer` or the connection's promise is under way, nothing is sent) →
-// sent (one `request()` of NATS is pending, or more when the request was lost and sent again) → settled, for good. What
-// comes for a settled call, from whatever attempt, is ignored. The timer of an attempt is NATS', of a pause ours.
+// States: waiting for a connection or to try again (the connection's promise or `#pause` is under way, nothing is sent) →
+// sent (an attempt is under way, or more when the request was lost and sent again) → settled, for good: no attempt is heard
+// any more. `#timeoutTimer` runs from the first moment to the last.
 import { type Msg, type NatsConnection, type NatsError, deferred } from 'nats'
+import { Attempt, type AttemptOwner } from './attempt.js'
 import {
   CancelledError,
   LostError,
@@ -50,7 +51,7 @@ export interface CallOwner {
   cancelled(call: Call): void
 }
 
-export class Call {
+export class Call implements AttemptOwner {
   readonly id: string
   readonly done = deferred<Reply>()
   /** When the last attempt was sent, by `performance.now()`; 0 while none is under way. */
@@ -68,9 +69,12 @@ export class Call {
   readonly #deadline: number
   readonly #timeout: number
   #retries: number
-  #attempt = 0
+  /** The newest, and those before it that may still be answered, since the request was taken for lost. */
+  #attempt: Attempt | undefined
+  #earlier: Attempt[] | undefined
   #tries = 0
-  #timer: NodeJS.Timeout | undefined
+  readonly #timeoutTimer: NodeJS.Timeout
+  #pause: NodeJS.Timeout | undefined
   /** The answer that made it pause last. */
   #refusal: RequestError | undefined
 
@@ -83,30 +87,26 @@ export class Call {
     this.#timeout = timeout
     this.#deadline = performance.now() + timeout
     this.#retries = retries
+    this.#timeoutTimer = setTimeout(timedOut, Math.ceil(timeout), this)
   }
 
   /** Sends the request, now or as soon as there is a connection. */
   send() {
     if (this.isSettled) return
     const remaining = this.#deadline - performance.now()
-    if (remaining <= 0) return this.#timedOut()
+    if (remaining <= 0) return this.timedOut()
     const nc = this.#owner.connected
-    if (!nc) return this.#awaitConnection(remaining)
+    if (!nc) return this.#awaitConnection()
     const items = this.#items > 0 ? line(Header.items, this.#items) : ''
     const head = plainHeaders(
       line(Header.requestId, this.id) + line(Header.timeoutMs, Math.ceil(remaining * 10) / 10) + items,
     )
-    const attempt = ++this.#attempt
+    const attempt = new Attempt(this.#owner.subject, this)
+    if (this.#attempt?.isUnderWay) (this.#earlier ??= []).push(this.#attempt)
+    this.#attempt = attempt
     this.sentAt = performance.now()
     this.askAt = 0
-    try {
-      nc.request(this.#owner.subject, this.#body, { timeout: Math.ceil(remaining), headers: head }).then(
-        message => this.#answered(message, attempt),
-        (error: NatsError) => this.#failed(error, attempt),
-      )
-    } catch (error) {
-      this.#failed(error as NatsError, attempt)
-    }
+    attempt.send(nc, this.#body, head, Math.ceil(remaining))
   }
 
   /** Whether it will be sent again if it is lost. */
@@ -126,7 +126,7 @@ export class Call {
   /** There may be room: ends a pause; false if there is none. */
   tryNow(): boolean {
     if (this.isSettled || this.sentAt > 0 || !this.#refusal) return false
-    clearTimeout(this.#timer)
+    clearTimeout(this.#pause)
     this.send()
     return true
   }
@@ -141,26 +141,20 @@ export class Call {
     this.#reject(error)
   }
 
-  #awaitConnection(remaining: number) {
+  #awaitConnection() {
     this.sentAt = 0
-    this.#timer = setTimeout(() => this.#timedOut(), remaining)
     this.#owner.connection().then(
-      () => {
-        clearTimeout(this.#timer)
-        this.send()
-      },
+      () => this.send(),
       error => this.#reject(error),
     )
   }
 
   #tryAgain(after: number) {
     this.sentAt = 0
-    const remaining = this.#deadline - performance.now()
-    if (after < remaining) this.#timer = setTimeout(() => this.send(), after)
-    else this.#timer = setTimeout(() => this.#timedOut(), remaining)
+    this.#pause = setTimeout(() => this.send(), after)
   }
 
-  #failed(error: NatsError, attempt: number) {
+  failed(error: NatsError, attempt: Attempt) {
     // An earlier attempt, or a settled call's: the newest one decides.
     if (this.isSettled || attempt !== this.#attempt) return
     const details = { requestId: this.id, cause: error }
@@ -169,7 +163,8 @@ export class Call {
         this.#refusal = undefined
         return this.#tryAgain(this.#owner.pause(this.#tries++, false))
       case 'TIMEOUT':
-        return this.#timedOut()
+        // This call has a timer of its own. nats.js says so of all when a connection is closed, which its owner hears, too.
+        return
       case 'MAX_PAYLOAD_EXCEEDED':
         return this.#reject(new TooLargeError(`the argument is larger than the server's max_payload`, details))
       case 'CONNECTION_CLOSED':
@@ -180,7 +175,7 @@ export class Call {
     }
   }
 
-  #answered(message: Msg, attempt: number) {
+  answered(message: Msg, attempt: Attempt) {
     if (this.isSettled) return
     const head = message.headers
     const executor = head?.get(Header.executorId) || undefined
@@ -221,7 +216,7 @@ export class Call {
       })
   }
 
-  #timedOut() {
+  timedOut() {
     const details = { requestId: this.id }
     const after = `within ${Math.round(this.#timeout) / 1000} s`
     // The last of many attempts may have had no time to find out that nobody is there.
@@ -239,8 +234,13 @@ export class Call {
   #settle() {
     if (this.isSettled) return false
     this.isSettled = true
-    clearTimeout(this.#timer)
+    clearTimeout(this.#timeoutTimer)
+    clearTimeout(this.#pause)
+    this.#attempt?.end()
+    for (const attempt of this.#earlier ?? []) attempt.end()
     this.#owner.settled(this)
     return true
   }
 }
+
+const timedOut = (call: Call) => call.timedOut()

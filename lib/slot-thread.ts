@@ -26,6 +26,8 @@ const results = new RingWriter(memory.results)
 const TELL_AFTER_MS = 0.25
 /** Functions that never give their thread back let its event loop turn this often. */
 const TURN_AFTER_MS = 10
+/** A thread with nothing to do looks for the next request for as long as it takes to be woken. */
+const LINGER_MS = 0.05
 
 const compute: ComputeFunction = (await import(module)).default
 if (typeof compute !== 'function') throw new TypeError(`${module} has no function as its default export`)
@@ -57,6 +59,7 @@ function run() {
   for (;;) {
     if (!requests.next()) {
       tell()
+      if (comesSoon()) continue
       Atomics.store(control, AWAKE, 0)
       // A request may have come between the two lines above; if its sender saw us asleep, it wakes us by a message.
       if (requests.empty || Atomics.exchange(control, AWAKE, 1) === 1) return
@@ -99,6 +102,13 @@ function run() {
       return
     }
   }
+}
+
+/** Whether the next request comes in less time than it takes to be woken for it. */
+function comesSoon() {
+  const until = performance.now() + LINGER_MS
+  while (performance.now() < until) if (!requests.empty) return true
+  return false
 }
 
 function parse(text: string) {
