@@ -26,7 +26,7 @@ const results = new RingWriter(memory.results)
 const TELL_AFTER_MS = 0.25
 /** Functions that never give their thread back let its event loop turn this often. */
 const TURN_AFTER_MS = 10
-/** A thread with nothing to do looks for the next request for as long as it takes to be woken. */
+/** Where requests come together the thread looks for the next one for as long as it takes to be woken. */
 const LINGER_MS = 0.05
 
 const compute: ComputeFunction = (await import(module)).default
@@ -36,6 +36,8 @@ let number = 0
 let current: ThreadContext | undefined
 /** When the computation of the first result began that was not told. */
 let firstUntold = Infinity
+/** The last time that the thread was woken there was more than one request. */
+let cameTogether = false
 
 class ThreadContext implements Context {
   readonly requestId: string
@@ -56,10 +58,12 @@ class ThreadContext implements Context {
 
 function run() {
   const begun = performance.now()
+  let computed = 0
   for (;;) {
     if (!requests.next()) {
       tell()
-      if (comesSoon()) continue
+      if ((computed > 1 || cameTogether) && comesSoon()) continue
+      cameTogether = computed > 1
       Atomics.store(control, AWAKE, 0)
       // A request may have come between the two lines above; if its sender saw us asleep, it wakes us by a message.
       if (requests.empty || Atomics.exchange(control, AWAKE, 1) === 1) return
@@ -71,6 +75,7 @@ function run() {
     const { idLength, items } = readTag(requests.number)
     const text = requests.kind === REQUEST_ASIDE ? fromAside() : mine ? requests.text(idLength) : ''
     if (!mine) continue
+    computed++
     current = new ThreadContext(requests.prefix(idLength), started)
     const from = performance.now()
     let result
