@@ -36,7 +36,16 @@ export class EndedSubscriptions {
     this.#nc.flush().then(forget, forget)
   }
 
-  /** The connection was lost, and nats.js would subscribe them again when it is back; or all that came was heard. */
+  /**
+   * The connection was lost, or is back. nats.js subscribes all that it knows of again: what ended before must be forgotten
+   * then, and what ended meanwhile is ended once more.
+   */
+  connected(isUp: boolean) {
+    if (!isUp) this.clear()
+    else for (const subscription of this.#ended) this.#parts!.unsub(subscription)
+  }
+
+  /** All that was on its way was heard. */
   clear() {
     this.#forget(this.#ended)
     this.#ended = []

@@ -118,7 +118,7 @@ export class Handover {
   /** The connection was lost, or is back. */
   connected(isUp: boolean) {
     this.#isUp = isUp
-    this.#ended.clear()
+    this.#ended.connected(isUp)
     this.#lookSoon()
     this.#nobodyIsIdle = false
   }

@@ -3,10 +3,15 @@ import { once } from 'node:events'
 import t from 'tap'
 import { EndedSubscriptions } from '../lib/ended-subscriptions.js'
 import { Group } from '../lib/group.js'
+import { Gate } from './fixtures/gate.js'
 import { newClient, startExecutor } from './fixtures/library.js'
-import { connectTo, startServer } from './fixtures/nats-server.js'
+import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 
 const ROUNDS = 100
+
+/** The groups that executors are members of, beside that of their subject. */
+const groupsOf = async (server: Server) =>
+  (await server.subscriptions()).filter(subject => /^\$EXEC\.(idle|next|surplus)\./.test(subject))
 
 t.test('of messages sent while somebody joins and leaves each is heard or comes back', async t => {
   const server = await startServer(t)
@@ -60,8 +65,28 @@ t.test('what was left is not joined again when a server comes back', async t => 
   await server.start()
   t.strictSame(await back, ['connected again'])
   t.equal(await client.call(['echo', 1]), 1)
-  const groups = (await server.subscriptions()).filter(subject => subject.startsWith('$EXEC.'))
-  t.strictSame(groups, ['$EXEC.idle.executors.acts'])
+  t.strictSame(await groupsOf(server), ['$EXEC.idle.executors.acts'])
+})
+
+t.test('nor what was left while it was away', async t => {
+  const server = await startServer(t)
+  const executor = await startExecutor(t, server)
+  const client = newClient(t, server)
+  const gate = new Gate(t)
+  const call = client.call(['gate', gate.name])
+  await gate.heard('here')
+  const lost = once(executor, 'notice')
+  await server.kill()
+  await lost
+  const answered = once(executor, 'answered')
+  gate.open()
+  await answered
+  const back = once(executor, 'notice')
+  await server.start()
+  t.strictSame(await back, ['connected again'])
+  t.equal(await call, 'go')
+  t.equal(await client.call(['echo', 1]), 1)
+  t.strictSame(await groupsOf(server), ['$EXEC.idle.executors.acts'])
 })
 
 t.test('a version of nats.js that does it otherwise', async t => {
