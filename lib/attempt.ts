@@ -1,24 +1,12 @@
 // One sending of a request, on the inbox of `request()` of nats.js. That method makes a timer, four promises and an error for
 // each request, half of a client's time when answers come at once; an attempt takes the place of what it keeps.
 import { type Msg, type MsgHdrs, type NatsConnection, type NatsError, nuid } from 'nats'
+import { type Pending, type RequestParts, requestParts } from './nats-parts.js'
 
 export interface AttemptOwner {
   answered(message: Msg, attempt: Attempt): void
   /** Nobody is there, or the server refuses the subject: codes of nats.js. */
   failed(error: NatsError, attempt: Attempt): void
-}
-
-/** What nats.js keeps of a request that is under way. Its types do not name it. */
-interface Pending {
-  token: string
-  requestSubject: string
-  received: number
-  resolver(error: NatsError | null, message: Msg): void
-}
-
-interface Parts {
-  request(pending: Pending): void
-  muxSubscriptions: { baseInbox: string; cancel(pending: Pending): void }
 }
 
 export class Attempt implements Pending {
@@ -27,7 +15,7 @@ export class Attempt implements Pending {
   received = 0
   isUnderWay = false
   readonly #owner: AttemptOwner
-  #parts: Parts | undefined
+  #parts: RequestParts | undefined
 
   constructor(subject: string, owner: AttemptOwner) {
     this.requestSubject = subject
@@ -38,7 +26,7 @@ export class Attempt implements Pending {
   send(nc: NatsConnection, body: Uint8Array, headers: MsgHdrs, timeout: number) {
     this.isUnderWay = true
     try {
-      this.#parts = partsOf(nc)
+      this.#parts = requestParts(nc)
       if (!this.#parts) {
         nc.request(this.requestSubject, body, { timeout, headers }).then(
           message => this.resolver(null, message),
@@ -69,9 +57,4 @@ export class Attempt implements Pending {
       process.emitWarning(fault as Error)
     }
   }
-}
-
-function partsOf(nc: NatsConnection): Parts | undefined {
-  const { protocol } = nc as { protocol?: Partial<Parts> }
-  return protocol?.request && protocol.muxSubscriptions?.cancel ? (protocol as Parts) : undefined
 }

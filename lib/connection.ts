@@ -83,7 +83,3 @@ export async function watch(nc: NatsConnection, tell: (isConnected: boolean) => 
   })()
   return (await nc.closed()) ?? undefined
 }
-
-/** Where a connection's replies go; the types of nats.js do not name it. */
-export const inboxPrefix = (nc: NatsConnection): string | undefined =>
-  (nc as { options?: ConnectionOptions }).options?.inboxPrefix

@@ -1,24 +1,18 @@
 // Ends subscriptions so that they still hear what was on its way to them, many for one question to the server.
 import type { NatsConnection, Subscription } from 'nats'
+import { type DrainParts, drainParts } from './nats-parts.js'
 
 /** After so many the server is asked, and they are forgotten when it has answered: nothing is on its way any more. */
 const MOST = 32
 
-/** What `drain` of nats.js does, in parts; its types do not name them. */
-interface Parts {
-  unsub(subscription: Subscription): void
-  subscriptions: { cancel(subscription: Subscription): void }
-}
-
 export class EndedSubscriptions {
   readonly #nc: NatsConnection
-  readonly #parts: Parts | undefined
+  readonly #parts: DrainParts | undefined
   #ended: Subscription[] = []
 
   constructor(nc: NatsConnection) {
     this.#nc = nc
-    const { protocol } = nc as { protocol?: Partial<Parts> }
-    if (protocol?.unsub && protocol.subscriptions?.cancel) this.#parts = protocol as Parts
+    this.#parts = drainParts(nc)
   }
 
   add(subscription: Subscription) {

@@ -16,23 +16,23 @@
 // executor that is idle no longer stays there and is surplus like the rest. There is one offer at a time, and the next one
 // waits until the last was answered: an executor that is in the idle group and does not answer, since it was paused, gets few.
 //
-// When a computation turns out to be long, its executor asks for a request that is older than its own oldest: it knows the
-// next one before a slot is free (work stealing, but oldest first). It asks whom it knows to have the oldest, since asks,
-// gives and their answers tell the age of their sender's oldest request, or else one of the surplus group. One that was idle
-// until then need not ask: there was no surplus.
+// When a computation turns out to be long, or starts after a long one, its executor asks for a request that is older than its
+// own oldest: it knows the next one before a slot is free (work stealing, but oldest first). It asks whom it knows to have the
+// oldest, since asks, gives and their answers tell the age of their sender's oldest request, or else one of the surplus group.
+// One that was idle until then need not ask: there was no surplus. Nor need one whose last question has no answer yet.
 //
 // An executor with nothing to do joins the idle group and then asks for surplus; one that is stuck joins the surplus group and
 // then offers. Each joins before it asks or offers, and the server sees both in this order, so at least one of two finds the
 // other; and an offer that is out keeps its executor in the surplus group.
 import { nanoid } from 'nanoid'
 import { type Msg, type NatsConnection, type PublishOptions, type Subscription, createInbox } from 'nats'
-import { inboxPrefix } from './connection.js'
 import { ageOf, canBeGiven, givenHeaders, readGiven, sinceOf } from './given.js'
 import { EndedSubscriptions } from './ended-subscriptions.js'
 import { Group } from './group.js'
 import type { HeldRequest } from './held-request.js'
 import { KnownAges } from './known-ages.js'
 import { headersOf, listen } from './listen.js'
+import { inboxPrefix } from './nats-parts.js'
 import type { Pool } from './pool.js'
 import { idleSubject, nextSubject, surplusSubject } from './protocol.js'
 
@@ -152,7 +152,6 @@ export class Handover {
     if (!this.#pool.isSaturated || this.#isStopping) return
     this.#idle.leave()
     this.#joinNext()
-    // What it has asked for already may be on its way.
     if (!this.#wasIdle && this.#asks.size === 0) this.#ask(0)
   }
 

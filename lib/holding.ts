@@ -6,10 +6,10 @@
 // subscription until the server has answered a flush that was sent after it. It is sent again when the connection was lost
 // before that, and when the server says that its client is not there: it may come back later than we do.
 import { type Msg, type NatsConnection, type Subscription, createInbox } from 'nats'
-import { inboxPrefix } from './connection.js'
 import type { HeldRequest } from './held-request.js'
 import { MOST_INBOXES } from './intake.js'
 import { headersOf, listen } from './listen.js'
+import { inboxPrefix } from './nats-parts.js'
 import { Code, heldSubject } from './protocol.js'
 import type { Answer, Replies } from './replies.js'
 

@@ -1,5 +1,6 @@
 // Subscriptions whose callbacks may fail: nats.js reads nothing more from a connection once one of them has thrown.
 import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, type Subscription } from 'nats'
+import { headSize } from './nats-parts.js'
 
 /**
  * A message with a reply subject of more characters is not for us. A server cuts off who sends it a line of more than
@@ -43,9 +44,7 @@ export function listen(
  * @throws {NatsError} if they cannot be read, or are too large to be
  */
 export function headersOf(message: Msg): MsgHdrs | undefined {
-  // The types of nats.js do not name it.
-  const size = (message as Msg & { size(): number }).size()
-  if (size - message.data.length > MOST_HEADERS)
+  if (headSize(message) > MOST_HEADERS)
     throw new NatsError(`headers of more than ${MOST_HEADERS} bytes`, ErrorCode.BadHeader)
   return message.headers
 }

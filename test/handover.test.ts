@@ -166,6 +166,20 @@ t.test('who says that it has the oldest request, and does not give it, is not as
   t.ok(asks.length > 0 && asks.length === before, `${asks.length} asks`)
 })
 
+t.test('one question at a time', async t => {
+  const server = await startServer(t)
+  const nc = await connectTo(t, server)
+  let asks = 0
+  // It is stuck, as far as others can see, and never answers.
+  nc.subscribe('$EXEC.surplus.executors.acts', { callback: () => asks++ })
+  await nc.flush()
+  await startExecutor(t, server)
+  const client = newClient(t, server)
+  await Promise.all(ECHOES.map(() => client.call(['sleep', 5])))
+  await nc.flush()
+  t.ok(asks > 0 && asks < ECHOES.length / 2, `${asks} asks for ${ECHOES.length} computations`)
+})
+
 t.test('a stranger who watches all subjects costs no request', async t => {
   const server = await startServer(t)
   await startExecutor(t, server)

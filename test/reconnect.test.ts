@@ -1,9 +1,28 @@
-// A server that goes away and comes back costs no request.
+// A server that goes away and comes back costs no request, and executors are in the right groups afterwards.
 import { once } from 'node:events'
+import type { Executor } from 'nats-executor'
 import t from 'tap'
 import { Gate } from './fixtures/gate.js'
 import { newClient, startExecutor } from './fixtures/library.js'
-import { startServer } from './fixtures/nats-server.js'
+import { type Server, startServer } from './fixtures/nats-server.js'
+
+/** The groups that executors are members of, beside that of their subject. */
+const groupsOf = async (server: Server) =>
+  (await server.subscriptions()).filter(subject => /^\$EXEC\.(idle|next|surplus)\./.test(subject))
+
+const IDLE = ['$EXEC.idle.executors.acts']
+
+async function goAway(server: Server, executor: Executor) {
+  const lost = once(executor, 'notice')
+  await server.kill()
+  await lost
+}
+
+async function comeBack(server: Server, executor: Executor) {
+  const back = once(executor, 'notice')
+  await server.start()
+  return back
+}
 
 t.test('what is answered while the connection is down arrives after it is back', async t => {
   const server = await startServer(t)
@@ -12,14 +31,14 @@ t.test('what is answered while the connection is down arrives after it is back',
   const gate = new Gate(t)
   const call = client.call(['gate', gate.name])
   await gate.heard('here')
-  const lost = once(executor, 'notice')
-  await server.kill()
-  await lost
+  await goAway(server, executor)
   const answered = once(executor, 'answered')
   gate.open()
   await answered
-  await server.start()
+  t.strictSame(await comeBack(server, executor), ['connected again'])
   t.equal(await call, 'go')
+  t.equal(await client.call(['echo', 1]), 1)
+  t.strictSame(await groupsOf(server), IDLE)
 })
 
 t.test('a computation that goes on meanwhile', async t => {
@@ -29,13 +48,20 @@ t.test('a computation that goes on meanwhile', async t => {
   const gate = new Gate(t)
   const call = client.call(['gate', gate.name])
   await gate.heard('here')
-  const lost = once(executor, 'notice')
-  await server.kill()
-  await lost
-  const back = once(executor, 'notice')
-  await server.start()
-  t.strictSame(await back, ['connected again'])
+  await goAway(server, executor)
+  t.strictSame(await comeBack(server, executor), ['connected again'])
   while ((await server.connections()).length < 2);
   gate.open()
   t.equal(await call, 'go')
+})
+
+t.test('groups that were left before are not joined again', async t => {
+  const server = await startServer(t)
+  const executor = await startExecutor(t, server)
+  const client = newClient(t, server)
+  for (let i = 0; i < 5; i++) await client.call(['sleep', 5])
+  await goAway(server, executor)
+  await comeBack(server, executor)
+  t.equal(await client.call(['echo', 1]), 1)
+  t.strictSame(await groupsOf(server), IDLE)
 })

@@ -1,0 +1,42 @@
+// What this project uses of nats.js beyond its types, all in one place. Where a version of it keeps other parts, these are
+// undefined, and whoever needs them does the same by public methods.
+import type { ConnectionOptions, Msg, NatsConnection, NatsError, Subscription } from 'nats'
+
+/** What nats.js keeps of a request that is under way. */
+export interface Pending {
+  token: string
+  requestSubject: string
+  received: number
+  resolver(error: NatsError | null, message: Msg): void
+}
+
+/** What `request` does, in parts. */
+export interface RequestParts {
+  request(pending: Pending): void
+  muxSubscriptions: { baseInbox: string; cancel(pending: Pending): void }
+}
+
+/** What `drain` of a subscription does, in parts. */
+export interface DrainParts {
+  unsub(subscription: Subscription): void
+  subscriptions: { cancel(subscription: Subscription): void }
+}
+
+const protocolOf = (nc: NatsConnection) => (nc as { protocol?: Partial<RequestParts & DrainParts> }).protocol
+
+export function requestParts(nc: NatsConnection): RequestParts | undefined {
+  const protocol = protocolOf(nc)
+  return protocol?.request && protocol.muxSubscriptions?.cancel ? (protocol as RequestParts) : undefined
+}
+
+export function drainParts(nc: NatsConnection): DrainParts | undefined {
+  const protocol = protocolOf(nc)
+  return protocol?.unsub && protocol.subscriptions?.cancel ? (protocol as DrainParts) : undefined
+}
+
+/** Where a connection's replies go. */
+export const inboxPrefix = (nc: NatsConnection): string | undefined =>
+  (nc as { options?: ConnectionOptions }).options?.inboxPrefix
+
+/** The bytes of a message's headers, and of the subjects before them. */
+export const headSize = (message: Msg): number => (message as Msg & { size(): number }).size() - message.data.length

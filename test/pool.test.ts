@@ -1,0 +1,85 @@
+// The slots of an executor and its backlog.
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import type { HeldRequest } from '../lib/held-request.js'
+import type { PoolOwner } from '../lib/pool.js'
+import { fixture } from './fixtures/library.js'
+
+// Its threads need what was built.
+const { Pool } = await import(new URL('../dist/lib/pool.js', import.meta.url).href)
+
+/** A pool of one slot that is ready, with an emitter that says `ended`. */
+async function startPool(t: Test) {
+  const told = { long: 0 }
+  const events = new EventTarget()
+  const say = (name: string) => () => void events.dispatchEvent(new Event(name))
+  const owner: PoolOwner = {
+    ended: say('ended'),
+    started: () => {},
+    saturated: () => {},
+    turnedLong: () => void told.long++,
+    stuck: () => {},
+    moved: say('moved'),
+    notice: () => {},
+    unloadable: error => t.fail(error.message),
+  }
+  const module = fixture('acts.mjs').href
+  const pool = new Pool({ module, concurrency: 1, memoryLimit: 100, timeLimit: 60_000, backlog: 10 }, owner)
+  t.teardown(() => pool.close())
+  await once(events, 'moved')
+  const compute = async (...act: [string, number?]) => {
+    const ended = once(events, 'ended')
+    pool.add(requestOf(bodyOf(act)))
+    await ended
+  }
+  return { pool, told, compute }
+}
+
+const bodyOf = (act: [string, number?]) => Buffer.from(JSON.stringify(act))
+
+function requestOf(body: Uint8Array): HeldRequest {
+  const now = performance.now()
+  return {
+    id: 'x',
+    named: true,
+    replyTo: ['inbox'],
+    items: 0,
+    body,
+    deadline: Infinity,
+    since: now,
+    arrived: now,
+    started: 0,
+    announced: false,
+    slot: undefined,
+    gone: false,
+  }
+}
+
+t.test('a computation that starts after a long one is taken for long at once', async t => {
+  const { pool, told, compute } = await startPool(t)
+  await compute('sleep', 20)
+  const before = told.long
+  pool.add(requestOf(bodyOf(['echo'])))
+  t.equal(told.long, before + 1)
+})
+
+t.test('one that starts after short ones is not', async t => {
+  const { pool, told, compute } = await startPool(t)
+  do await compute('echo')
+  while (pool.slots[0].isCautious)
+  const before = told.long
+  pool.add(requestOf(bodyOf(['sleep', 20])))
+  t.equal(told.long, before)
+})
+
+t.test('a request that waits keeps a copy of its body alone, not the packet of sixty times its size', async t => {
+  const { pool } = await startPool(t)
+  pool.add(requestOf(bodyOf(['never'])))
+  // As nats.js gives it: a part of what the socket has read.
+  const packet = Buffer.alloc(65_536, ' ')
+  const body = packet.subarray(100, 100 + packet.write('["echo",1]', 100))
+  t.ok(pool.add(requestOf(body)))
+  const { body: kept } = pool.take()
+  t.equal(Buffer.from(kept).toString(), '["echo",1]')
+  t.equal(kept.buffer.byteLength, kept.byteLength)
+})
