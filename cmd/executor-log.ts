@@ -13,10 +13,23 @@ export function logTo(executor: Executor, kind: LogKind) {
   else if (kind === 'json') json(executor)
 }
 
+/** Writes lines to the standard output, those of one moment together: a flood of them costs little then. */
+function lineWriter(): (line: string) => void {
+  let lines: string[] = []
+  const flush = () => {
+    if (lines.length > 0) process.stdout.write(lines.join(''))
+    lines = []
+  }
+  process.on('exit', flush)
+  return line => {
+    if (lines.push(`${line}\n`) === 1) queueMicrotask(flush)
+  }
+}
+
 function text(executor: Executor) {
   const { subject } = executor
   const { pid } = process
-  const say = (line: string) => process.stdout.write(`${line}\n`)
+  const say = lineWriter()
   executor.on('awaiting', () => say(` [x] Awaiting requests on ${subject} (pid=${pid})`))
   executor.on('calling', ({ argument }) => say(` [*] calling ${subject} on ${printable(argument)} (pid=${pid})`))
   executor.on('answered', ({ code, text, computeMs }) =>
@@ -28,9 +41,10 @@ function text(executor: Executor) {
 }
 
 function json(executor: Executor) {
+  const write = lineWriter()
   const say = (level: string, event: string, details: object) => {
     const line = { time: new Date().toISOString(), level, event, ...details, executorId: executor.id, pid: process.pid }
-    process.stdout.write(`${JSON.stringify(line)}\n`)
+    write(JSON.stringify(line))
   }
   executor.on('awaiting', () => say('info', 'awaiting', { subject: executor.subject }))
   executor.on('calling', ({ requestId, argument }) =>

@@ -17,6 +17,7 @@ import {
   UnavailableError,
   remoteError,
 } from './errors.js'
+import { headOf } from './head.js'
 import { line, plainHeaders } from './plain-headers.js'
 import { Code, Header } from './protocol.js'
 
@@ -177,7 +178,7 @@ export class Call implements AttemptOwner {
 
   answered(message: Msg, attempt: Attempt) {
     if (this.isSettled) return
-    const head = message.headers
+    const head = headOf(message)
     const executor = head?.get(Header.executorId) || undefined
     const details = { requestId: this.id, executor }
     const echoed = head?.get(Header.requestId)

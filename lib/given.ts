@@ -1,8 +1,9 @@
 // The form in which one executor gives a request to another: the request itself, and headers for its way.
-import { type Msg, type MsgHdrs, headers } from 'nats'
+import type { Msg, MsgHdrs } from 'nats'
+import { headOf } from './head.js'
 import type { HeldRequest } from './held-request.js'
 import { INBOX, MILLISECONDS, MOST_INBOXES, NotARequest, read } from './intake.js'
-import { headersOf } from './listen.js'
+import { line, plainHeaders } from './plain-headers.js'
 import { Header } from './protocol.js'
 
 /** More than what the headers take that a request gets for its way, but for its inboxes. */
@@ -16,26 +17,26 @@ export function canBeGiven({ body, replyTo }: HeldRequest, maxPayload: number) {
 
 /** The headers of a request that is given; `nextAge` is the age of the oldest one that stays, if there is one. */
 export function givenHeaders(request: HeldRequest, nextAge: string): MsgHdrs {
-  const head = headers()
-  if (request.named) head.set(Header.requestId, request.id)
-  if (request.deadline !== Infinity)
-    head.set(Header.timeoutMs, Math.max(0, request.deadline - performance.now()).toFixed(3))
-  if (request.items > 0) head.set(Header.items, String(request.items))
-  head.set(Header.waitedMs, ageOf(request))
-  head.set(Header.replyTo, request.replyTo.join(' '))
-  if (nextAge) head.set(Header.nextWaitedMs, nextAge)
-  return head
+  const { named, id, deadline, items, replyTo } = request
+  return plainHeaders(
+    (named ? line(Header.requestId, id) : '') +
+      (deadline === Infinity ? '' : line(Header.timeoutMs, Math.max(0, deadline - performance.now()).toFixed(3))) +
+      (items > 0 ? line(Header.items, items) : '') +
+      line(Header.waitedMs, ageOf(request)) +
+      line(Header.replyTo, replyTo.join(' ')) +
+      (nextAge ? line(Header.nextWaitedMs, nextAge) : ''),
+  )
 }
 
 /** Reads a request that another executor gave; undefined if the message is none. */
 export function readGiven(message: Msg): { request: HeldRequest; nextAge: string } | undefined {
-  const head = headersOf(message)
-  const replyTo = head?.get(Header.replyTo)
-  if (!head || !replyTo || !areInboxes(replyTo.split(' '))) return undefined
-  const waited = head.get(Header.waitedMs)
+  const head = headOf(message)
+  const replyTo = head?.get(Header.replyTo)?.split(' ')
+  if (!head || !replyTo || !areInboxes(replyTo)) return undefined
+  const waited = head.get(Header.waitedMs) ?? ''
   if (!MILLISECONDS.test(waited)) return undefined
   const request = read(head, message.data, replyTo, Number(waited))
-  return request instanceof NotARequest ? undefined : { request, nextAge: head.get(Header.nextWaitedMs) }
+  return request instanceof NotARequest ? undefined : { request, nextAge: head.get(Header.nextWaitedMs) ?? '' }
 }
 
 const areInboxes = (inboxes: string[]) => inboxes.length <= MOST_INBOXES && inboxes.every(inbox => INBOX.test(inbox))

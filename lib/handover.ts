@@ -31,7 +31,8 @@ import { EndedSubscriptions } from './ended-subscriptions.js'
 import { Group } from './group.js'
 import type { HeldRequest } from './held-request.js'
 import { KnownAges } from './known-ages.js'
-import { headersOf, listen } from './listen.js'
+import { headOf } from './head.js'
+import { listen } from './listen.js'
 import { inboxPrefix } from './nats-parts.js'
 import type { Pool } from './pool.js'
 import { idleSubject, nextSubject, surplusSubject } from './protocol.js'
@@ -275,7 +276,7 @@ export class Handover {
 
   #answered(message: Msg) {
     const token = message.subject.slice(this.#inbox.length + 1)
-    const isNobody = headersOf(message)?.code === 503
+    const isNobody = headOf(message)?.code === 503
     if (isNobody) this.counts.messages++
     if (token === ASK) this.#asked(message)
     else if (token[0] === 'a') this.#askAnswered(token, message, isNobody)

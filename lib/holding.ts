@@ -8,7 +8,8 @@
 import { type Msg, type NatsConnection, type Subscription, createInbox } from 'nats'
 import type { HeldRequest } from './held-request.js'
 import { MOST_INBOXES } from './intake.js'
-import { headersOf, listen } from './listen.js'
+import { headOf } from './head.js'
+import { listen } from './listen.js'
 import { inboxPrefix } from './nats-parts.js'
 import { Code, heldSubject } from './protocol.js'
 import type { Answer, Replies } from './replies.js'
@@ -198,7 +199,7 @@ export class Holding {
 
   /** A client is not there: tries again in a while. */
   #returned(message: Msg) {
-    if (headersOf(message)?.code !== 503) return
+    if (headOf(message)?.code !== 503) return
     const token = message.subject.slice(this.#inbox.length + 1)
     const kept = this.#kept.get(token)
     if (!kept) return

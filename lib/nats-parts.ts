@@ -38,5 +38,17 @@ export function drainParts(nc: NatsConnection): DrainParts | undefined {
 export const inboxPrefix = (nc: NatsConnection): string | undefined =>
   (nc as { options?: ConnectionOptions }).options?.inboxPrefix
 
-/** The bytes of a message's headers, and of the subjects before them. */
-export const headSize = (message: Msg): number => (message as Msg & { size(): number }).size() - message.data.length
+/** The status line and the headers of a message, as they came; undefined if it has none. */
+export function headText(message: Msg): string | undefined {
+  const { _msg, _rdata } = message as { _msg?: { hdr?: number }; _rdata?: Uint8Array }
+  if (_msg?.hdr !== undefined)
+    return _msg.hdr < 0 || !_rdata ? undefined : asBuffer(_rdata).toString('utf8', 0, _msg.hdr)
+  const { headers } = message
+  if (!headers) return undefined
+  const lines = [...headers].flatMap(([name, values]) => values.map(value => `${name}: ${value}`))
+  return [`NATS/1.0 ${headers.code || ''}`, ...lines, '', ''].join('\r\n')
+}
+
+/** It is one unless the message came in two packets. */
+const asBuffer = (bytes: Uint8Array) =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

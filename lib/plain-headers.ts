@@ -8,11 +8,11 @@ class PlainHeaders {
     this.#lines = lines
   }
   encode(): Uint8Array {
-    return Buffer.from(`NATS/1.0\r\n${this.#lines}\r\n`, 'latin1')
+    return Buffer.from(`NATS/1.0\r\n${this.#lines}\r\n`, 'utf8')
   }
 }
 
-/** Headers to publish: `lines` are `Name: value`, each with `\r\n` at its end, of ASCII characters. */
+/** Headers to publish: `lines` are `Name: value`, each with `\r\n` at its end and no other. */
 export const plainHeaders = (lines: string) => new PlainHeaders(lines) as unknown as MsgHdrs
 
 export const line = (name: string, value: string | number) => `${name}: ${value}\r\n`

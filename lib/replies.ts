@@ -1,11 +1,13 @@
 // Writes replies: a result, or an error by ADR-32.
-import { type MsgHdrs, type NatsConnection, headers } from 'nats'
+import type { MsgHdrs, NatsConnection } from 'nats'
 import type { HeldRequest } from './held-request.js'
 import { line, plainHeaders } from './plain-headers.js'
 import { Code, Header } from './protocol.js'
 
 const NOTHING = new Uint8Array(0)
 const LONGEST_TEXT = 500
+/** All but single spaces. */
+const WHITE_SPACE = /\s{2,}|[^\S ]/g
 /** More than what our headers take, which count for `max_payload` too. */
 const HEADERS_SIZE = 1024
 
@@ -18,11 +20,9 @@ export interface Answer {
 
 export class Replies {
   readonly #nc: NatsConnection
-  readonly #executorId: string
   readonly #executorLine: string
   constructor(nc: NatsConnection, executorId: string) {
     this.#nc = nc
-    this.#executorId = executorId
     this.#executorLine = line(Header.executorId, executorId)
   }
 
@@ -44,12 +44,14 @@ export class Replies {
 
   /** The answer to what may not even be a request. */
   refusal(id: string | undefined, code: number, text: string, computeMs?: number, retryAfterMs?: number): Answer {
-    const head = this.#head(id)
-    head.set(Header.errorCode, String(code))
-    head.set(Header.error, text.replace(/\s+/g, ' ').slice(0, LONGEST_TEXT))
-    if (computeMs !== undefined) head.set(Header.computeMs, computeMs.toFixed(3))
-    if (retryAfterMs !== undefined) head.set(Header.retryAfterMs, String(Math.ceil(retryAfterMs)))
-    return { body: NOTHING, headers: head, error: text }
+    const lines =
+      (id === undefined ? '' : line(Header.requestId, id)) +
+      this.#executorLine +
+      line(Header.errorCode, code) +
+      line(Header.error, text.slice(0, LONGEST_TEXT).replace(WHITE_SPACE, ' ').trim()) +
+      (computeMs === undefined ? '' : line(Header.computeMs, computeMs.toFixed(3))) +
+      (retryAfterMs === undefined ? '' : line(Header.retryAfterMs, Math.ceil(retryAfterMs)))
+    return { body: NOTHING, headers: plainHeaders(lines), error: text }
   }
 
   /** Sends an answer; `reply` hears of it when there is nobody to take it. */
@@ -58,13 +60,6 @@ export class Replies {
     if (this.#nc.isClosed()) return
     const options = reply === undefined ? { headers } : { headers, reply }
     for (const inbox of replyTo) this.#nc.publish(inbox, body, options)
-  }
-
-  #head(id: string | undefined): MsgHdrs {
-    const head = headers()
-    if (id !== undefined) head.set(Header.requestId, id)
-    head.set(Header.executorId, this.#executorId)
-    return head
   }
 }
 

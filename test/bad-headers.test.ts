@@ -27,10 +27,11 @@ t.test('an executor goes on', async t => {
   for (const header of HEADERS) await send(header)
   t.equal(await client.call(['echo', 'still here']), 'still here')
   await nc.flush()
-  t.equal(codes.filter(code => code === '400').length, 2, 'those that cannot be read are refused')
+  t.equal(codes.filter(code => code === '').length, HEADERS.length, 'the requests are computed')
+  t.notOk(codes.some(Boolean), 'and nothing is refused')
 })
 
-t.test('it does not read as many as a message can have', { timeout: 20_000 }, async t => {
+t.test('it does not keep as many as a message can have', { timeout: 20_000 }, async t => {
   codes = []
   await send(MANY)
   t.equal(await client.call(['echo', 'still here']), 'still here')
