@@ -1,6 +1,10 @@
 // What an executor says on its way: lines for people, or JSON for machines.
 import type { Executor } from '../lib/executor.js'
+import { Code } from '../lib/protocol.js'
 import { printable } from './command-line.js'
+
+/** A full backlog refuses thousands of requests at a time: that is said at once, and then how often in each of these. */
+const SUMMARY_MS = 1000
 
 export const LOGS = ['text', 'json', 'none'] as const
 export type LogKind = (typeof LOGS)[number]
@@ -26,17 +30,42 @@ function lineWriter(): (line: string) => void {
   }
 }
 
+/** Says the first of many, and then from time to time how many more there were. */
+function summarize(first: (text: string) => void, more: (count: number) => void): (text: string) => void {
+  let count = 0
+  let timer: NodeJS.Timeout | undefined
+  const summary = () => {
+    timer = count > 0 ? setTimeout(summary, SUMMARY_MS).unref() : undefined
+    if (count > 0) more(count)
+    count = 0
+  }
+  // Before the last lines are written.
+  process.prependListener('exit', summary)
+  return text => {
+    if (timer) {
+      count++
+      return
+    }
+    first(text)
+    timer = setTimeout(summary, SUMMARY_MS).unref()
+  }
+}
+
 function text(executor: Executor) {
   const { subject } = executor
   const { pid } = process
   const say = lineWriter()
   executor.on('awaiting', () => say(` [x] Awaiting requests on ${subject} (pid=${pid})`))
   executor.on('calling', ({ argument }) => say(` [*] calling ${subject} on ${printable(argument)} (pid=${pid})`))
-  executor.on('answered', ({ code, text, computeMs }) =>
-    code === 0
-      ? say(` [*] response: ${printable(text)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`)
-      : say(` [!] error ${code}: ${printable(text, 300)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`),
+  const overloaded = summarize(
+    text => say(` [!] error ${Code.overloaded}: ${text} (pid=${pid})`),
+    count => say(` [!] error ${Code.overloaded}: ${count} more (pid=${pid})`),
   )
+  executor.on('answered', ({ code, text, computeMs }) => {
+    if (code === 0) say(` [*] response: ${printable(text)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`)
+    else if (code === Code.overloaded) overloaded(text)
+    else say(` [!] error ${code}: ${printable(text, 300)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`)
+  })
   executor.on('notice', notice => process.stderr.write(`executor: ${printable(notice, 500)} (pid=${pid})\n`))
 }
 

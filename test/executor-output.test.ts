@@ -1,5 +1,6 @@
 // What `cmd/executor` says on its way.
 import t from 'tap'
+import { statistics } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
@@ -30,6 +31,35 @@ t.test('lines for people', async t => {
   t.equal(executor.stdout.length, expected.length, executor.output)
   for (const [i, pattern] of expected.entries()) t.match(executor.stdout[i], new RegExp(pattern))
   t.strictSame(executor.stderr, [`executor: ignored a message without a reply subject (pid=${pid})`])
+})
+
+t.test('many refusals are summed up', async t => {
+  const flags = ['--subject', 'full', '--function', 'test/fixtures/acts.mjs', '--backlog', '1']
+  const executor = run(t, 'executor', ['--servers', server.url, ...flags])
+  await executor.line(/Awaiting/)
+  const refuse = async (count: number) => {
+    const codes = Array.from({ length: count }, async () => {
+      const { headers } = await request('full', '["echo"]')
+      return headers?.get('Nats-Service-Error-Code')
+    })
+    t.strictSame(await Promise.all(codes), Array(count).fill('429'))
+  }
+  const ended = [request('full', '["never"]'), request('full', '["echo"]')]
+  await executor.line(/calling/)
+  while ((await statistics(nc, 'full')).backlog < 1);
+  await refuse(5)
+  await executor.line(/^ \[!\] error 429: the backlog is full/)
+  await executor.line(/^ \[!\] error 429: 4 more/)
+  await refuse(2)
+  executor.kill('SIGTERM')
+  executor.kill('SIGINT')
+  await Promise.all(ended)
+  await executor.exit
+  t.equal(executor.stdout.filter(line => / error 429: /.test(line)).length, 3)
+  t.ok(
+    executor.stdout.some(line => / error 429: 2 more/.test(line)),
+    executor.output,
+  )
 })
 
 t.test('--log json', async t => {
