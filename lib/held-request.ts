@@ -22,8 +22,9 @@ export interface HeldRequest {
   started: number
   /** Whether its start was told of. */
   announced: boolean
-  /** The slot that computes it or is about to. */
+  /** The slot that computes it or is about to, and its number there. */
   slot: Slot | undefined
+  number: number
   /** Answered or handed over: no longer in the hands of this executor. */
   gone: boolean
 }

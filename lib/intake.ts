@@ -60,6 +60,7 @@ export function read(head: Head | undefined, body: Uint8Array, replyTo: string[]
     started: 0,
     announced: false,
     slot: undefined,
+    number: 0,
     gone: false,
   }
 }

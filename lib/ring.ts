@@ -11,6 +11,7 @@ export const WINDOW = 128
 export const INLINE = 1024
 const HEADER = 16
 const CAPACITY = 2 ** 18 // more than WINDOW + 1 of the longest entries
+const NOTHING = new Uint8Array(0)
 const WRITTEN = 0
 const READ = 1
 
@@ -42,15 +43,18 @@ export class RingWriter extends Ring {
     return unread + 2 * (HEADER + INLINE) <= CAPACITY
   }
 
-  /** Appends an entry: `fill` writes up to INLINE bytes at an offset of a buffer and returns how many. */
-  write(kind: number, number: number, fill: (buffer: Buffer, offset: number) => number) {
+  /** Appends an entry of text, of which no more than INLINE bytes are taken, and of bytes; there is room for INLINE of both. */
+  write(kind: number, number: number, text: string, bytes: Uint8Array = NOTHING) {
     let at = this.position & (CAPACITY - 1)
     if (CAPACITY - at < HEADER + INLINE) {
       this.words[at >> 2] = -1
       this.position = (this.position + CAPACITY - at) | 0
       at = 0
     }
-    const length = fill(this.bytes, at + HEADER)
+    const from = at + HEADER
+    const written = this.bytes.write(text, from, INLINE)
+    this.bytes.set(bytes, from + written)
+    const length = written + bytes.length
     this.words[at >> 2] = length
     this.words[(at >> 2) + 1] = kind
     this.numbers[(at >> 3) + 1] = number

@@ -144,12 +144,11 @@ function finish(kind: number, text: string, from: number) {
   const now = performance.now()
   const nanoseconds = Math.round((now - from) * 1e6)
   current = undefined
-  if (text.length * 3 <= INLINE || kind !== RESULT)
-    results.write(kind, nanoseconds, (buffer, at) => buffer.write(text, at, INLINE))
+  if (text.length * 3 <= INLINE || kind !== RESULT) results.write(kind, nanoseconds, text)
   else {
     const bytes = new TextEncoder().encode(text)
     aside.postMessage(bytes, [bytes.buffer])
-    results.write(RESULT_ASIDE, nanoseconds, () => 0)
+    results.write(RESULT_ASIDE, nanoseconds, '')
   }
   if (firstUntold === Infinity) firstUntold = from
 }

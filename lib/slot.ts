@@ -56,8 +56,8 @@ export class Slot {
   #control!: Int32Array
   #requests!: RingWriter
   #results!: RingReader
-  /** Sent and not finished, in order, with their numbers. */
-  #sent: { request: HeldRequest; number: number }[] = []
+  /** Sent and not finished, in order. */
+  #sent: HeldRequest[] = []
   #number = 0
   #ending: { code: number; text: string } | undefined
   #abortTimer: NodeJS.Timeout | undefined
@@ -93,17 +93,17 @@ export class Slot {
   /** The request that was sent ahead, unless it has started. */
   get onDeck(): HeldRequest | undefined {
     const second = this.isCautious ? this.#sent[1] : undefined
-    return second && !this.#isClaimed(second.number) ? second.request : undefined
+    return second && !this.#isClaimed(second.number) ? second : undefined
   }
 
   /** The request that runs or is the next to. */
   get first(): HeldRequest | undefined {
-    return this.#sent[0]?.request
+    return this.#sent[0]
   }
 
   get running(): HeldRequest | undefined {
     const first = this.#sent[0]
-    return first && this.#isClaimed(first.number) ? first.request : undefined
+    return first && this.#isClaimed(first.number) ? first : undefined
   }
 
   push(request: HeldRequest) {
@@ -111,17 +111,13 @@ export class Slot {
     const tag = tagOf(id.length, items)
     request.slot = this
     if (this.#sent.length === 0) request.started = performance.now()
-    this.#sent.push({ request, number: this.#number })
+    request.number = this.#number
+    this.#sent.push(request)
     this.#number = (this.#number + 1) | 0
-    if (id.length + body.length <= INLINE)
-      this.#requests.write(INLINE_REQUEST, tag, (buffer, at) => {
-        buffer.write(id, at, 'latin1')
-        buffer.set(body, at + id.length)
-        return id.length + body.length
-      })
+    if (id.length + body.length <= INLINE) this.#requests.write(INLINE_REQUEST, tag, id, body)
     else {
       this.#aside.postMessage(body)
-      this.#requests.write(REQUEST_ASIDE, tag, (buffer, at) => buffer.write(id, at, 'latin1'))
+      this.#requests.write(REQUEST_ASIDE, tag, id)
     }
     if (Atomics.exchange(this.#control, AWAKE, 1) === 0) this.#post(null)
   }
@@ -135,7 +131,7 @@ export class Slot {
       // The thread may claim one more meanwhile; then look again.
       if (Atomics.compareExchange(this.#control, CLAIMED, claimed, this.#number) !== claimed) continue
       const kept = this.#sent.filter(({ number }) => ((number - claimed) | 0) < 0)
-      const back = this.#sent.slice(kept.length).map(({ request }) => request)
+      const back = this.#sent.slice(kept.length)
       this.#sent = kept
       if (kept.length === 0) this.long = false
       for (const request of back) request.slot = undefined
@@ -218,7 +214,7 @@ export class Slot {
     const wasReady = this.isReady
     const running = this.running
     const ending = this.#ending
-    const rest = this.#sent.slice(running ? 1 : 0).map(({ request }) => request)
+    const rest = this.#sent.slice(running ? 1 : 0)
     this.isReady = false
     this.#sent = []
     this.#ending = undefined
@@ -241,14 +237,14 @@ export class Slot {
   }
 
   #finish(kind: number, body: Uint8Array, nanoseconds: number) {
-    const { request } = this.#sent.shift()!
+    const request = this.#sent.shift()!
     const ending = this.#ending
     this.finished++
     this.window = this.long && nanoseconds > GRACE_MS * 1e6 ? 1 : Math.min(this.window * 2, WINDOW)
     this.long = false
     request.slot = undefined
     const next = this.#sent[0]
-    if (next) next.request.started = performance.now()
+    if (next) next.started = performance.now()
     if (ending) {
       clearTimeout(this.#abortTimer)
       this.#ending = undefined

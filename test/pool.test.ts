@@ -51,6 +51,7 @@ function requestOf(body: Uint8Array): HeldRequest {
     started: 0,
     announced: false,
     slot: undefined,
+    number: 0,
     gone: false,
   }
 }

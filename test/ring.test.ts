@@ -22,10 +22,7 @@ const steps = fc.array(fc.oneof({ weight: 3, arbitrary: entry }, fc.integer({ mi
 })
 
 function write(writer: RingWriter, { kind, number, bytes: content }: Entry) {
-  writer.write(kind, number, (buffer, at) => {
-    buffer.set(content, at)
-    return content.length
-  })
+  writer.write(kind, number, '', content)
 }
 
 const same = (reader: RingReader, expected: Entry) =>
@@ -106,9 +103,22 @@ t.test('text, a prefix and what follows it', async t => {
   const memory = newRing()
   const writer = new RingWriter(memory)
   const reader = new RingReader(memory)
-  writer.write(0, 3, (buffer, at) => buffer.write('abcträge', at))
+  writer.write(0, 3, 'abcträge')
   t.ok(reader.next())
   t.equal(reader.prefix(3), 'abc')
   t.equal(reader.text(3), 'träge')
   t.equal(reader.text(), 'abcträge')
+})
+
+t.test('text with bytes behind it, and text that is too long', async t => {
+  const memory = newRing()
+  const writer = new RingWriter(memory)
+  const reader = new RingReader(memory)
+  writer.write(0, 1, 'id', Buffer.from('body'))
+  writer.write(0, 2, 'ä'.repeat(INLINE))
+  t.ok(reader.next())
+  t.equal(reader.text(), 'idbody')
+  t.ok(reader.next())
+  t.equal(reader.text(), 'ä'.repeat(INLINE / 2))
+  t.notOk(reader.next())
 })
