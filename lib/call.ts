@@ -152,7 +152,8 @@ export class Call implements AttemptOwner {
 
   #tryAgain(after: number) {
     this.sentAt = 0
-    this.#pause = setTimeout(() => this.send(), after)
+    // A timer that is set for more than it can count ends at once.
+    this.#pause = setTimeout(() => this.send(), Math.min(after, this.#timeout))
   }
 
   failed(error: NatsError, attempt: Attempt) {
