@@ -1,7 +1,8 @@
 // One sending of a request, on the inbox of `request()` of nats.js. That method makes a timer, four promises and an error for
 // each request, half of a client's time when answers come at once; an attempt takes the place of what it keeps.
-import { type Msg, type MsgHdrs, type NatsConnection, type NatsError, nuid } from 'nats'
-import { type Pending, type RequestParts, requestParts } from './nats-parts.js'
+import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, nuid } from 'nats'
+import { headOf } from './head.js'
+import { type Inbox, type Pending, type RequestParts, requestParts } from './nats-parts.js'
 
 export interface AttemptOwner {
   answered(message: Msg, attempt: Attempt): void
@@ -35,6 +36,7 @@ export class Attempt implements Pending {
         return
       }
       this.#parts.request(this)
+      hearFirst(this.#parts)
       nc.publish(this.requestSubject, body, { reply: this.#parts.muxSubscriptions.baseInbox + this.token, headers })
     } catch (error) {
       this.resolver(error as NatsError)
@@ -47,6 +49,12 @@ export class Attempt implements Pending {
     this.#parts?.muxSubscriptions.cancel(this)
   }
 
+  /** A reply came, or the server's word that nobody is there. */
+  heard(message: Msg) {
+    const isNobody = message.data.length === 0 && headOf(message)?.code === 503
+    this.resolver(isNobody ? NatsError.errorForCode(ErrorCode.NoResponders) : null, message)
+  }
+
   resolver(error: NatsError | null, message?: Msg) {
     this.end()
     try {
@@ -55,6 +63,32 @@ export class Attempt implements Pending {
     } catch (fault) {
       // nats.js would read nothing more.
       process.emitWarning(fault as Error)
+    }
+  }
+}
+
+const inboxes = new WeakSet<Inbox>()
+
+/**
+ * Hears what comes to a connection's inbox before nats.js does, which takes all headers of each reply apart. Where it cannot
+ * it would read nothing more from the connection: what others wait for is no answer then.
+ */
+function hearFirst({ muxSubscriptions, subscriptions }: RequestParts) {
+  const inbox = subscriptions.getMux()
+  if (!inbox || inboxes.has(inbox)) return
+  inboxes.add(inbox)
+  const { callback } = inbox
+  inbox.callback = (error, message) => {
+    const token = error ? '' : message.subject.slice(muxSubscriptions.baseInbox.length)
+    const pending = muxSubscriptions.get(token)
+    if (pending instanceof Attempt) {
+      pending.heard(message)
+      return
+    }
+    try {
+      callback(error, message)
+    } catch (fault) {
+      if ((fault as NatsError).code !== ErrorCode.BadHeader) process.emitWarning(fault as Error)
     }
   }
 }

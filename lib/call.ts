@@ -202,7 +202,9 @@ export class Call implements AttemptOwner {
       return this.#reject(error)
     }
     if (echoed !== this.id)
-      return this.#reject(new ProtocolError(`the reply is to another request: ${JSON.stringify(echoed)}`, details))
+      return this.#reject(
+        new ProtocolError(`the reply is to another request: ${JSON.stringify(echoed ?? '')}`, details),
+      )
     let result
     try {
       result = message.json()

@@ -1,5 +1,5 @@
 // The head of a message, its status and its headers, read only as far as they are asked for. nats.js takes each header apart
-// and checks it: half of what an executor does for a request, and for a megabyte of them it takes minutes.
+// and checks it: a third of an executor's garbage, and for a megabyte of them it takes minutes.
 import type { Msg } from 'nats'
 import { headText } from './nats-parts.js'
 

@@ -10,10 +10,15 @@ export interface Pending {
   resolver(error: NatsError | null, message: Msg): void
 }
 
-/** What `request` does, in parts. */
+/** What `request` does, in parts: a connection has one inbox, whose subjects end with the tokens of its requests. */
 export interface RequestParts {
   request(pending: Pending): void
-  muxSubscriptions: { baseInbox: string; cancel(pending: Pending): void }
+  muxSubscriptions: { baseInbox: string; get(token: string): Pending | undefined; cancel(pending: Pending): void }
+  subscriptions: { getMux(): Inbox | null }
+}
+
+export interface Inbox {
+  callback(error: NatsError | null, message: Msg): void
 }
 
 /** What `drain` of a subscription does, in parts. */
@@ -26,7 +31,8 @@ const protocolOf = (nc: NatsConnection) => (nc as { protocol?: Partial<RequestPa
 
 export function requestParts(nc: NatsConnection): RequestParts | undefined {
   const protocol = protocolOf(nc)
-  return protocol?.request && protocol.muxSubscriptions?.cancel ? (protocol as RequestParts) : undefined
+  const isKnown = protocol?.request && protocol.muxSubscriptions?.cancel && protocol.subscriptions?.getMux
+  return isKnown ? (protocol as RequestParts) : undefined
 }
 
 export function drainParts(nc: NatsConnection): DrainParts | undefined {

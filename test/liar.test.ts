@@ -3,6 +3,7 @@ import { type Msg, type MsgHdrs, headers } from 'nats'
 import t from 'tap'
 import { newClient, rejection } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
+import { rawConnection } from './fixtures/raw-connection.js'
 
 type Answer = (message: Msg, head: MsgHdrs) => void
 
@@ -68,6 +69,28 @@ t.test('it lies about the time', async t => {
     message.respond('1', { headers: head })
   }
   t.match(await client.request(1), { result: 1, computeMs: undefined, executor: undefined })
+})
+
+t.test('its headers are none that nats.js can read', async t => {
+  const stranger = await rawConnection(t, server)
+  const unreadable = (id: string) => `NATS/1.0\r\nRequest-Id: ${id}\r\nBad Name: x`
+  answer = (message, head) => stranger.publish(message.reply!, '', unreadable(head.get('Request-Id')), '5')
+  t.equal(await client.call(1), 5, 'nobody cares about the others')
+  answer = message => stranger.publish(message.reply!, '', unreadable('another'), '')
+  t.match(await rejection(client.call(1)), { name: 'ProtocolError' })
+  let questions = 0
+  const held = nc.subscribe('$EXEC.held.*', {
+    callback: (_, { reply }) => {
+      questions++
+      stranger.publish(reply!, '', unreadable('x'), '{}')
+    },
+  })
+  answer = () => {}
+  t.match(await rejection(client.call(1, { timeout: 1000 })), { name: 'TimeoutError' })
+  held.unsubscribe()
+  t.ok(questions > 0)
+  answer = (message, head) => message.respond('6', { headers: head })
+  t.equal(await client.call(1), 6, 'the connection is read on')
 })
 
 function error(code: string, text?: string, retryAfter?: string): Answer {

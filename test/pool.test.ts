@@ -2,13 +2,14 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import type { HeldRequest } from '../lib/held-request.js'
+import { read } from '../lib/intake.js'
 import type { PoolOwner } from '../lib/pool.js'
 import { fixture } from './fixtures/library.js'
 
 // Its threads need what was built.
 const { Pool } = await import(new URL('../dist/lib/pool.js', import.meta.url).href)
 
-/** A pool of one slot that is ready, with an emitter that says `ended`. */
+/** A pool of one slot that is ready, how often it told of a long computation, and what computes something in it. */
 async function startPool(t: Test) {
   const told = { long: 0 }
   const events = new EventTarget()
@@ -37,24 +38,7 @@ async function startPool(t: Test) {
 
 const bodyOf = (act: [string, number?]) => Buffer.from(JSON.stringify(act))
 
-function requestOf(body: Uint8Array): HeldRequest {
-  const now = performance.now()
-  return {
-    id: 'x',
-    named: true,
-    replyTo: ['inbox'],
-    items: 0,
-    body,
-    deadline: Infinity,
-    since: now,
-    arrived: now,
-    started: 0,
-    announced: false,
-    slot: undefined,
-    number: 0,
-    gone: false,
-  }
-}
+const requestOf = (body: Uint8Array) => read(undefined, body, ['inbox'], 0) as HeldRequest
 
 t.test('a computation that starts after a long one is taken for long at once', async t => {
   const { pool, told, compute } = await startPool(t)
