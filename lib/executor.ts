@@ -252,6 +252,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       if (this.#pool.isReady) this.#loaded.resolve()
       this.#handover?.moved()
     },
+    isOutranked: (request: HeldRequest) => this.#handover?.isOutranked(request) ?? false,
+    fetchBefore: (request: HeldRequest) => this.#handover?.fetchBefore(request) ?? false,
     notice: (text: string) => void this.emit('notice', text),
     unloadable: (error: Error) => {
       this.#loaded.reject(error)

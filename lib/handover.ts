@@ -19,7 +19,8 @@
 // When a computation turns out to be long, or starts after a long one, its executor asks for a request that is older than its
 // own oldest: it knows the next one before a slot is free (work stealing, but oldest first). It asks whom it knows to have the
 // oldest, since asks, gives and their answers tell the age of their sender's oldest request, or else one of the surplus group.
-// One that was idle until then need not ask: there was no surplus. Nor need one whose last question has no answer yet.
+// One that was idle until then need not ask: there was no surplus. Nor need one whose last question has no answer yet. When a
+// computation ends, the next one starts at once, unless somebody is known to have a much older request: see precedence.ts.
 //
 // An executor with nothing to do joins the idle group and then asks for surplus; one that is stuck joins the surplus group and
 // then offers. Each joins before it asks or offers, and the server sees both in this order, so at least one of two finds the
@@ -35,6 +36,7 @@ import { KnownAges } from './known-ages.js'
 import { listen } from './listen.js'
 import { inboxPrefix } from './nats-parts.js'
 import type { Pool } from './pool.js'
+import { Precedence } from './precedence.js'
 import { idleSubject, nextSubject, surplusSubject } from './protocol.js'
 
 /**
@@ -78,6 +80,11 @@ export class Handover {
   /** `asked`: whose inbox, if it was not the group. */
   #asks = new Map<string, { tries: number; at: number; asked: string | undefined }>()
   readonly #ages = new KnownAges()
+  readonly #precedence = new Precedence(
+    this.#ages,
+    executor => this.#askFor(0, executor),
+    () => this.#pool.resume(),
+  )
   /** Sent away, and back if the server says that nobody got it. */
   #given = new Map<string, { request: HeldRequest; at: number }>()
   /** The offer that has no answer yet: one of those. */
@@ -171,6 +178,18 @@ export class Handover {
     this.#sendOffer()
   }
 
+  /** Whether an older request, which another executor has, is to be computed before this one. */
+  isOutranked(request: HeldRequest) {
+    return !this.#isStopping && this.#precedence.outranking(request.since) !== undefined
+  }
+
+  /** Fetches it. What comes, or does not come, the pool is told to resume. */
+  fetchBefore(request: HeldRequest) {
+    // Another question that is under way may bring it.
+    if (this.#isStopping || !this.#isUp || this.#asks.size > 0) return false
+    return this.#precedence.fetch(request.since)
+  }
+
   /** Takes no more from others and gives away what is here. */
   stop() {
     this.#isStopping = true
@@ -187,12 +206,19 @@ export class Handover {
   async close() {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    this.#precedence.close()
     this.#surplus.leave()
     this.#idle.leave()
     this.#next.leave()
     // It asks the server, so nothing is on its way to the others either.
     await this.#answers?.drain()
     this.#ended.clear()
+  }
+
+  /** Somebody has told how old its oldest request is. */
+  #note(inbox: string, since: number | undefined) {
+    this.#ages.note(inbox, since)
+    this.#pool.reconsider()
   }
 
   #joinNext() {
@@ -218,14 +244,17 @@ export class Handover {
   }
 
   #ask(tries: number) {
-    const token = `a${++this.#tokens}`
-    const now = performance.now()
     // An idle executor asks the group: what is known may be out of date, and it has no time to lose.
-    const asked = tries > 0 ? undefined : this.#ages.oldest(this.#pool.oldest?.since ?? now)
-    this.#asks.set(token, { tries, at: now, asked })
+    this.#askFor(tries, tries > 0 ? undefined : this.#ages.oldest(this.#pool.oldest?.since ?? performance.now()))
+  }
+
+  #askFor(tries: number, asked: string | undefined) {
+    const token = `a${++this.#tokens}`
+    this.#asks.set(token, { tries, at: performance.now(), asked })
     this.counts.asked++
     const reply = this.#replyTo(token)
     this.#publish(asked ? `${asked}.${ASK}` : this.#surplus.subject, Buffer.from(this.#age()), { reply })
+    return token
   }
 
   /** An executor asks for a request that is older than the one that it names. */
@@ -239,7 +268,7 @@ export class Handover {
       oldest && isOlder(oldest) && !this.#isOwn(reply)
         ? this.#pool.take(each => isOlder(each) && this.#mayLeave(each))
         : undefined
-    this.#ages.note(inboxOf(reply), theirs && request ? request.since : theirs)
+    this.#note(inboxOf(reply), theirs && request ? request.since : theirs)
     if (request) {
       this.counts.handed_over++
       this.#sendAway(request, reply)
@@ -264,7 +293,7 @@ export class Handover {
     const given = readGiven(message)
     if (!given) return undefined
     this.counts.received++
-    if (message.reply) this.#ages.note(inboxOf(message.reply), sinceOf(given.nextAge))
+    if (message.reply) this.#note(inboxOf(message.reply), sinceOf(given.nextAge))
     this.#isTaking = isSurplus
     try {
       this.#owner.received(given.request)
@@ -279,15 +308,17 @@ export class Handover {
     const isNobody = headOf(message)?.code === 503
     if (isNobody) this.counts.messages++
     if (token === ASK) this.#asked(message)
-    else if (token[0] === 'a') this.#askAnswered(token, message, isNobody)
-    else this.#sentAway(token, isNobody)
+    else if (token[0] === 'a') {
+      this.#askAnswered(token, message, isNobody)
+      this.#precedence.answered(token)
+    } else this.#sentAway(token, isNobody)
   }
 
   #askAnswered(token: string, message: Msg, isNobody: boolean) {
     const ask = this.#asks.get(token)
     this.#asks.delete(token)
     if (isNobody) {
-      if (ask?.asked) this.#ages.note(ask.asked, undefined)
+      if (ask?.asked) this.#note(ask.asked, undefined)
       return
     }
     const given = this.#received(message, true)
@@ -295,7 +326,7 @@ export class Handover {
       this.#isMore = given.nextAge !== ''
       return
     }
-    if (message.reply) this.#ages.note(inboxOf(message.reply), sinceOf(message.string()))
+    if (message.reply) this.#note(inboxOf(message.reply), sinceOf(message.string()))
     if (ask && ask.tries > 0 && !this.#isStopping && this.#pool.freeSlots > 0) this.#ask(ask.tries - 1)
   }
 
@@ -328,7 +359,7 @@ export class Handover {
       if (at < late) {
         this.#asks.delete(token)
         // It is paused, or it lies.
-        if (asked) this.#ages.note(asked, undefined)
+        if (asked) this.#note(asked, undefined)
       }
     this.#nobodyIsIdle = false
     for (const [token, { request, at }] of this.#given)

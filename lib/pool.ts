@@ -18,6 +18,10 @@ export interface PoolOwner {
   stuck(): void
   /** Requests left the backlog for slots, or a slot became free. */
   moved(): void
+  /** Whether an older request, which is elsewhere, is to be computed before this one. */
+  isOutranked(request: HeldRequest): boolean
+  /** A slot is free for this request. True: an older one is fetched first, and `resume` follows. */
+  fetchBefore(request: HeldRequest): boolean
   notice(text: string): void
   unloadable(error: Error): void
 }
@@ -39,6 +43,8 @@ export class Pool implements SlotOwner {
   #timer: NodeJS.Timeout | undefined
   #lookAt = Infinity
   #seen = new Map<Slot, number>()
+  /** A slot is free for what waits, and stays so until an older request is here. */
+  #isFetching = false
   #closed = false
 
   constructor(options: PoolOptions, owner: PoolOwner) {
@@ -103,6 +109,21 @@ export class Pool implements SlotOwner {
     this.#tellIfStuck()
   }
 
+  /** What was to be fetched first is here, or does not come. */
+  resume() {
+    if (this.#closed) return
+    this.#isFetching = false
+    this.#fill()
+    this.#tellIfStuck()
+    this.#owner.moved()
+  }
+
+  /** Others are known to have older requests now. */
+  reconsider() {
+    if (this.slots.some(({ onDeck }) => onDeck && this.#owner.isOutranked(onDeck))) this.#undeck()
+    this.#fill()
+  }
+
   /** Takes the oldest request that has not started, and may leave, out of here. */
   take(mayLeave: (request: HeldRequest) => boolean = () => true): HeldRequest | undefined {
     this.#undeck()
@@ -163,6 +184,8 @@ export class Pool implements SlotOwner {
     if (slot.outstanding > 0) this.#watch(slot)
     // Sent ahead and not claimed yet, it is still to be announced.
     if (slot.outstanding > 0 && !running) this.#lookBy(performance.now() + GRACE_MS)
+    const next = this.#backlog[0]
+    if (next && slot.outstanding === 0 && slot.isCautious) this.#isFetching ||= this.#owner.fetchBefore(next)
     this.#fill()
     this.#owner.moved()
   }
@@ -198,12 +221,16 @@ export class Pool implements SlotOwner {
     this.#start()
     // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
     // moment; until it starts it can be taken back.
-    for (const slot of this.slots) if (slot.mayDeck && this.#backlog.length > 0) slot.push(this.#backlog.shift()!)
+    if (this.#isFetching) return
+    for (const slot of this.slots) {
+      const next = this.#backlog[0]
+      if (next && slot.mayDeck && !this.#owner.isOutranked(next)) slot.push(this.#backlog.shift()!)
+    }
   }
 
   /** Sends requests to slots that have room. */
   #start() {
-    while (this.#backlog.length > 0) {
+    while (this.#backlog.length > 0 && !this.#isFetching) {
       const slot = this.#leastBusy()
       if (!slot) break
       const request = this.#backlog.shift()!

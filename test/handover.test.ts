@@ -1,4 +1,5 @@
 // A request that waits behind a long one is computed by whoever is free.
+import { headers } from 'nats'
 import t from 'tap'
 import { Gate } from './fixtures/gate.js'
 import { newClient, startExecutor, statistics } from './fixtures/library.js'
@@ -199,4 +200,46 @@ t.test('a stranger who watches all subjects costs no request', async t => {
   gate.open()
   await long
   for (const [i, answer] of waiting.entries()) t.equal((await answer).json(), i)
+})
+
+t.test('a much older request, known to be elsewhere, is fetched before the next one starts', async t => {
+  const server = await startServer(t)
+  const nc = await connectTo(t, server)
+  const executor = await startExecutor(t, server)
+  const started: string[] = []
+  executor.on('calling', ({ requestId }) => void started.push(requestId))
+  const client = newClient(t, server)
+  // Another executor, with a request that has waited for a minute; it gives it when it is asked.
+  let toGive: string | undefined
+  nc.subscribe('other.ask', {
+    callback: (_, ask) => {
+      if (!toGive) return
+      const given = headers()
+      given.set('Request-Id', toGive)
+      given.set('Waited-Ms', '60000')
+      given.set('Reply-To', 'other.client')
+      nc.publish(ask.reply!, '["echo","old"]', { headers: given, reply: 'other.given' })
+      toGive = undefined
+    },
+  })
+  const heard = (subject: string) =>
+    new Promise<void>(resolve => void nc.subscribe(subject, { max: 1, callback: () => resolve() }))
+  const isFetchedFirst = async (round: number) => {
+    const gate = new Gate(t)
+    const running = client.request(['gate', gate.name])
+    await gate.heard('here')
+    const waiting = client.request(['echo', 'young'])
+    while ((await statistics(nc)).backlog < 1);
+    const [told, answered] = [heard('other.told'), heard('other.client')]
+    nc.publish('$EXEC.surplus.executors.acts', '60000', { reply: 'other.told' })
+    await told
+    toGive = `old-${round}`
+    gate.open()
+    await Promise.all([running, waiting, answered])
+    return started.indexOf(`old-${round}`) < started.indexOf((await waiting).requestId)
+  }
+  // It does not wait for long: on a busy machine the answer may be late.
+  let rounds = 0
+  while (!(await isFetchedFirst(++rounds)) && rounds < 20);
+  t.ok(rounds < 20, `${rounds} rounds`)
 })

@@ -19,6 +19,8 @@ async function startPool(t: Test) {
     started: () => {},
     saturated: () => {},
     turnedLong: () => void told.long++,
+    isOutranked: () => false,
+    fetchBefore: () => false,
     stuck: () => {},
     moved: say('moved'),
     notice: () => {},
