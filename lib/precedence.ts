@@ -8,9 +8,9 @@
 import type { KnownAges } from './known-ages.js'
 
 /** In milliseconds. Who has waited for less is not worth it. */
-const LEAST_MARGIN = 100
+const LEAST_MARGIN = 200
 /** The share of the time that an executor may wait for older requests. */
-const SHARE = 0.0004
+const SHARE = 0.0006
 /** Waiting for so many milliseconds raises the margin to e times itself. */
 const SCALE = 10
 /** An executor that does not answer for so long may be paused or gone. */

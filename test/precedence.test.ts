@@ -48,7 +48,7 @@ t.test('the longer slots have waited, the less often they wait', async t => {
   const { ages, told, precedence, now } = setUp()
   let waits = 0
   for (; waits < 1000; waits++) {
-    ages.note('slow', now - 300)
+    ages.note('slow', now - 1000)
     if (!precedence.fetch(now)) break
     while (told.at(-1) !== 'over') await sleep(1)
   }
