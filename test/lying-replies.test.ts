@@ -160,7 +160,11 @@ async function checkCalls(runs: number, each: fc.Arbitrary<Lie>) {
       const kind = outcome.status === 'fulfilled' ? 'result' : outcome.reason.name
       kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
     }
-    if (Math.max(...attempts) > 20) throw new Error(`a request is sent ${Math.max(...attempts)} times`)
+    for (const [i, { replies }] of all.entries()) {
+      // One that found no room is sent again, too, whenever another call was answered.
+      const isLetIn = replies.some(({ entries }) => entries.some(([, value]) => value === '429'))
+      if (attempts[i]! > 20 + (isLetIn ? CALLS : 0)) throw new Error(`a request is sent ${attempts[i]} times`)
+    }
     if ((await client.call('honest')) !== 'honest') throw new Error('not the result')
   })
   await fc.assert(check, { numRuns: runs, endOnFailure: true })
