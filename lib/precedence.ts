@@ -61,7 +61,8 @@ export class Precedence {
     const { at, timer } = this.#fetch!
     clearTimeout(timer)
     this.#fetch = undefined
-    this.#margin = this.#currentMargin() * Math.exp((performance.now() - at) / SCALE)
+    // This process may have stood still meanwhile, which says nothing of others.
+    this.#margin = this.#currentMargin() * Math.exp(Math.min(1, (performance.now() - at) / SCALE))
     this.#over()
   }
 

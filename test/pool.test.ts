@@ -9,8 +9,8 @@ import { fixture } from './fixtures/library.js'
 // Its threads need what was built.
 const { Pool } = await import(new URL('../dist/lib/pool.js', import.meta.url).href)
 
-/** A pool of one slot that is ready, how often it told of a long computation, and what computes something in it. */
-async function startPool(t: Test) {
+/** A pool that is ready, how often it told of a long computation, and what computes something in it. */
+async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner> = {}) {
   const told = { long: 0 }
   const events = new EventTarget()
   const say = (name: string) => () => void events.dispatchEvent(new Event(name))
@@ -25,17 +25,18 @@ async function startPool(t: Test) {
     moved: say('moved'),
     notice: () => {},
     unloadable: error => t.fail(error.message),
+    ...change,
   }
   const module = fixture('acts.mjs').href
-  const pool = new Pool({ module, concurrency: 1, memoryLimit: 100, timeLimit: 60_000, backlog: 10 }, owner)
+  const pool = new Pool({ module, concurrency, memoryLimit: 100, timeLimit: 60_000, backlog: 10 }, owner)
   t.teardown(() => pool.close())
-  await once(events, 'moved')
+  while (!pool.isReady) await once(events, 'moved')
   const compute = async (...act: [string, number?]) => {
     const ended = once(events, 'ended')
     pool.add(requestOf(bodyOf(act)))
     await ended
   }
-  return { pool, told, compute }
+  return { pool, told, compute, events }
 }
 
 const bodyOf = (act: [string, number?]) => Buffer.from(JSON.stringify(act))
@@ -69,4 +70,24 @@ t.test('a request that waits keeps a copy of its body alone, not the packet of s
   const { body: kept } = pool.take()
   t.equal(Buffer.from(kept).toString(), '["echo",1]')
   t.equal(kept.buffer.byteLength, kept.byteLength)
+})
+
+t.test('a slot that waits for an older request gets it, though another one has nothing on deck', async t => {
+  const fetches: HeldRequest[] = []
+  const { pool, events } = await startPool(t, 2, {
+    isOutranked: ({ since }) => since > performance.now() - 500,
+    fetchBefore: request => fetches.push(request) > 0,
+  })
+  const sleeping = (ms: number, waited = 0) => read(undefined, bodyOf(['sleep', ms]), ['inbox'], waited) as HeldRequest
+  const [long, short, young, old] = [sleeping(5000), sleeping(50), sleeping(10), sleeping(10, 1000)] as const
+  for (const request of [long, short, young]) pool.add(request)
+  await once(events, 'ended')
+  while (fetches.length === 0) await once(events, 'moved')
+  t.strictSame(fetches, [young])
+  pool.insert(old)
+  t.equal(pool.waiting, 2, 'it waits for what else comes')
+  t.equal(old.slot, undefined)
+  pool.resume()
+  t.equal(pool.slots.find((slot: { first: HeldRequest }) => slot.first === old)?.outstanding, 1)
+  t.equal(young.slot, undefined)
 })

@@ -57,6 +57,18 @@ t.test('the longer slots have waited, the less often they wait', async t => {
   t.equal(precedence.outranking(now), 'slow', 'what is still older by far is waited for')
 })
 
+t.test('an executor that stood still while it waited waits again soon', t => {
+  const { ages, told, precedence, now } = setUp()
+  ages.note('old', now - 1000)
+  t.ok(precedence.fetch(now))
+  const until = performance.now() + 200
+  while (performance.now() < until);
+  precedence.answered('token 1')
+  t.strictSame(told, ['ask old', 'over'])
+  t.equal(precedence.outranking(now), 'old')
+  t.end()
+})
+
 t.test('closing ends the waiting', async t => {
   const { ages, told, precedence, now } = setUp()
   ages.note('old', now - 1000)
