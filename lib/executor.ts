@@ -263,6 +263,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   readonly #handoverOwner = {
+    arrived: (message: Msg) => this.#received(message),
     received: (request: HeldRequest) => {
       if (!this.#holding.add(request)) return
       if (this.#refusesRest) this.#refuse(request)
@@ -289,8 +290,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     }
     const nc = this.#nc!
     const until = performance.now() + this.#options.drainTimeout
-    await this.#within(this.#subscription!.drain(), this.#options.drainTimeout)
+    const drained = this.#subscription!.drain()
     this.#handover?.stop()
+    await this.#within(drained, this.#options.drainTimeout)
     while (this.#pool.size > 0 || this.#handover?.isExpecting) {
       if (performance.now() > until || this.#abort.signal.aborted) this.#refusesRest = true
       if (this.#refusesRest) for (let rest; (rest = this.#pool.take());) this.#refuse(rest)

@@ -9,33 +9,37 @@ export class Group {
   readonly #queue: string
   readonly #ended: EndedSubscriptions
   readonly #callback: (message: Msg) => void
-  #subscription: Subscription | undefined
+  readonly #weight: number
+  #subscriptions: Subscription[] = []
 
+  /** `weight`: how many subscriptions a membership is; the server picks one of all members'. */
   constructor(
     nc: NatsConnection,
     subject: string,
     queue: string,
     ended: EndedSubscriptions,
     callback: (message: Msg) => void,
+    weight = 1,
   ) {
     this.#nc = nc
     this.subject = subject
     this.#queue = queue
     this.#ended = ended
     this.#callback = callback
+    this.#weight = weight
   }
 
   get isMember() {
-    return this.#subscription !== undefined
+    return this.#subscriptions.length > 0
   }
 
   join() {
-    this.#subscription ??= listen(this.#nc, this.subject, this.#callback, { queue: this.#queue })
+    while (this.#subscriptions.length < this.#weight)
+      this.#subscriptions.push(listen(this.#nc, this.subject, this.#callback, { queue: this.#queue }))
   }
 
   leave() {
     // What is on its way must be answered.
-    if (this.#subscription) this.#ended.add(this.#subscription)
-    this.#subscription = undefined
+    for (const subscription of this.#subscriptions.splice(0)) this.#ended.add(subscription)
   }
 }

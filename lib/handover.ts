@@ -11,6 +11,9 @@
 //   ask     → one of the surplus group      "what is older than mine?"             a give, empty (nothing), or 503
 //   give    → the executor that asked       the request: from here on it is its    503 (gone meanwhile)
 //
+// An idle executor is a member of the requests' own queue group several times, so NATS brings it more of them than busy ones,
+// and less is to be moved.
+//
 // So a request is in the hands of exactly one executor: the server's 503, which says that nobody got it, brings it back. An
 // offer that nobody answers (see `#unanswered`) comes back if its client cannot find out by itself. One that comes to an
 // executor that is idle no longer stays there and is surplus like the rest. There is one offer at a time, and the next one
@@ -48,6 +51,8 @@ const LOOK_AGAIN_MS = { first: 750, most: 12_000 }
 const UNANSWERED_MS = 1000
 /** When nobody was in the next group, it is tried again after this at the earliest. */
 const NEXT_AGAIN_MS = 50
+/** How many memberships of the requests' own group an idle executor has, besides that of every executor. */
+const MORE_MEMBERSHIPS = 3
 /** How often in a row to ask again when nothing was left. */
 const TRIES = 4
 
@@ -59,6 +64,8 @@ const NONE = 'none'
 const NOTHING = new Uint8Array(0)
 
 export interface HandoverOwner {
+  /** A message on the requests' own subject. */
+  arrived(message: Msg): void
   /** A request came from another executor. */
   received(request: HeldRequest): void
   /** A request is about to leave. */
@@ -72,6 +79,7 @@ export class Handover {
   readonly #pool: Pool
   readonly #owner: HandoverOwner
   readonly #idle: Group
+  readonly #preferred: Group
   readonly #next: Group
   readonly #surplus: Group
   readonly #ended: EndedSubscriptions
@@ -112,6 +120,7 @@ export class Handover {
     this.#owner = owner
     const ended = (this.#ended = new EndedSubscriptions(nc))
     this.#idle = new Group(nc, idleSubject(queue, subject), queue, ended, message => this.#offered(message, false))
+    this.#preferred = new Group(nc, subject, queue, ended, message => owner.arrived(message), MORE_MEMBERSHIPS)
     this.#next = new Group(nc, nextSubject(queue, subject), queue, ended, message => this.#offered(message, true))
     this.#surplus = new Group(nc, surplusSubject(queue, subject), queue, ended, message => this.#asked(message))
     this.#inbox = createInbox(inboxPrefix(nc))
@@ -144,6 +153,7 @@ export class Handover {
     if (this.#idle.isMember && !this.#isMore) return
     this.#isMore = false
     this.#idle.join()
+    this.#preferred.join()
     this.#lookSoon()
     this.#ask(TRIES)
   }
@@ -151,14 +161,14 @@ export class Handover {
   /** No slot is free any more. */
   saturated() {
     this.#wasIdle = this.#idle.isMember && !this.#isTaking
-    this.#idle.leave()
+    this.#leaveIdle()
     this.#joinNext()
   }
 
   /** A computation has turned out to be long. */
   turnedLong() {
     if (!this.#pool.isSaturated || this.#isStopping) return
-    this.#idle.leave()
+    this.#leaveIdle()
     this.#joinNext()
     if (!this.#wasIdle && this.#asks.size === 0) this.#ask(0)
   }
@@ -167,7 +177,7 @@ export class Handover {
   stuck() {
     if (this.#isClosed) return
     this.#wasIdle = false
-    this.#idle.leave()
+    this.#leaveIdle()
     this.#next.leave()
     if (!this.#surplus.isMember) {
       // What comes from surplus was offered there: nobody is idle.
@@ -193,7 +203,7 @@ export class Handover {
   /** Takes no more from others and gives away what is here. */
   stop() {
     this.#isStopping = true
-    this.#idle.leave()
+    this.#leaveIdle()
     this.#next.leave()
     if (this.#pool.waiting > 0) this.stuck()
   }
@@ -208,7 +218,7 @@ export class Handover {
     clearTimeout(this.#timer)
     this.#precedence.close()
     this.#surplus.leave()
-    this.#idle.leave()
+    this.#leaveIdle()
     this.#next.leave()
     // It asks the server, so nothing is on its way to the others either.
     await this.#answers?.drain()
@@ -219,6 +229,11 @@ export class Handover {
   #note(inbox: string, since: number | undefined) {
     this.#ages.note(inbox, since)
     this.#pool.reconsider()
+  }
+
+  #leaveIdle() {
+    this.#idle.leave()
+    this.#preferred.leave()
   }
 
   #joinNext() {

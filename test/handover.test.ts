@@ -44,6 +44,51 @@ t.test('clients that know nothing of executors are balanced too, and get their h
   }
 })
 
+t.test('NATS brings an idle executor four times as many requests as a busy one', async t => {
+  const server = await startServer(t)
+  await startExecutor(t, server)
+  await startExecutor(t, server)
+  const client = newClient(t, server)
+  const nc = await connectTo(t, server)
+  const gate = new Gate(t)
+  const long = client.request(['gate', gate.name])
+  await gate.heard('here')
+  const count = 200
+  const computed = new Set<string>()
+  for (let i = 0; i < count; i++) computed.add((await client.request(['echo', i])).executor!)
+  t.equal(computed.size, 1)
+  const [free] = computed
+  const { received } = await statistics(nc, `acts.${free}`)
+  // A fifth, or a half if both were alike: this is five standard deviations away from both.
+  t.ok(received < 70, `${received} of ${count} came from the busy one`)
+  gate.open()
+  t.not((await long).executor, free)
+})
+
+t.test('an executor that stops or is busy is not preferred', async t => {
+  const server = await startServer(t)
+  const memberships = async () => (await server.subscriptions()).filter(subject => subject === 'acts').length
+  const executor = await startExecutor(t, server)
+  const client = newClient(t, server)
+  t.equal(await memberships(), 4)
+  const gate = new Gate(t)
+  const long = client.request(['gate', gate.name])
+  await gate.heard('here')
+  while ((await memberships()) > 1);
+  gate.open()
+  await long
+  while ((await memberships()) < 4);
+  const another = new Gate(t)
+  const last = client.request(['gate', another.name])
+  await another.heard('here')
+  const stopped = executor.stop()
+  while ((await memberships()) > 0);
+  another.open()
+  await Promise.all([last, stopped])
+  await startExecutor(t, server, { handover: false })
+  t.equal(await memberships(), 1, 'nor one that hands nothing over')
+})
+
 t.test('a request that fills a message to the last bytes stays where it is', async t => {
   const most = 20_000
   const server = await startServer(t, `max_payload: ${most}`)

@@ -6,11 +6,11 @@ import { Gate } from './fixtures/gate.js'
 import { newClient, startExecutor } from './fixtures/library.js'
 import { type Server, startServer } from './fixtures/nats-server.js'
 
-/** The groups that executors are members of, beside that of their subject. */
+/** The groups that executors are members of, as often as they are. */
 const groupsOf = async (server: Server) =>
-  (await server.subscriptions()).filter(subject => /^\$EXEC\.(idle|next|surplus)\./.test(subject))
+  (await server.subscriptions()).filter(subject => /^(acts$|\$EXEC\.(idle|next|surplus)\.)/.test(subject)).toSorted()
 
-const IDLE = ['$EXEC.idle.executors.acts']
+const IDLE = ['$EXEC.idle.executors.acts', ...Array.from({ length: 4 }, () => 'acts')]
 
 async function goAway(server: Server, executor: Executor) {
   const lost = once(executor, 'notice')
