@@ -13,8 +13,11 @@ const READY_MS = 30_000
 const GATHER_MS = 300
 /** Between two lists of one run. */
 const PAUSE_MS = 100
-/** Programs that have just started are slow, for some ten thousand requests: that is not what is measured. */
-const WARM_UP = { requests: 20_000, load: 0.7, durations: 'short', seed: 0 } as const
+/**
+ * Programs that have just started are slow, for some thousand requests each: that is not what is measured. No more slots are
+ * kept busy than two cores can serve.
+ */
+const WARM_UP = { requestsOfSlot: 2500, load: 0.7, busySlots: 5.6 }
 
 export interface RunOptions {
   nc: NatsConnection
@@ -39,7 +42,7 @@ export async function run({ nc, url, handover, members, lists }: RunOptions): Pr
   try {
     const memberOfPid = new Map(executors.map(({ member, child }) => [String(child.pid), member]))
     const byId = await whenReady(nc, memberOfPid)
-    await send(nc, SUBJECT, poissonList({ ...WARM_UP, count: WARM_UP.requests, slots: capacity(members) }), byId)
+    await send(nc, SUBJECT, warmUp(capacity(members)), byId)
     const messagesBefore = await messages(nc)
     const results: Run['lists'] = []
     for (const list of lists) {
@@ -53,6 +56,12 @@ export async function run({ nc, url, handover, members, lists }: RunOptions): Pr
   } finally {
     await stop(...executors.map(({ child }) => child))
   }
+}
+
+function warmUp(slots: number): Arrival[] {
+  const { requestsOfSlot, load, busySlots } = WARM_UP
+  const count = Math.round(requestsOfSlot * slots)
+  return poissonList({ durations: 'short', seed: 0, count, slots, load: Math.min(load, busySlots / slots) })
 }
 
 /** Resolves, with the members by their ids, when all executors take requests. */

@@ -3,7 +3,7 @@ import type { NatsConnection, Subscription } from 'nats'
 import { type DrainParts, drainParts } from './nats-parts.js'
 
 /** After so many the server is asked, and they are forgotten when it has answered: nothing is on its way any more. */
-const MOST = 64
+const MOST = 128
 
 export class EndedSubscriptions {
   readonly #nc: NatsConnection

@@ -11,8 +11,8 @@
 //   ask     → one of the surplus group      "what is older than mine?"             a give, empty (nothing), or 503
 //   give    → the executor that asked       the request: from here on it is its    503 (gone meanwhile)
 //
-// An idle executor is a member of the requests' own queue group several times, so NATS brings it more of them than busy ones,
-// and less is to be moved.
+// An idle executor is a member of the requests' own queue group many times over, so NATS brings it most of them and few are to
+// be moved.
 //
 // So a request is in the hands of exactly one executor: the server's 503, which says that nobody got it, brings it back. An
 // offer that nobody answers (see `#unanswered`) comes back if its client cannot find out by itself. One that comes to an
@@ -52,9 +52,9 @@ const UNANSWERED_MS = 1000
 /** When nobody was in the next group, it is tried again after this at the earliest. */
 const NEXT_AGAIN_MS = 50
 /** How many memberships of the requests' own group an idle executor has, besides that of every executor. */
-const MORE_MEMBERSHIPS = 3
-/** How often in a row to ask again when nothing was left. */
-const TRIES = 4
+const MORE_MEMBERSHIPS = 10
+/** How often to ask again when nothing was left. */
+const TRIES = 1
 
 /** The last token of the subject at which an executor is asked by others that know it. */
 const ASK = 'ask'
@@ -259,7 +259,7 @@ export class Handover {
   }
 
   #ask(tries: number) {
-    // An idle executor asks the group: what is known may be out of date, and it has no time to lose.
+    // An idle executor asks the group first: what is known may be out of date, and it has no time to lose.
     this.#askFor(tries, tries > 0 ? undefined : this.#ages.oldest(this.#pool.oldest?.since ?? performance.now()))
   }
 

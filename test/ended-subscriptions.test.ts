@@ -4,7 +4,7 @@ import { EndedSubscriptions } from '../lib/ended-subscriptions.js'
 import { Group } from '../lib/group.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 
-const ROUNDS = 100
+const ROUNDS = 300
 
 t.test('of messages sent while somebody joins and leaves each is heard or comes back', async t => {
   const server = await startServer(t)

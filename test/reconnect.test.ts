@@ -10,7 +10,7 @@ import { type Server, startServer } from './fixtures/nats-server.js'
 const groupsOf = async (server: Server) =>
   (await server.subscriptions()).filter(subject => /^(acts$|\$EXEC\.(idle|next|surplus)\.)/.test(subject)).toSorted()
 
-const IDLE = ['$EXEC.idle.executors.acts', ...Array.from({ length: 4 }, () => 'acts')]
+const IDLE = ['$EXEC.idle.executors.acts', ...Array.from({ length: 11 }, () => 'acts')]
 
 async function goAway(server: Server, executor: Executor) {
   const lost = once(executor, 'notice')
