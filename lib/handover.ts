@@ -11,8 +11,8 @@
 //   ask     → one of the surplus group      "what is older than mine?"             a give, empty (nothing), or 503
 //   give    → the executor that asked       the request: from here on it is its    503 (gone meanwhile)
 //
-// An idle executor is a member of the requests' own queue group many times over, so NATS brings it most of them and few are to
-// be moved.
+// An executor that found nothing to do is a member of the requests' own queue group many times over, so NATS brings it most of
+// them and few are to be moved.
 //
 // So a request is in the hands of exactly one executor: the server's 503, which says that nobody got it, brings it back. An
 // offer that nobody answers (see `#unanswered`) comes back if its client cannot find out by itself. One that comes to an
@@ -28,16 +28,13 @@
 // An executor with nothing to do joins the idle group and then asks for surplus; one that is stuck joins the surplus group and
 // then offers. Each joins before it asks or offers, and the server sees both in this order, so at least one of two finds the
 // other; and an offer that is out keeps its executor in the surplus group.
-import { nanoid } from 'nanoid'
-import { type Msg, type NatsConnection, type PublishOptions, type Subscription, createInbox } from 'nats'
-import { ageOf, canBeGiven, givenHeaders, readGiven, sinceOf } from './given.js'
+import type { Msg, NatsConnection } from 'nats'
+import { type Ask, Correspondence, type Sent, inboxOf } from './correspondence.js'
+import { ageOf, canBeGiven, readGiven, sinceOf } from './given.js'
 import { EndedSubscriptions } from './ended-subscriptions.js'
 import { Group } from './group.js'
-import { headOf } from './head.js'
 import type { HeldRequest } from './held-request.js'
 import { KnownAges } from './known-ages.js'
-import { listen } from './listen.js'
-import { inboxPrefix } from './nats-parts.js'
 import type { Pool } from './pool.js'
 import { Precedence } from './precedence.js'
 import { idleSubject, nextSubject, surplusSubject } from './protocol.js'
@@ -56,13 +53,6 @@ const MORE_MEMBERSHIPS = 10
 /** How often to ask again when nothing was left. */
 const TRIES = 1
 
-/** The last token of the subject at which an executor is asked by others that know it. */
-const ASK = 'ask'
-/** The last token of the reply subject of an answer: it tells whose it is, and what is sent there is not answered. */
-const NONE = 'none'
-
-const NOTHING = new Uint8Array(0)
-
 export interface HandoverOwner {
   /** A message on the requests' own subject. */
   arrived(message: Msg): void
@@ -73,8 +63,7 @@ export interface HandoverOwner {
 }
 
 export class Handover {
-  /** For the statistics. */
-  readonly counts = { offered: 0, taken: 0, refused: 0, asked: 0, handed_over: 0, received: 0, messages: 0 }
+  readonly #counts = { offered: 0, taken: 0, refused: 0, asked: 0, handed_over: 0, received: 0 }
   readonly #nc: NatsConnection
   readonly #pool: Pool
   readonly #owner: HandoverOwner
@@ -83,20 +72,15 @@ export class Handover {
   readonly #next: Group
   readonly #surplus: Group
   readonly #ended: EndedSubscriptions
-  readonly #inbox: string
-  #answers: Subscription | undefined
-  /** `asked`: whose inbox, if it was not the group. */
-  #asks = new Map<string, { tries: number; at: number; asked: string | undefined }>()
+  readonly #correspondence: Correspondence
   readonly #ages = new KnownAges()
   readonly #precedence = new Precedence(
     this.#ages,
-    executor => this.#askFor(0, executor),
+    executor => this.#askFor(0, executor).token,
     () => this.#pool.resume(),
   )
-  /** Sent away, and back if the server says that nobody got it. */
-  #given = new Map<string, { request: HeldRequest; at: number }>()
-  /** The offer that has no answer yet: one of those. */
-  #offer: { token: string; isToIdle: boolean } | undefined
+  /** The offer that has no answer yet. */
+  #offer: { sent: Sent; isToIdle: boolean } | undefined
   /** Since this executor joined the surplus group an offer found nobody: who gets idle from here on asks by itself. */
   #nobodyIsIdle = false
   #nextTry = 0
@@ -107,7 +91,6 @@ export class Handover {
   #isTaking = false
   /** Who gave the last request has more. */
   #isMore = false
-  #tokens = 0
   #timer: NodeJS.Timeout | undefined
   #pause = LOOK_AGAIN_MS.first
   #isStopping = false
@@ -123,11 +106,20 @@ export class Handover {
     this.#preferred = new Group(nc, subject, queue, ended, message => owner.arrived(message), MORE_MEMBERSHIPS)
     this.#next = new Group(nc, nextSubject(queue, subject), queue, ended, message => this.#offered(message, true))
     this.#surplus = new Group(nc, surplusSubject(queue, subject), queue, ended, message => this.#asked(message))
-    this.#inbox = createInbox(inboxPrefix(nc))
+    this.#correspondence = new Correspondence(nc, {
+      asked: message => this.#asked(message),
+      answered: (ask, message) => this.#answered(ask, message),
+      settled: (sent, isNobody) => this.#settled(sent, isNobody),
+    })
+  }
+
+  /** For the statistics. */
+  get counts() {
+    return { ...this.#counts, messages: this.#correspondence.messages }
   }
 
   start() {
-    this.#answers = listen(this.#nc, `${this.#inbox}.*`, message => this.#answered(message))
+    this.#correspondence.start()
     this.#lookIn(LOOK_AGAIN_MS.first)
     this.moved()
   }
@@ -144,7 +136,7 @@ export class Handover {
   moved() {
     if (this.#pool.waiting > 0) return
     if (!this.#offer) this.#surplus.leave()
-    if (this.#isStopping || !this.#answers) return
+    if (this.#isStopping || !this.#correspondence.isOpen) return
     if (this.#pool.freeSlots === 0) {
       this.#joinNext()
       return
@@ -153,7 +145,6 @@ export class Handover {
     if (this.#idle.isMember && !this.#isMore) return
     this.#isMore = false
     this.#idle.join()
-    this.#preferred.join()
     this.#lookSoon()
     this.#ask(TRIES)
   }
@@ -170,7 +161,7 @@ export class Handover {
     if (!this.#pool.isSaturated || this.#isStopping) return
     this.#leaveIdle()
     this.#joinNext()
-    if (!this.#wasIdle && this.#asks.size === 0) this.#ask(0)
+    if (!this.#wasIdle && !this.#correspondence.isAsking) this.#ask(0)
   }
 
   /** No slot is going to be free soon, and the backlog has grown. */
@@ -196,7 +187,7 @@ export class Handover {
   /** Fetches it. What comes, or does not come, the pool is told to resume. */
   fetchBefore(request: HeldRequest) {
     // Another question that is under way may bring it.
-    if (this.#isStopping || !this.#isUp || this.#asks.size > 0) return false
+    if (this.#isStopping || !this.#isUp || this.#correspondence.isAsking) return false
     return this.#precedence.fetch(request.since)
   }
 
@@ -210,7 +201,7 @@ export class Handover {
 
   /** Whether a request may still come here. */
   get isExpecting() {
-    return this.#asks.size > 0 || this.#offer !== undefined
+    return this.#correspondence.isAsking || this.#offer !== undefined
   }
 
   async close() {
@@ -221,7 +212,7 @@ export class Handover {
     this.#leaveIdle()
     this.#next.leave()
     // It asks the server, so nothing is on its way to the others either.
-    await this.#answers?.drain()
+    await this.#correspondence.close()
     this.#ended.clear()
   }
 
@@ -247,14 +238,13 @@ export class Handover {
     if (!isToIdle && performance.now() < this.#nextTry) return
     const request = isToIdle ? this.#pool.take(this.#mayLeave) : this.#pool.takeSpare(this.#mayLeave)
     if (!request) return
-    this.counts.offered++
-    const token = this.#sendAway(request, isToIdle ? this.#idle.subject : this.#next.subject)
-    this.#offer = { token, isToIdle }
+    this.#counts.offered++
+    this.#offer = { sent: this.#sendAway(request, isToIdle ? this.#idle.subject : this.#next.subject), isToIdle }
   }
 
   #offered(message: Msg, isSurplus: boolean) {
     if (!message.reply) return
-    this.#publish(message.reply, NOTHING)
+    this.#correspondence.answerTaken(message.reply)
     this.#received(message, isSurplus)
   }
 
@@ -263,13 +253,9 @@ export class Handover {
     this.#askFor(tries, tries > 0 ? undefined : this.#ages.oldest(this.#pool.oldest?.since ?? performance.now()))
   }
 
-  #askFor(tries: number, asked: string | undefined) {
-    const token = `a${++this.#tokens}`
-    this.#asks.set(token, { tries, at: performance.now(), asked })
-    this.counts.asked++
-    const reply = this.#replyTo(token)
-    this.#publish(asked ? `${asked}.${ASK}` : this.#surplus.subject, Buffer.from(this.#age()), { reply })
-    return token
+  #askFor(tries: number, executor: string | undefined) {
+    this.#counts.asked++
+    return this.#correspondence.ask(this.#surplus.subject, executor, this.#age(), tries)
   }
 
   /** An executor asks for a request that is older than the one that it names. */
@@ -280,34 +266,30 @@ export class Handover {
     const oldest = this.#pool.oldest
     const isOlder = ({ since }: HeldRequest) => !(theirs !== undefined && theirs <= since)
     const request =
-      oldest && isOlder(oldest) && !this.#isOwn(reply)
+      oldest && isOlder(oldest) && !this.#correspondence.isOwn(reply)
         ? this.#pool.take(each => isOlder(each) && this.#mayLeave(each))
         : undefined
     this.#note(inboxOf(reply), theirs && request ? request.since : theirs)
     if (request) {
-      this.counts.handed_over++
+      this.#counts.handed_over++
       this.#sendAway(request, reply)
-    } else this.#publish(reply, Buffer.from(this.#age()), { reply: this.#replyTo(NONE) })
+    } else this.#correspondence.answerNothing(reply, this.#age())
     this.moved()
   }
 
   /** One that fills a message to the last bytes stays: its headers would not fit. */
   readonly #mayLeave = (request: HeldRequest) => canBeGiven(request, this.#nc.info?.max_payload ?? Infinity)
 
-  #sendAway(request: HeldRequest, to: string): string {
+  #sendAway(request: HeldRequest, to: string): Sent {
     this.#owner.leaving(request)
-    // Only who gets the request can say that it has it.
-    const token = `g${nanoid()}`
-    this.#given.set(token, { request, at: performance.now() })
-    this.#publish(to, request.body, { reply: this.#replyTo(token), headers: givenHeaders(request, this.#age()) })
-    return token
+    return this.#correspondence.send(request, to, this.#age())
   }
 
   /** Takes a request in; `isSurplus`: it was surplus where it comes from. Undefined if the message brings none. */
   #received(message: Msg, isSurplus: boolean) {
     const given = readGiven(message)
     if (!given) return undefined
-    this.counts.received++
+    this.#counts.received++
     if (message.reply) this.#note(inboxOf(message.reply), sinceOf(given.nextAge))
     this.#isTaking = isSurplus
     try {
@@ -318,24 +300,16 @@ export class Handover {
     return given
   }
 
-  #answered(message: Msg) {
-    const token = message.subject.slice(this.#inbox.length + 1)
-    const isNobody = headOf(message)?.code === 503
-    if (isNobody) this.counts.messages++
-    if (token === ASK) this.#asked(message)
-    else if (token[0] === 'a') {
-      this.#askAnswered(token, message, isNobody)
-      this.#precedence.answered(token)
-    } else this.#sentAway(token, isNobody)
+  #answered(ask: Ask | undefined, message: Msg | undefined) {
+    if (message) this.#found(ask, message)
+    else if (ask?.asked) this.#note(ask.asked, undefined)
+    if (ask) this.#precedence.answered(ask.token)
+    // It takes a tenth of a millisecond, so not before the reply and the question have left.
+    if (this.#idle.isMember && !this.#correspondence.isAsking) this.#preferred.join()
   }
 
-  #askAnswered(token: string, message: Msg, isNobody: boolean) {
-    const ask = this.#asks.get(token)
-    this.#asks.delete(token)
-    if (isNobody) {
-      if (ask?.asked) this.#note(ask.asked, undefined)
-      return
-    }
+  /** Somebody was there and gives a request, or has nothing older. */
+  #found(ask: Ask | undefined, message: Msg) {
     const given = this.#received(message, true)
     if (given) {
       this.#isMore = given.nextAge !== ''
@@ -346,45 +320,38 @@ export class Handover {
   }
 
   /** What became of a request that was sent away. */
-  #sentAway(token: string, isNobody: boolean) {
-    const request = this.#given.get(token)?.request
-    if (!request) return
-    this.#given.delete(token)
-    const offer = this.#offer?.token === token ? this.#offer : undefined
+  #settled(sent: Sent, isNobody: boolean) {
+    const { request } = sent
+    const offer = this.#offer?.sent === sent ? this.#offer : undefined
     if (offer) this.#offer = undefined
     if (isNobody) {
       if (offer) {
-        this.counts.refused++
+        this.#counts.refused++
         if (offer.isToIdle) this.#nobodyIsIdle = true
         else this.#nextTry = performance.now() + NEXT_AGAIN_MS
-      } else this.counts.handed_over--
+      } else this.#counts.handed_over--
       request.gone = false
       this.#owner.received(request)
     } else if (offer) {
-      this.counts.taken++
-      this.counts.handed_over++
+      this.#counts.taken++
+      this.#counts.handed_over++
     }
     if (offer && this.#pool.waiting === 0) this.moved()
     else if (offer && this.#surplus.isMember) this.stuck()
   }
 
   readonly #lookAgain = () => {
-    const late = performance.now() - UNANSWERED_MS
-    for (const [token, { at, asked }] of this.#asks)
-      if (at < late) {
-        this.#asks.delete(token)
-        // It is paused, or it lies.
-        if (asked) this.#note(asked, undefined)
-      }
+    const { asks, sent } = this.#correspondence.giveUp(performance.now() - UNANSWERED_MS)
+    // Who does not answer is paused, or lies.
+    for (const { asked } of asks) if (asked) this.#note(asked, undefined)
     this.#nobodyIsIdle = false
-    for (const [token, { request, at }] of this.#given)
-      if (at < late) {
-        this.#given.delete(token)
-        if (this.#offer?.token === token) this.#unanswered(request)
-      }
+    for (const each of sent) if (this.#offer?.sent === each) this.#unanswered(each.request)
     if (this.#surplus.isMember && this.#pool.waiting > 0) this.#sendOffer()
     else if (this.#surplus.isMember) this.moved()
-    else if (this.#idle.isMember && this.#pool.freeSlots > 0) this.#ask(TRIES)
+    else if (this.#idle.isMember && this.#pool.freeSlots > 0) {
+      this.#preferred.join()
+      this.#ask(TRIES)
+    }
     this.#lookIn(this.#idle.isMember ? Math.min(LOOK_AGAIN_MS.most, 2 * this.#pause) : LOOK_AGAIN_MS.first)
   }
 
@@ -417,19 +384,4 @@ export class Handover {
     const { oldest } = this.#pool
     return oldest ? ageOf(oldest) : ''
   }
-
-  #publish(subject: string, body: Uint8Array, options?: PublishOptions) {
-    this.counts.messages++
-    this.#nc.publish(subject, body, options)
-  }
-
-  #replyTo(token: string) {
-    return `${this.#inbox}.${token}`
-  }
-
-  #isOwn(reply: string) {
-    return reply.startsWith(`${this.#inbox}.`)
-  }
 }
-
-const inboxOf = (reply: string) => reply.slice(0, reply.lastIndexOf('.'))

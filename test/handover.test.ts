@@ -70,7 +70,7 @@ t.test('an executor that stops or is busy is not preferred', async t => {
   const memberships = async () => (await server.subscriptions()).filter(subject => subject === 'acts').length
   const executor = await startExecutor(t, server)
   const client = newClient(t, server)
-  t.equal(await memberships(), 11)
+  while ((await memberships()) < 11);
   const gate = new Gate(t)
   const long = client.request(['gate', gate.name])
   await gate.heard('here')

@@ -38,6 +38,7 @@ t.test('what is answered while the connection is down arrives after it is back',
   t.strictSame(await comeBack(server, executor), ['connected again'])
   t.equal(await call, 'go')
   t.equal(await client.call(['echo', 1]), 1)
+  while ((await groupsOf(server)).length < IDLE.length);
   t.strictSame(await groupsOf(server), IDLE)
 })
 
@@ -63,5 +64,6 @@ t.test('groups that were left before are not joined again', async t => {
   await goAway(server, executor)
   await comeBack(server, executor)
   t.equal(await client.call(['echo', 1]), 1)
+  while ((await groupsOf(server)).length < IDLE.length);
   t.strictSame(await groupsOf(server), IDLE)
 })
