@@ -1,5 +1,5 @@
 // The command that has arguments computed and prints the answers.
-import { ExecutorClient } from '../lib/client.js'
+import { ExecutorClient } from '../lib/client/client.js'
 import { CancelledError, NobodyThereError, type RequestError, TimeoutError } from '../lib/errors.js'
 import { CLIENT_DEFAULTS } from '../lib/options.js'
 import { type Options, UsageError, exit, printable, runCommand, serverList } from './command-line.js'

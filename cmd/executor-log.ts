@@ -1,6 +1,6 @@
 // What an executor says on its way: lines for people, or JSON for machines.
-import type { Executor } from '../lib/executor.js'
-import { Code } from '../lib/protocol.js'
+import type { Executor } from '../lib/executor/executor.js'
+import { Code } from '../lib/protocol/words.js'
 import { printable } from './command-line.js'
 
 /** A full backlog refuses thousands of requests at a time: that is said at once, and then how often in each of these. */

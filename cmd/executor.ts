@@ -1,5 +1,5 @@
 // The command that runs one executor until it is told to stop.
-import { Executor } from '../lib/executor.js'
+import { Executor } from '../lib/executor/executor.js'
 import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/options.js'
 import { type Options, UsageError, exit, runCommand, serverList } from './command-line.js'
 import { LOGS, type LogKind, logTo } from './executor-log.js'

@@ -1,5 +1,5 @@
 // What a call can reject with. An error crosses the wire as two ADR-32 headers; `remoteError` rebuilds it.
-import { Code } from './protocol.js'
+import { Code } from './protocol/words.js'
 
 export interface ErrorDetails {
   /** The request's id, where there is one. */

@@ -1,5 +1,5 @@
-export type { Reply } from './call.js'
-export { ExecutorClient } from './client.js'
+export type { Reply } from './client/call.js'
+export { ExecutorClient } from './client/client.js'
 export {
   CancelledError,
   ConnectionError,
@@ -16,7 +16,7 @@ export {
   TooLargeError,
   UnavailableError,
 } from './errors.js'
-export { Executor, type ExecutorEvents } from './executor.js'
-export type { ComputeFunction, Context } from './function.js'
-export type { MapCounts, MapOutcome, MapRun } from './map.js'
+export { Executor, type ExecutorEvents } from './executor/executor.js'
+export type { ComputeFunction, Context } from './slots/function.js'
+export type { MapCounts, MapOutcome, MapRun } from './client/map.js'
 export type { CallOptions, ClientOptions, ConnectionChoice, ExecutorOptions, MapOptions } from './options.js'

@@ -1,6 +1,6 @@
 // Options: their defaults, and the checks where they enter.
 import type { ConnectionOptions, NatsConnection } from 'nats'
-import { MOST_ITEMS, isQueue, isSubject } from './protocol.js'
+import { MOST_ITEMS, isQueue, isSubject } from './protocol/words.js'
 
 export interface ConnectionChoice {
   /**

@@ -1,7 +1,7 @@
 // Leaving a queue group: what was on its way is heard, and nothing else is.
 import t from 'tap'
-import { EndedSubscriptions } from '../lib/ended-subscriptions.js'
-import { Group } from '../lib/group.js'
+import { EndedSubscriptions } from '../lib/nats/ended-subscriptions.js'
+import { Group } from '../lib/executor/handover/group.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 
 const ROUNDS = 300

@@ -1,7 +1,7 @@
 // The head of a message, read as far as it is asked for.
 import t, { type Test } from 'tap'
 import { headers } from 'nats'
-import { Head, headOf } from '../lib/head.js'
+import { Head, headOf } from '../lib/protocol/head.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { rawConnection } from './fixtures/raw-connection.js'
 

@@ -1,13 +1,13 @@
 // The slots of an executor and its backlog.
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import type { HeldRequest } from '../lib/held-request.js'
-import { read } from '../lib/intake.js'
-import type { PoolOwner } from '../lib/pool.js'
+import type { HeldRequest } from '../lib/slots/held-request.js'
+import { read } from '../lib/protocol/intake.js'
+import type { PoolOwner } from '../lib/slots/pool.js'
 import { fixture } from './fixtures/library.js'
 
 // Its threads need what was built.
-const { Pool } = await import(new URL('../dist/lib/pool.js', import.meta.url).href)
+const { Pool } = await import(new URL('../dist/lib/slots/pool.js', import.meta.url).href)
 
 /** A pool that is ready, how often it told of a long computation, and what computes something in it. */
 async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner> = {}) {

@@ -1,8 +1,8 @@
 // Whether a slot waits for a much older request from elsewhere.
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { KnownAges } from '../lib/known-ages.js'
-import { Precedence } from '../lib/precedence.js'
+import { KnownAges } from '../lib/executor/handover/known-ages.js'
+import { Precedence } from '../lib/executor/handover/precedence.js'
 
 function setUp() {
   const ages = new KnownAges()

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
-import { INLINE, RingReader, RingWriter, newRing } from '../lib/ring.js'
+import { INLINE, RingReader, RingWriter, newRing } from '../lib/slots/ring.js'
 
 const ENTRIES = 30_000
 

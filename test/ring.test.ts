@@ -1,7 +1,7 @@
 // What is written into a ring comes out as it went in, wherever in its memory it lies.
 import * as fc from 'fast-check'
 import t from 'tap'
-import { INLINE, RingReader, RingWriter, WINDOW, newRing } from '../lib/ring.js'
+import { INLINE, RingReader, RingWriter, WINDOW, newRing } from '../lib/slots/ring.js'
 
 type Entry = { kind: number; number: number; bytes: Uint8Array }
 

@@ -1,7 +1,7 @@
 // Waits as many milliseconds as it is told: a computation that needs no core, for tests and benchmarks.
 import { setTimeout } from 'node:timers/promises'
 import { RefusedError } from '../errors.js'
-import type { Context } from '../function.js'
+import type { Context } from '../slots/function.js'
 
 /**
  * Resolves with the argument after that many milliseconds.

@@ -1,7 +1,7 @@
 // The slots of an executor and its backlog: which request is computed next, which one has been computed for long, and
 // which one must end. It knows nothing of NATS.
 import type { HeldRequest } from './held-request.js'
-import { Code } from './protocol.js'
+import { Code } from '../protocol/words.js'
 import { GRACE_MS, Slot, type SlotOwner } from './slot.js'
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1

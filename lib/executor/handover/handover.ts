@@ -31,13 +31,13 @@
 import type { Msg, NatsConnection } from 'nats'
 import { type Ask, Correspondence, type Sent, inboxOf } from './correspondence.js'
 import { ageOf, canBeGiven, readGiven, sinceOf } from './given.js'
-import { EndedSubscriptions } from './ended-subscriptions.js'
+import { EndedSubscriptions } from '../../nats/ended-subscriptions.js'
 import { Group } from './group.js'
-import type { HeldRequest } from './held-request.js'
+import type { HeldRequest } from '../../slots/held-request.js'
 import { KnownAges } from './known-ages.js'
-import type { Pool } from './pool.js'
+import type { Pool } from '../../slots/pool.js'
 import { Precedence } from './precedence.js'
-import { idleSubject, nextSubject, surplusSubject } from './protocol.js'
+import { idleSubject, nextSubject, surplusSubject } from '../../protocol/words.js'
 
 /**
  * An idle executor looks for surplus again after this long, since interest may travel late, and then less and less often; one

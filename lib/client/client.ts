@@ -2,9 +2,9 @@
 import { nanoid } from 'nanoid'
 import { type Deferred, type NatsConnection, deferred } from 'nats'
 import { Call, type CallOwner, type Reply } from './call.js'
-import { isConnection, open, serversOf, watch } from './connection.js'
+import { isConnection, open, serversOf, watch } from '../nats/connection.js'
 import { Custody } from './custody.js'
-import { ConnectionError } from './errors.js'
+import { ConnectionError } from '../errors.js'
 import { MapRun, type SendRequest } from './map.js'
 import {
   type CallOptions,
@@ -14,7 +14,7 @@ import {
   checkRetries,
   checkTimeout,
   fillClientOptions,
-} from './options.js'
+} from '../options.js'
 
 /** Nobody is there, or all are full: try again after this, longer with each time, in milliseconds. */
 const AGAIN_MS = { first: 20, most: 250 }

@@ -1,10 +1,10 @@
 // The form in which one executor gives a request to another: the request itself, and headers for its way.
 import type { Msg, MsgHdrs } from 'nats'
-import { headOf } from './head.js'
-import type { HeldRequest } from './held-request.js'
-import { INBOX, MILLISECONDS, MOST_INBOXES, NotARequest, read } from './intake.js'
-import { line, plainHeaders } from './plain-headers.js'
-import { Header } from './protocol.js'
+import { headOf } from '../../protocol/head.js'
+import type { HeldRequest } from '../../slots/held-request.js'
+import { INBOX, MILLISECONDS, MOST_INBOXES, NotARequest, read } from '../../protocol/intake.js'
+import { line, plainHeaders } from '../../protocol/plain-headers.js'
+import { Header } from '../../protocol/words.js'
 
 /** More than what the headers take that a request gets for its way, but for its inboxes. */
 const HEADERS_SIZE = 1024

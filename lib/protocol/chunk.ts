@@ -1,6 +1,6 @@
 // A chunk: many arguments in one request, computed one after the other in one slot; each has its own result or error.
-import type { ComputeFunction, Context } from './function.js'
-import { Code } from './protocol.js'
+import type { ComputeFunction, Context } from '../slots/function.js'
+import { Code } from './words.js'
 
 export const UNWRITABLE = 'the result cannot be written as JSON'
 const LONGEST_ERROR = 500

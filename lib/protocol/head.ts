@@ -1,7 +1,7 @@
 // The head of a message, its status and its headers, read only as far as they are asked for. nats.js takes each header apart
 // and checks it: a third of an executor's garbage, and for a megabyte of them it takes minutes.
 import type { Msg } from 'nats'
-import { headText } from './nats-parts.js'
+import { headText } from '../nats/nats-internals.js'
 
 const VERSION = 'NATS/1.0'
 const END = '\r\n'

@@ -2,10 +2,10 @@
 import { nanoid } from 'nanoid'
 import { type Msg, type NatsConnection, type PublishOptions, type Subscription, createInbox } from 'nats'
 import { givenHeaders } from './given.js'
-import { headOf } from './head.js'
-import type { HeldRequest } from './held-request.js'
-import { listen } from './listen.js'
-import { inboxPrefix } from './nats-parts.js'
+import { headOf } from '../../protocol/head.js'
+import type { HeldRequest } from '../../slots/held-request.js'
+import { listen } from '../../nats/subscribe-safely.js'
+import { inboxPrefix } from '../../nats/nats-internals.js'
 
 /** The last token of the subject at which an executor is asked by others that know it. */
 const ASK = 'ask'

@@ -1,8 +1,8 @@
 // Writes replies: a result, or an error by ADR-32.
 import type { MsgHdrs, NatsConnection } from 'nats'
-import type { HeldRequest } from './held-request.js'
-import { line, plainHeaders } from './plain-headers.js'
-import { Code, Header } from './protocol.js'
+import type { HeldRequest } from '../slots/held-request.js'
+import { line, plainHeaders } from '../protocol/plain-headers.js'
+import { Code, Header } from '../protocol/words.js'
 
 const NOTHING = new Uint8Array(0)
 const LONGEST_TEXT = 500

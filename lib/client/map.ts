@@ -7,7 +7,7 @@
 import { setMaxListeners } from 'node:events'
 import { deferred } from 'nats'
 import type { Reply } from './call.js'
-import type { ChunkResult } from './chunk.js'
+import type { ChunkResult } from '../protocol/chunk.js'
 import {
   CancelledError,
   ConnectionError,
@@ -16,8 +16,8 @@ import {
   ProtocolError,
   TooLargeError,
   remoteError,
-} from './errors.js'
-import { type CallOptions, type MapOptions, fillMapOptions } from './options.js'
+} from '../errors.js'
+import { type CallOptions, type MapOptions, fillMapOptions } from '../options.js'
 
 /** How long a chunk whose size is found out should take to compute, in milliseconds. */
 const CHUNK_MS = 2

@@ -1,7 +1,7 @@
 // Membership of one queue group, which an executor joins and leaves all the time.
 import type { Msg, NatsConnection, Subscription } from 'nats'
-import type { EndedSubscriptions } from './ended-subscriptions.js'
-import { listen } from './listen.js'
+import type { EndedSubscriptions } from '../../nats/ended-subscriptions.js'
+import { listen } from '../../nats/subscribe-safely.js'
 
 export class Group {
   readonly subject: string

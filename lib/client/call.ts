@@ -16,10 +16,10 @@ import {
   TooLargeError,
   UnavailableError,
   remoteError,
-} from './errors.js'
-import { headOf } from './head.js'
-import { line, plainHeaders } from './plain-headers.js'
-import { Code, Header } from './protocol.js'
+} from '../errors.js'
+import { headOf } from '../protocol/head.js'
+import { line, plainHeaders } from '../protocol/plain-headers.js'
+import { Code, Header } from '../protocol/words.js'
 
 /** An attempt that was sent less than this before the timeout, in milliseconds, may not even have been refused. */
 const LATE_MS = 50

@@ -1,7 +1,7 @@
 // Discovery and statistics by ADR-32 (nats-architecture-and-design, "NATS Micro"), so that `nats service list`, `info`
 // and `stats` see executors. The `services` API of nats.js takes an asynchronous handler for finished when it returns.
 import type { Msg, NatsConnection, Subscription } from 'nats'
-import { listen } from './listen.js'
+import { listen } from '../nats/subscribe-safely.js'
 
 export interface ServiceDescription {
   id: string

@@ -1,7 +1,7 @@
 // A slot: one worker thread, the requests that were sent to it, and what happens when it dies.
 import { MessageChannel, type MessagePort, Worker, receiveMessageOnPort } from 'node:worker_threads'
 import type { HeldRequest } from './held-request.js'
-import { Code } from './protocol.js'
+import { Code } from '../protocol/words.js'
 import { INLINE, RingReader, RingWriter, WINDOW } from './ring.js'
 import {
   AWAKE,

@@ -6,12 +6,12 @@
 // subscription until the server has answered a flush that was sent after it. It is sent again when the connection was lost
 // before that, and when the server says that its client is not there: it may come back later than we do.
 import { type Msg, type NatsConnection, type Subscription, createInbox } from 'nats'
-import type { HeldRequest } from './held-request.js'
-import { MOST_INBOXES } from './intake.js'
-import { headOf } from './head.js'
-import { listen } from './listen.js'
-import { inboxPrefix } from './nats-parts.js'
-import { Code, heldSubject } from './protocol.js'
+import type { HeldRequest } from '../slots/held-request.js'
+import { MOST_INBOXES } from '../protocol/intake.js'
+import { headOf } from '../protocol/head.js'
+import { listen } from '../nats/subscribe-safely.js'
+import { inboxPrefix } from '../nats/nats-internals.js'
+import { Code, heldSubject } from '../protocol/words.js'
 import type { Answer, Replies } from './replies.js'
 
 /** Only a request that is here for this long is worth a subscription. */

@@ -2,8 +2,8 @@
 import { nanoid } from 'nanoid'
 import type { Msg } from 'nats'
 import { type Head, headOf } from './head.js'
-import type { HeldRequest } from './held-request.js'
-import { Header, MOST_ITEMS, isRequestId } from './protocol.js'
+import type { HeldRequest } from '../slots/held-request.js'
+import { Header, MOST_ITEMS, isRequestId } from './words.js'
 
 /** Milliseconds, as a header gives them. */
 export const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/

@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { NatsConnection, NatsError } from 'nats'
 import type { Call } from './call.js'
-import { heldSubject } from './protocol.js'
+import { heldSubject } from '../protocol/words.js'
 
 const FIRST_MS = 250
 const ASKS_PER_MS = 0.5

@@ -1,8 +1,8 @@
 // One sending of a request, on the inbox of `request()` of nats.js. That method makes a timer, four promises and an error for
 // each request, half of a client's time when answers come at once; an attempt takes the place of what it keeps.
 import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, nuid } from 'nats'
-import { headOf } from './head.js'
-import { type Inbox, type Pending, type RequestParts, requestParts } from './nats-parts.js'
+import { headOf } from '../protocol/head.js'
+import { type Inbox, type Pending, type RequestParts, requestParts } from '../nats/nats-internals.js'
 
 export interface AttemptOwner {
   answered(message: Msg, attempt: Attempt): void

@@ -1,8 +1,8 @@
 // The thread of a slot: it loads the function and computes one request after the other.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { ChunkResult, UNWRITABLE, codeOf, computeChunk, isThenable, textOf } from './chunk.js'
+import { ChunkResult, UNWRITABLE, codeOf, computeChunk, isThenable, textOf } from '../protocol/chunk.js'
 import type { ComputeFunction, Context } from './function.js'
-import { Code } from './protocol.js'
+import { Code } from '../protocol/words.js'
 import { INLINE, RingReader, RingWriter } from './ring.js'
 import {
   AWAKE,
