@@ -38,27 +38,24 @@ async function measure(chosen: Case) {
   const ours: Run[] = []
   const bare: Run[] = []
   for (let round = 0; round < Math.max(options.rounds, options.bareRounds); round++)
-    for (const [runs, rounds, handover] of [
+    for (const [runs, rounds, balance] of [
       [ours, options.rounds, true],
       [bare, options.bareRounds, false],
     ] as const) {
-      if (round >= rounds || (chosen.isOursOnly && !handover)) continue
+      if (round >= rounds || (chosen.isOursOnly && !balance)) continue
       await warnUnlessQuiet()
-      const result = await run({ nc, url, handover, members, lists })
+      const result = await run({ nc, url, balance, members, lists })
       runs.push(result)
-      record(chosen, handover, round, result)
+      record(chosen, balance, round, result)
     }
   return { ours, bare }
 }
 
-function record({ name }: Case, handover: boolean, round: number, { lists }: Run) {
+function record({ name }: Case, balance: boolean, round: number, { lists }: Run) {
   if (!options.samples) return
   for (const [list, { samples, ideal }] of lists.entries())
     for (const [i, sample] of samples.entries())
-      appendFileSync(
-        options.samples,
-        `${JSON.stringify({ name, handover, round, list, ...sample, ideal: ideal[i] })}\n`,
-      )
+      appendFileSync(options.samples, `${JSON.stringify({ name, balance, round, list, ...sample, ideal: ideal[i] })}\n`)
 }
 
 function draw({ title }: Case, ours: Run['lists'][number], bare: Run['lists'][number]): string {

@@ -17,7 +17,7 @@ const SLOW_SLEEP = fileURLToPath(new URL('slow-sleep.js', import.meta.url))
 export interface ExecutorChoice {
   url: string
   subject: string
-  handover: boolean
+  balance: boolean
   member: Member
 }
 
@@ -44,15 +44,15 @@ export async function startServer(): Promise<{ url: string; child: ChildProcess 
   return { url, child }
 }
 
-export function startExecutor({ url, subject, handover, member }: ExecutorChoice): ChildProcess {
+export function startExecutor({ url, subject, balance, member }: ExecutorChoice): ChildProcess {
   const child = start(process.execPath, [
     EXECUTOR,
     `--servers=${url}`,
     `--subject=${subject}`,
-    `--function=${member.slowness === 1 ? SLEEP : SLOW_SLEEP}`,
+    `--module=${member.slowness === 1 ? SLEEP : SLOW_SLEEP}`,
     `--concurrency=${member.concurrency}`,
     '--log=none',
-    ...(handover ? [] : ['--no-handover']),
+    ...(balance ? [] : ['--no-balance']),
   ])
   child.stderr!.on('data', text => void process.stderr.write(text))
   return child

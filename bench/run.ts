@@ -22,7 +22,7 @@ const WARM_UP = { requestsOfSlot: 2500, load: 0.7, busySlots: 5.6 }
 export interface RunOptions {
   nc: NatsConnection
   url: string
-  handover: boolean
+  balance: boolean
   members: Member[]
   /** Sent one after the other. */
   lists: Arrival[][]
@@ -34,10 +34,10 @@ export interface Run {
   messagesPerRequest: number
 }
 
-export async function run({ nc, url, handover, members, lists }: RunOptions): Promise<Run> {
+export async function run({ nc, url, balance, members, lists }: RunOptions): Promise<Run> {
   const executors = members.map(member => ({
     member,
-    child: startExecutor({ url, subject: SUBJECT, handover, member }),
+    child: startExecutor({ url, subject: SUBJECT, balance, member }),
   }))
   try {
     const memberOfPid = new Map(executors.map(({ member, child }) => [String(child.pid), member]))

@@ -1,7 +1,7 @@
 // A client that knows nothing of executors: plain requests whose body is a number, sent when they are due.
 import { setTimeout } from 'node:timers/promises'
 import type { NatsConnection } from 'nats'
-import { Header } from '../lib/protocol/words.js'
+import { Header } from '../lib/protocol/headers.js'
 import type { Arrival } from './arrivals.js'
 import type { Member } from './pool-members.js'
 

@@ -1,6 +1,6 @@
 // The command that has arguments computed and prints the answers.
 import { ExecutorClient } from '../lib/client/client.js'
-import { CancelledError, NobodyThereError, type RequestError, TimeoutError } from '../lib/errors.js'
+import { CancelledError, NoExecutorsError, type RequestError, TimeoutError } from '../lib/errors.js'
 import { CLIENT_DEFAULTS } from '../lib/options.js'
 import { type Options, UsageError, exit, printable, runCommand, serverList } from './command-line.js'
 
@@ -36,19 +36,19 @@ async function run(positionals: string[], options: Options) {
       const from = performance.now()
       const milliseconds = () => Math.round((performance.now() - from) * 1000) / 1000
       try {
-        const { result, requestId, executor } = await client.request(value, { signal: interrupt.signal })
-        if (isJson) print({ argument: value, result, requestId, executorId: executor, milliseconds: milliseconds() })
+        const { result, requestId, executorId } = await client.request(value, { signal: interrupt.signal })
+        if (isJson) print({ argument: value, result, requestId, executorId, milliseconds: milliseconds() })
         else process.stdout.write(`${args.length > 1 ? `${text} ` : ''}${JSON.stringify(result)}\n`)
         return 0
       } catch (thrown) {
         const error = thrown as RequestError
-        const { name, code, message, requestId, executor } = error
+        const { name, code, message, requestId, executorId } = error
         if (isJson)
           print({
             argument: value,
             error: { name, code, message },
             requestId,
-            executorId: executor,
+            executorId,
             milliseconds: milliseconds(),
           })
         else if (!(error instanceof CancelledError)) {
@@ -86,13 +86,13 @@ function print(line: object) {
 
 function exitCode(error: RequestError) {
   if (error instanceof CancelledError) return 130
-  if (error instanceof NobodyThereError) return 3
+  if (error instanceof NoExecutorsError) return 3
   if (error instanceof TimeoutError) return 4
   return 1
 }
 
 function explain(error: RequestError, subject: string, text: string) {
-  if (error instanceof NobodyThereError)
+  if (error instanceof NoExecutorsError)
     return error.message.startsWith('no nats-server')
       ? `${error.message}: start one with "nats-server -c nats-server.conf"`
       : `${error.message}: start one with "./cmd/executor"`

@@ -1,6 +1,6 @@
 // What an executor says on its way: lines for people, or JSON for machines.
 import type { Executor } from '../lib/executor/executor.js'
-import { Code } from '../lib/protocol/words.js'
+import { Code } from '../lib/protocol/codes.js'
 import { printable } from './command-line.js'
 
 /** A full backlog refuses thousands of requests at a time: that is said at once, and then how often in each of these. */
@@ -55,18 +55,20 @@ function text(executor: Executor) {
   const { subject } = executor
   const { pid } = process
   const say = lineWriter()
-  executor.on('awaiting', () => say(` [x] Awaiting requests on ${subject} (pid=${pid})`))
-  executor.on('calling', ({ argument }) => say(` [*] calling ${subject} on ${printable(argument)} (pid=${pid})`))
+  executor.on('ready', () => say(` [x] Awaiting requests on ${subject} (pid=${pid})`))
+  executor.on('started', ({ argument }) => say(` [*] calling ${subject} on ${printable(argument)} (pid=${pid})`))
   const overloaded = summarize(
     text => say(` [!] error ${Code.overloaded}: ${text} (pid=${pid})`),
     count => say(` [!] error ${Code.overloaded}: ${count} more (pid=${pid})`),
   )
-  executor.on('answered', ({ code, text, computeMs }) => {
-    if (code === 0) say(` [*] response: ${printable(text)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`)
-    else if (code === Code.overloaded) overloaded(text)
-    else say(` [!] error ${code}: ${printable(text, 300)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`)
+  executor.on('completed', ({ result, computeMs }) =>
+    say(` [*] response: ${printable(result)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`),
+  )
+  executor.on('failed', ({ code, error, computeMs }) => {
+    if (code === Code.overloaded) overloaded(error)
+    else say(` [!] error ${code}: ${printable(error, 300)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`)
   })
-  executor.on('notice', notice => process.stderr.write(`executor: ${printable(notice, 500)} (pid=${pid})\n`))
+  executor.on('warning', text => process.stderr.write(`executor: ${printable(text, 500)} (pid=${pid})\n`))
 }
 
 function json(executor: Executor) {
@@ -75,14 +77,15 @@ function json(executor: Executor) {
     const line = { time: new Date().toISOString(), level, event, ...details, executorId: executor.id, pid: process.pid }
     write(JSON.stringify(line))
   }
-  executor.on('awaiting', () => say('info', 'awaiting', { subject: executor.subject }))
-  executor.on('calling', ({ requestId, argument }) =>
-    say('info', 'calling', { requestId, argument: printable(argument, 1000) }),
+  executor.on('ready', () => say('info', 'ready', { subject: executor.subject }))
+  executor.on('started', ({ requestId, argument }) =>
+    say('info', 'started', { requestId, argument: printable(argument, 1000) }),
   )
-  executor.on('answered', ({ requestId, code, text, computeMs }) =>
-    code === 0
-      ? say('info', 'response', { requestId, result: printable(text, 1000), milliseconds: computeMs })
-      : say('warn', 'error', { requestId, code, error: text, milliseconds: computeMs }),
+  executor.on('completed', ({ requestId, result, computeMs }) =>
+    say('info', 'completed', { requestId, result: printable(result, 1000), milliseconds: computeMs }),
   )
-  executor.on('notice', notice => say('warn', 'notice', { notice }))
+  executor.on('failed', ({ requestId, code, error, computeMs }) =>
+    say('warn', 'failed', { requestId, code, error, milliseconds: computeMs }),
+  )
+  executor.on('warning', text => say('warn', 'warning', { text }))
 }

@@ -1,11 +1,11 @@
 // What a call can reject with. An error crosses the wire as two ADR-32 headers; `remoteError` rebuilds it.
-import { Code } from './protocol/words.js'
+import { Code } from './protocol/codes.js'
 
 export interface ErrorDetails {
   /** The request's id, where there is one. */
   requestId?: string | undefined
   /** The id of the executor that answered, where one did. */
-  executor?: string | undefined
+  executorId?: string | undefined
   cause?: unknown
 }
 
@@ -13,25 +13,25 @@ export interface ErrorDetails {
 export class RequestError extends Error {
   readonly code: number
   readonly requestId: string | undefined
-  readonly executor: string | undefined
-  constructor(code: number, message: string, { requestId, executor, cause }: ErrorDetails = {}) {
+  readonly executorId: string | undefined
+  constructor(code: number, message: string, { requestId, executorId, cause }: ErrorDetails = {}) {
     super(message, cause === undefined ? undefined : { cause })
     this.name = new.target.name
     this.code = code
     this.requestId = requestId
-    this.executor = executor
+    this.executorId = executorId
   }
 }
 
 /** 400: the argument is not one that the function takes. A function throws it to refuse its argument. */
-export class RefusedError extends RequestError {
+export class InvalidArgumentError extends RequestError {
   constructor(message: string, details?: ErrorDetails) {
-    super(Code.refused, message, details)
+    super(Code.invalid, message, details)
   }
 }
 
 /** 408: the executor ended the computation, because of the request's deadline or its own time limit. */
-export class DeadlineError extends RequestError {
+export class DeadlineExceededError extends RequestError {
   constructor(message: string, details?: ErrorDetails) {
     super(Code.deadline, message, details)
   }
@@ -45,7 +45,7 @@ export class TimeoutError extends RequestError {
 }
 
 /** The client's timeout passed and nobody was there: no server, or no executor on the subject. */
-export class NobodyThereError extends RequestError {
+export class NoExecutorsError extends RequestError {
   constructor(message: string, details?: ErrorDetails) {
     super(Code.unavailable, message, details)
   }
@@ -73,7 +73,7 @@ export class CancelledError extends RequestError {
 }
 
 /** 500: the function threw, or its thread died. */
-export class FailedError extends RequestError {
+export class ExecutionError extends RequestError {
   constructor(message: string, details?: ErrorDetails) {
     super(Code.failed, message, details)
   }
@@ -101,19 +101,19 @@ export class ProtocolError extends RequestError {
 }
 
 /** The request was lost with its executor more often than `retries` allows to send it again. */
-export class LostError extends RequestError {
+export class RequestLostError extends RequestError {
   constructor(message: string, details?: ErrorDetails) {
     super(Code.unavailable, message, details)
   }
 }
 
 const BY_CODE = new Map([
-  [Code.refused, RefusedError],
-  [Code.deadline, DeadlineError],
+  [Code.invalid, InvalidArgumentError],
+  [Code.deadline, DeadlineExceededError],
   [Code.tooLarge, TooLargeError],
   [Code.overloaded, OverloadedError],
   [Code.cancelled, CancelledError],
-  [Code.failed, FailedError],
+  [Code.failed, ExecutionError],
   [Code.unavailable, UnavailableError],
 ] as const)
 

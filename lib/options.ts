@@ -1,6 +1,7 @@
 // Options: their defaults, and the checks where they enter.
-import type { ConnectionOptions, NatsConnection } from 'nats'
-import { MOST_ITEMS, isQueue, isSubject } from './protocol/words.js'
+import type { ConnectionOptions, NatsConnection } from './nats/nats.js'
+import { MAX_BATCH_SIZE } from './protocol/batch.js'
+import { isQueue, isSubject } from './protocol/subjects.js'
 
 export interface ConnectionChoice {
   /**
@@ -25,7 +26,7 @@ export interface ExecutorOptions extends ConnectionChoice {
    * The module whose default export is the function: a path (from the working directory) or a URL.
    * @default the built-in fibonacci
    */
-  function?: string | URL
+  module?: string | URL
   /**
    * How many requests are computed at the same time, each in a worker thread: 1–1024.
    * @default 1
@@ -55,7 +56,7 @@ export interface ExecutorOptions extends ConnectionChoice {
    * Whether requests move between executors, from those that are busy to those that are free.
    * @default true
    */
-  handover?: boolean
+  balance?: boolean
 }
 
 export interface ClientOptions extends ConnectionChoice {
@@ -91,7 +92,7 @@ export interface MapOptions extends CallOptions {
    * milliseconds: short ones travel by the hundred, long ones one by one.
    * @default 'auto'
    */
-  chunk?: number | 'auto'
+  batchSize?: number | 'auto'
   /**
    * Whether outcomes come in the order of the arguments, or else as they are there.
    * @default true
@@ -105,13 +106,13 @@ const MAX_MS = 2 ** 31 - 1
 export const EXECUTOR_DEFAULTS = {
   subject: 'fibonacci',
   queue: 'executors',
-  function: new URL('functions/fibonacci.js', import.meta.url),
+  module: new URL('functions/fibonacci.js', import.meta.url),
   concurrency: 1,
   timeLimit: 300_000,
   memoryLimit: 1024,
   backlog: 1000,
   drainTimeout: 30_000,
-  handover: true,
+  balance: true,
 }
 
 export const CLIENT_DEFAULTS = {
@@ -120,7 +121,7 @@ export const CLIENT_DEFAULTS = {
   retries: Infinity,
 }
 
-export type FilledExecutorOptions = typeof EXECUTOR_DEFAULTS & ExecutorOptions & { function: string | URL }
+export type FilledExecutorOptions = typeof EXECUTOR_DEFAULTS & ExecutorOptions & { module: string | URL }
 export type FilledClientOptions = typeof CLIENT_DEFAULTS & ClientOptions
 
 export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOptions {
@@ -128,14 +129,14 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
   checkSubject(filled.subject)
   if (typeof filled.queue !== 'string' || !isQueue(filled.queue))
     throw new RangeError(expected('queue', '1–64 letters, digits, "_" or "-"', filled.queue))
-  if (typeof filled.function !== 'string' && !(filled.function instanceof URL))
-    throw new TypeError(expected('function', "a module's path or URL", filled.function))
+  if (typeof filled.module !== 'string' && !(filled.module instanceof URL))
+    throw new TypeError(expected('module', "a module's path or URL", filled.module))
   checkInteger('concurrency', filled.concurrency, 1, 1024)
   checkNumber('timeLimit', filled.timeLimit, 1, MAX_MS)
   checkInteger('memoryLimit', filled.memoryLimit, 8, 1_048_576)
   checkInteger('backlog', filled.backlog, 0, 1_000_000)
   checkNumber('drainTimeout', filled.drainTimeout, 0, MAX_MS)
-  if (typeof filled.handover !== 'boolean') throw new TypeError(expected('handover', 'a boolean', filled.handover))
+  if (typeof filled.balance !== 'boolean') throw new TypeError(expected('balance', 'a boolean', filled.balance))
   return filled
 }
 
@@ -153,12 +154,12 @@ export function checkRetries(retries: number) {
   if (retries !== Infinity) checkInteger('retries', retries, 0, Number.MAX_SAFE_INTEGER)
 }
 
-export const MAP_DEFAULTS = { concurrency: 64, chunk: 'auto' as number | 'auto', ordered: true }
+export const MAP_DEFAULTS = { concurrency: 64, batchSize: 'auto' as number | 'auto', ordered: true }
 
-export function fillMapOptions({ concurrency, chunk, ordered }: MapOptions): typeof MAP_DEFAULTS {
-  const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, chunk, ordered }) }
+export function fillMapOptions({ concurrency, batchSize, ordered }: MapOptions): typeof MAP_DEFAULTS {
+  const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, batchSize, ordered }) }
   checkInteger('concurrency', filled.concurrency, 1, 10_000)
-  if (filled.chunk !== 'auto') checkInteger('chunk', filled.chunk, 1, MOST_ITEMS)
+  if (filled.batchSize !== 'auto') checkInteger('batchSize', filled.batchSize, 1, MAX_BATCH_SIZE)
   if (typeof filled.ordered !== 'boolean') throw new TypeError(expected('ordered', 'a boolean', filled.ordered))
   return filled
 }

@@ -19,7 +19,7 @@ t.test('nothing is kept of a call that is over', async t => {
   const nc = await connectTo(t, server)
   const client = newClient(t, server, { connection: nc })
   const pending = () => (nc as any).protocol.muxSubscriptions.size()
-  t.equal((await rejection(client.call(1, { timeout: 30 }))).name, 'NobodyThereError')
+  t.equal((await rejection(client.call(1, { timeout: 30 }))).name, 'NoExecutorsError')
   await startExecutor(t, server)
   t.equal(await client.call(['echo', 1]), 1)
   t.equal(pending(), 0)
@@ -36,7 +36,7 @@ t.test('nothing is kept of a call that is over', async t => {
 t.test('with a nats.js that keeps requests in its own way', async t => {
   const server = await startServer(t)
   const client = newClient(t, server, { connection: foreign(await connectTo(t, server)) })
-  t.equal((await rejection(client.call(1, { timeout: 30 }))).name, 'NobodyThereError')
+  t.equal((await rejection(client.call(1, { timeout: 30 }))).name, 'NoExecutorsError')
   const waiting = client.call(['echo', 'was there in time'])
   await startExecutor(t, server)
   t.equal(await waiting, 'was there in time')
@@ -48,7 +48,7 @@ t.test('a connection that its owner closes ends what is under way', async t => {
   const nc = await connectTo(t, server)
   const client = newClient(t, server, { connection: nc })
   const executor = await startExecutor(t, server)
-  const calling = new Promise(resolve => executor.once('calling', resolve))
+  const calling = new Promise(resolve => executor.once('started', resolve))
   const call = rejection(client.call(['never']))
   await calling
   await nc.close()

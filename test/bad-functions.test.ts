@@ -9,23 +9,23 @@ const executor = await startExecutor(t, server, { timeLimit: 1000 })
 const client = newClient(t, server)
 
 const cases: [act: unknown[], name: string, code: number, message: RegExp][] = [
-  [['exit', 0], 'FailedError', 500, /exit code 0/],
-  [['exit', 3], 'FailedError', 500, /exit code 3/],
-  [['loop'], 'DeadlineError', 408, /time limit of 1000 ms/],
-  [['never'], 'DeadlineError', 408, /time limit/],
-  [['recurse', 0], 'FailedError', 500, /call stack/],
-  [['throws', 'as planned'], 'FailedError', 500, /^as planned$/],
-  [['throwsNull'], 'FailedError', 500, /null/],
-  [['throwsLater', 'too late'], 'FailedError', 500, /too late/],
-  [['refuses', 'not this one'], 'RefusedError', 400, /^not this one$/],
-  [['rejects', 'at once'], 'FailedError', 500, /^at once$/],
-  [['rejectsLater', 'a bit later'], 'FailedError', 500, /^a bit later$/],
-  [['brokenThenable'], 'FailedError', 500, /no then/],
-  [['bigint'], 'FailedError', 500, /JSON/],
-  [['circle'], 'FailedError', 500, /JSON/],
-  [['throws', 'y'.repeat(10_000)], 'FailedError', 500, /^y+$/],
-  [['throws', 'two\nlines'], 'FailedError', 500, /^two lines$/],
-  [['throws', ''], 'FailedError', 500, /./],
+  [['exit', 0], 'ExecutionError', 500, /exit code 0/],
+  [['exit', 3], 'ExecutionError', 500, /exit code 3/],
+  [['loop'], 'DeadlineExceededError', 408, /time limit of 1000 ms/],
+  [['never'], 'DeadlineExceededError', 408, /time limit/],
+  [['recurse', 0], 'ExecutionError', 500, /call stack/],
+  [['throws', 'as planned'], 'ExecutionError', 500, /^as planned$/],
+  [['throwsNull'], 'ExecutionError', 500, /null/],
+  [['throwsLater', 'too late'], 'ExecutionError', 500, /too late/],
+  [['refuses', 'not this one'], 'InvalidArgumentError', 400, /^not this one$/],
+  [['rejects', 'at once'], 'ExecutionError', 500, /^at once$/],
+  [['rejectsLater', 'a bit later'], 'ExecutionError', 500, /^a bit later$/],
+  [['brokenThenable'], 'ExecutionError', 500, /no then/],
+  [['bigint'], 'ExecutionError', 500, /JSON/],
+  [['circle'], 'ExecutionError', 500, /JSON/],
+  [['throws', 'y'.repeat(10_000)], 'ExecutionError', 500, /^y+$/],
+  [['throws', 'two\nlines'], 'ExecutionError', 500, /^two lines$/],
+  [['throws', ''], 'ExecutionError', 500, /./],
 ]
 for (const [act, name, code, message] of cases)
   t.test(`${JSON.stringify(act).slice(0, 60)} is a ${name}`, async t => {
@@ -34,7 +34,7 @@ for (const [act, name, code, message] of cases)
     const bad = rejection(client.call(act))
     const after = client.call(['echo', others[1]])
     const error = await bad
-    t.match(error, { name, code, executor: executor.id })
+    t.match(error, { name, code, executorId: executor.id })
     t.match(error.message, message)
     t.match(error.requestId, /^[\w-]+$/)
     t.strictSame(await Promise.all([before, after]), others)
@@ -44,12 +44,12 @@ t.test('a function that runs out of memory costs its own request an error', asyn
   // On a slow machine it takes a while until the memory is full.
   await startExecutor(t, server, { subject: 'memory', memoryLimit: 32 })
   const greedy = newClient(t, server, { subject: 'memory' })
-  t.match(await rejection(greedy.call(['allocate'])), { name: 'FailedError', code: 500, message: /out of memory/ })
+  t.match(await rejection(greedy.call(['allocate'])), { name: 'ExecutionError', code: 500, message: /out of memory/ })
   t.equal(await greedy.call(['echo', 'next']), 'next')
 })
 
 t.test('a rejection that the function forgot costs neither its own request nor the next one', async t => {
-  const noticed = once(executor, 'notice')
+  const noticed = once(executor, 'warning')
   const calls = [client.call(['forgets', 'nobody listens']), client.call(['sleep', 50])]
   t.strictSame(await Promise.all(calls), ['forgot', 50])
   t.match((await noticed)[0], /unhandled: nobody listens/)
@@ -57,7 +57,7 @@ t.test('a rejection that the function forgot costs neither its own request nor t
 
 t.test('a result that cannot be looked at, after a computation that was awaited', async t => {
   const before = client.call(['sleep', 20])
-  t.match(await rejection(client.call(['brokenThenable'])), { name: 'FailedError', message: /no then/ })
+  t.match(await rejection(client.call(['brokenThenable'])), { name: 'ExecutionError', message: /no then/ })
   t.equal(await before, 20)
   t.equal(await client.call(['echo', 'next']), 'next')
 })

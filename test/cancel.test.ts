@@ -12,13 +12,13 @@ const client = newClient(t, server)
 t.test('an aborted signal ends the call and a computation that never ends', async t => {
   const abort = new AbortController()
   const reason = new Error('changed my mind')
-  const calling = once(executor, 'calling')
+  const calling = once(executor, 'started')
   const call = rejection(client.call(['loop'], { signal: abort.signal }))
   await calling
-  const answered = once(executor, 'answered')
+  const answered = once(executor, 'failed')
   abort.abort(reason)
   t.match(await call, { name: 'CancelledError', code: 499, cause: reason })
-  t.match(await answered, [{ code: 499, text: 'cancelled by its client' }])
+  t.match(await answered, [{ code: 499, error: 'cancelled by its client' }])
   t.equal(await client.call(['echo', 'next']), 'next')
 })
 
@@ -36,13 +36,13 @@ t.test('a request that waits is dropped, and never computed', async t => {
   const gate = new Gate(t)
   const called: string[] = []
   const note = ({ argument }: { argument: string }) => called.push(argument)
-  executor.on('calling', note)
+  executor.on('started', note)
   const first = client.call(['gate', gate.name])
   await gate.heard('here')
   const abort = new AbortController()
   const waiting = rejection(client.call(['echo', 'never computed'], { signal: abort.signal }))
   const last = client.call(['echo', 'last'])
-  const answered = once(executor, 'answered')
+  const answered = once(executor, 'failed')
   abort.abort()
   t.match(await waiting, { name: 'CancelledError' })
   t.match(await answered, [{ code: 499 }])
@@ -50,23 +50,23 @@ t.test('a request that waits is dropped, and never computed', async t => {
   t.equal(await first, 'go')
   t.equal(await last, 'last')
   t.strictSame(called, [`["gate","${gate.name}"]`, '["echo","last"]'])
-  executor.off('calling', note)
+  executor.off('started', note)
 })
 
 t.test('a signal that is aborted already sends nothing', async t => {
   const calling: unknown[] = []
   const note = (call: unknown) => calling.push(call)
-  executor.on('calling', note)
+  executor.on('started', note)
   const error = await rejection(client.call(['echo', 1], { signal: AbortSignal.abort('no') }))
   t.match(error, { name: 'CancelledError', cause: 'no' })
   await client.call(['echo', 2])
   t.equal(calling.length, 1)
-  executor.off('calling', note)
+  executor.off('started', note)
 })
 
 t.test('closing a client cancels its calls, at the executor too', async t => {
   const other = newClient(t, server)
-  const calling = once(executor, 'calling')
+  const calling = once(executor, 'started')
   const call = rejection(other.call(['loop']))
   await calling
   await other.close()

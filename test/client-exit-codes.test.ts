@@ -54,8 +54,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   t.test(`130: ${signal} ends it, and the computation`, async t => {
     const subject = signal.toLowerCase()
     const executor = await startExecutor(t, server, { subject })
-    const ended = new Promise(resolve => executor.once('answered', resolve))
-    const calling = new Promise(resolve => executor.once('calling', resolve))
+    const ended = new Promise(resolve => executor.once('failed', resolve))
+    const calling = new Promise(resolve => executor.once('started', resolve))
     const process = run(t, 'client', ['--servers', server.url, '--subject', subject, '["loop"]'])
     await calling
     process.kill(signal)

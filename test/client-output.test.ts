@@ -5,9 +5,9 @@ import { startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
 const server = await startServer(t)
-const executor = await startExecutor(t, server, { function: undefined, subject: 'fibonacci' })
+const executor = await startExecutor(t, server, { module: undefined, subject: 'fibonacci' })
 const echo = 'data:text/javascript,export default value => value'
-await startExecutor(t, server, { function: echo, subject: 'echo' })
+await startExecutor(t, server, { module: echo, subject: 'echo' })
 const client = (...args: string[]) => run(t, 'client', ['--servers', server.url, ...args])
 
 t.test('one argument', async t => {
@@ -36,7 +36,7 @@ t.test('--json', async t => {
     t.ok(milliseconds > 0)
   }
   const same = { executorId: executor.id, requestId: String, milliseconds: Number }
-  const error = { name: 'RefusedError', code: 400, message: /integer from 0 to 78, got -1/ }
+  const error = { name: 'InvalidArgumentError', code: 400, message: /integer from 0 to 78, got -1/ }
   t.match(lines, [
     { argument: 30, result: 832040, ...same },
     { argument: -1, error, ...same },

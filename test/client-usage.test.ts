@@ -5,7 +5,7 @@ import { startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
 const server = await startServer(t)
-await startExecutor(t, server, { function: undefined, subject: 'fibonacci' })
+await startExecutor(t, server, { module: undefined, subject: 'fibonacci' })
 
 const cases: [args: string[], text: RegExp][] = [
   [[], /argument is missing/],
@@ -37,7 +37,7 @@ for (const args of [['-5'], ['--', '-5'], ['--timeout', '20', '-5']])
   })
 
 t.test('--timeout 0x10 and 1e1 are numbers, and a subject may look like one', async t => {
-  await startExecutor(t, server, { function: undefined, subject: '007' })
+  await startExecutor(t, server, { module: undefined, subject: '007' })
   const process = run(t, 'client', ['--timeout', '1e1', '--subject', '007', '10'], { NATS_URL: server.url })
   t.equal(await process.exit, 0)
   t.strictSame(process.stdout, ['55'])

@@ -9,7 +9,7 @@ const executor = await startExecutor(t, server)
 
 t.test("the request's id and a signal", async t => {
   const client = newClient(t, server)
-  const { result, requestId, executor: who, computeMs } = await client.request(['context'])
+  const { result, requestId, executorId: who, computeMs } = await client.request(['context'])
   t.strictSame(result, { requestId, isAborted: false, isSignal: true })
   t.match(requestId, /^[\w-]{21}$/)
   t.equal(who, executor.id)

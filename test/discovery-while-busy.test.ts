@@ -7,10 +7,10 @@ const WITHIN_MS = 100
 
 t.test('PING and STATS are answered while fib(44) is computed', async t => {
   const server = await startServer(t)
-  const executor = await startExecutor(t, server, { function: undefined, subject: 'fibonacci' })
+  const executor = await startExecutor(t, server, { module: undefined, subject: 'fibonacci' })
   const nc = await connectTo(t, server)
   let answered = false
-  executor.once('answered', () => (answered = true))
+  executor.once('completed', () => (answered = true))
   const reply = nc.request('fibonacci', '44', { timeout: 60_000 })
   for (const verb of ['PING', 'STATS']) {
     const times: number[] = []

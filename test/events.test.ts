@@ -14,8 +14,8 @@ for (const concurrency of [1, 3])
     const events = new Map<string, string[]>()
     const note = (event: string) => (details: { requestId: string }) =>
       events.set(details.requestId, [...(events.get(details.requestId) ?? []), event])
-    executor.on('calling', note('calling'))
-    executor.on('answered', note('answered'))
+    executor.on('started', note('started'))
+    executor.on('completed', note('completed'))
 
     const replies = await Promise.all(Array.from({ length: 200 }, (_, i) => client.request(['echo', i])))
     const gate = new Gate(t)
@@ -27,7 +27,7 @@ for (const concurrency of [1, 3])
 
     const told = replies.map(({ requestId }) => events.get(requestId))
     t.strictSame(
-      told.filter(found => found?.join() !== 'calling,answered'),
+      told.filter(found => found?.join() !== 'started,completed'),
       [],
     )
     t.equal(events.size, replies.length)

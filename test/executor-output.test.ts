@@ -34,7 +34,7 @@ t.test('lines for people', async t => {
 })
 
 t.test('many refusals are summed up', async t => {
-  const flags = ['--subject', 'full', '--function', 'test/fixtures/acts.mjs', '--backlog', '1']
+  const flags = ['--subject', 'full', '--module', 'test/fixtures/acts.mjs', '--backlog', '1']
   const executor = run(t, 'executor', ['--servers', server.url, ...flags])
   await executor.line(/Awaiting/)
   const refuse = async (count: number) => {
@@ -64,11 +64,11 @@ t.test('many refusals are summed up', async t => {
 
 t.test('--log json', async t => {
   const executor = run(t, 'executor', ['--servers', server.url, '--log', 'json', '--subject', 'fib'])
-  await executor.line(/"awaiting"/)
+  await executor.line(/"ready"/)
   const reply = await request('fib', '29')
   await request('fib', '-1')
   nc.publish('fib', '1')
-  await executor.line(/"notice"/)
+  await executor.line(/"warning"/)
   executor.kill('SIGINT')
   t.equal(await executor.exit, 0)
   t.strictSame(executor.stderr, [])
@@ -78,12 +78,12 @@ t.test('--log json', async t => {
   const requestId = lines[1].requestId
   t.match(requestId, /^[\w-]+$/)
   const expected = [
-    { level: 'info', event: 'awaiting', subject: 'fib' },
-    { level: 'info', event: 'calling', requestId, argument: '29' },
-    { level: 'info', event: 'response', requestId, result: '514229', milliseconds: Number },
-    { level: 'info', event: 'calling', requestId: String, argument: '-1' },
-    { level: 'warn', event: 'error', requestId: String, code: 400, error: /integer/ },
-    { level: 'warn', event: 'notice', notice: /reply subject/ },
+    { level: 'info', event: 'ready', subject: 'fib' },
+    { level: 'info', event: 'started', requestId, argument: '29' },
+    { level: 'info', event: 'completed', requestId, result: '514229', milliseconds: Number },
+    { level: 'info', event: 'started', requestId: String, argument: '-1' },
+    { level: 'warn', event: 'failed', requestId: String, code: 400, error: /integer/ },
+    { level: 'warn', event: 'warning', text: /reply subject/ },
   ]
   t.equal(lines.length, expected.length)
   for (const [i, line] of expected.entries()) t.match(lines[i], { ...line, executorId, pid: executor.pid })

@@ -42,7 +42,7 @@ t.test('--help and --version', async t => {
 t.test('the options arrive', async t => {
   const folder = t.testdir({ 'twice.mjs': 'export default n => { while (n === 0); return 2 * n }' })
   const args = ['--subject', 'twice', '--queue', '42', '--concurrency', '2', '--time-limit', '0.2']
-  const process = executor(...args, '--function', `${folder}/twice.mjs`, '--drain-timeout', '1')
+  const process = executor(...args, '--module', `${folder}/twice.mjs`, '--drain-timeout', '1')
   await process.line(/Awaiting requests on twice/)
   const client = (argument: string) => run(t, 'client', ['--servers', server.url, '--subject', 'twice', argument])
   const [good, late] = [client('21'), client('0')]

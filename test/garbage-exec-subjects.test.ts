@@ -4,7 +4,8 @@ import * as fc from 'fast-check'
 import { type MsgHdrs, headers } from 'nats'
 import type { Executor } from 'nats-executor'
 import t from 'tap'
-import { Header, heldSubject } from '../lib/protocol/words.js'
+import { Header } from '../lib/protocol/headers.js'
+import { heldSubject } from '../lib/protocol/subjects.js'
 import { Bytes, type Entry, RIGHT_MS, anyBlock, anyBody, block } from './fixtures/garbage.js'
 import { Gate } from './fixtures/gate.js'
 import { newClient, startExecutor, statistics } from './fixtures/library.js'
@@ -296,7 +297,7 @@ t.test('what others give has an end', async t => {
 
 t.test('both executors go on, and stop', async t => {
   const seen = new Set<string | undefined>()
-  while (seen.size < 2) seen.add((await client.request(['echo'])).executor)
+  while (seen.size < 2) seen.add((await client.request(['echo'])).executorId)
   await Promise.all(executors.map(executor => executor.stop()))
   t.strictSame(warnings, [])
 })

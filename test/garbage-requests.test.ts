@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import * as fc from 'fast-check'
 import type { Msg } from 'nats'
 import t from 'tap'
-import { Header } from '../lib/protocol/words.js'
+import { Header } from '../lib/protocol/headers.js'
 import { Bytes, type Entry, RIGHT_MS, anyBlock, anyBody, block, entries } from './fixtures/garbage.js'
 import { fixture, statistics } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
@@ -21,8 +21,8 @@ const WITHIN_MS = 30_000
 const server = await startServer(t, `max_payload: ${MOST}`)
 const module = fileURLToPath(fixture('acts.mjs'))
 const args = `--servers ${server.url} --subject acts --log json --backlog ${BACKLOG}`.split(' ')
-const executor = run(t, 'executor', [...args, '--function', module])
-await executor.line(/"awaiting"/)
+const executor = run(t, 'executor', [...args, '--module', module])
+await executor.line(/"ready"/)
 const nc = await connectTo(t, server)
 const stranger = await rawConnection(t, server)
 
@@ -46,7 +46,7 @@ const anything: fc.Arbitrary<Message> = fc
   .map(([header, body]) => ({ header, body, reply: plainReply, expected: 'answer' }))
 
 /** Headers that make another request of it. */
-const TELLING: string[] = [Header.requestId, Header.timeoutMs, Header.items]
+const TELLING: string[] = [Header.requestId, Header.timeoutMs, Header.batchSize]
 const rightRequest: fc.Arbitrary<Message> = fc
   .record({
     json: fc.jsonValue(),

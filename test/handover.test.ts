@@ -19,13 +19,13 @@ t.test('requests that lie at a busy executor go to those that come later', async
   while ((await statistics(nc)).backlog < ECHOES.length);
   const free = await startExecutor(t, server)
   const from = performance.now()
-  for (const [i, call] of waiting.entries()) t.match(await call, { result: i, executor: free.id })
+  for (const [i, call] of waiting.entries()) t.match(await call, { result: i, executorId: free.id })
   t.ok(performance.now() - from < 4000, 'all at once, not one each time that somebody looks')
   // NATS brings half of what is sent now to the busy one.
   const more = await Promise.all(ECHOES.map(i => client.request(['echo', i])))
-  for (const [i, reply] of more.entries()) t.match(reply, { result: i, executor: free.id })
+  for (const [i, reply] of more.entries()) t.match(reply, { result: i, executorId: free.id })
   gate.open()
-  t.equal((await long).executor, busy.id)
+  t.equal((await long).executorId, busy.id)
 })
 
 t.test('clients that know nothing of executors are balanced too, and get their headers', async t => {
@@ -55,14 +55,14 @@ t.test('NATS brings an idle executor eleven times as many requests as a busy one
   await gate.heard('here')
   const count = 200
   const computed = new Set<string>()
-  for (let i = 0; i < count; i++) computed.add((await client.request(['echo', i])).executor!)
+  for (let i = 0; i < count; i++) computed.add((await client.request(['echo', i])).executorId!)
   t.equal(computed.size, 1)
   const [free] = computed
   const { received } = await statistics(nc, `acts.${free}`)
   // A twelfth, or a half if both were alike.
   t.ok(received < 50, `${received} of ${count} came from the busy one`)
   gate.open()
-  t.not((await long).executor, free)
+  t.not((await long).executorId, free)
 })
 
 t.test('an executor that stops or is busy is not preferred', async t => {
@@ -85,7 +85,7 @@ t.test('an executor that stops or is busy is not preferred', async t => {
   while ((await memberships()) > 0);
   another.open()
   await Promise.all([last, stopped])
-  await startExecutor(t, server, { handover: false })
+  await startExecutor(t, server, { balance: false })
   t.equal(await memberships(), 1, 'nor one that hands nothing over')
 })
 
@@ -114,16 +114,16 @@ t.test('without handing over each request stays where NATS brought it', async t 
   for (const subject of ['$EXEC.idle.>', '$EXEC.surplus.>'])
     nc.subscribe(subject, { callback: (_, { subject: name }) => void messages.push(name) })
   await nc.flush()
-  const busy = await startExecutor(t, server, { handover: false })
+  const busy = await startExecutor(t, server, { balance: false })
   const client = newClient(t, server)
   const gate = new Gate(t)
   const long = client.request(['gate', gate.name])
   await gate.heard('here')
   const waiting = ECHOES.map(i => client.request(['echo', i]))
   while ((await statistics(nc)).backlog < ECHOES.length);
-  await startExecutor(t, server, { handover: false })
+  await startExecutor(t, server, { balance: false })
   gate.open()
-  for (const { executor } of await Promise.all([long, ...waiting])) t.equal(executor, busy.id)
+  for (const { executorId } of await Promise.all([long, ...waiting])) t.equal(executorId, busy.id)
   await nc.flush()
   t.strictSame(messages, [])
 })
@@ -157,9 +157,9 @@ t.test('an executor that stops gives what waits to the others', async t => {
   while ((await statistics(nc)).backlog < ECHOES.length);
   const stopped = stopping.stop()
   const other = await startExecutor(t, server)
-  for (const call of waiting) t.equal((await call).executor, other.id)
+  for (const call of waiting) t.equal((await call).executorId, other.id)
   gate.open()
-  t.equal((await running).executor, stopping.id)
+  t.equal((await running).executorId, stopping.id)
   await stopped
 })
 
@@ -252,7 +252,7 @@ t.test('a much older request, known to be elsewhere, is fetched before the next 
   const nc = await connectTo(t, server)
   const executor = await startExecutor(t, server)
   const started: string[] = []
-  executor.on('calling', ({ requestId }) => void started.push(requestId))
+  executor.on('started', ({ requestId }) => void started.push(requestId))
   const client = newClient(t, server)
   // Another executor, with a request that has waited for a minute; it gives it when it is asked.
   let toGive: string | undefined

@@ -34,8 +34,8 @@ const lies: [what: string, name: string, code: number, text: RegExp, answer: Ans
   ['nothing', 'ProtocolError', 502, /not JSON/, (m, head) => m.respond('', { headers: head })],
   ['an unknown code', 'ProtocolError', 502, /unknown error code 777: odd/, error('777', 'odd')],
   ['a code that is no number', 'ProtocolError', 502, /unknown error code/, error('many', 'odd')],
-  ['an error without text', 'FailedError', 500, /./, error('500')],
-  ['an error with an empty text', 'RefusedError', 400, /./, error('400', '')],
+  ['an error without text', 'ExecutionError', 500, /./, error('500')],
+  ['an error with an empty text', 'InvalidArgumentError', 400, /./, error('400', '')],
 ]
 for (const [what, name, code, text, lie] of lies)
   t.test(`it answers with ${what}`, async t => {
@@ -68,7 +68,7 @@ t.test('it lies about the time', async t => {
     head.set('Compute-Ms', 'long')
     message.respond('1', { headers: head })
   }
-  t.match(await client.request(1), { result: 1, computeMs: undefined, executor: undefined })
+  t.match(await client.request(1), { result: 1, computeMs: undefined, executorId: undefined })
 })
 
 t.test('its headers are none that nats.js can read', async t => {

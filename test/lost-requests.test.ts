@@ -7,7 +7,7 @@ import { newClient, rejection, startExecutor, statistics } from './fixtures/libr
 import { run } from './fixtures/processes.js'
 
 const SLEEP = new URL('../dist/lib/functions/sleep.js', import.meta.url)
-const FLAGS = ['--subject', 'sleep', '--function', 'dist/lib/functions/sleep.js']
+const FLAGS = ['--subject', 'sleep', '--module', 'dist/lib/functions/sleep.js']
 const AWAITING = /Awaiting/
 
 t.test('requests of an executor that is killed are computed by another', async t => {
@@ -44,14 +44,14 @@ t.test('with retries 0 a lost request is an error, and computed at most once', a
   const failure = rejection(client.call(60_000))
   await executor.line(/calling/)
   executor.kill('SIGKILL')
-  t.match(await failure, { name: 'LostError', code: 503 })
+  t.match(await failure, { name: 'RequestLostError', code: 503 })
 })
 
 t.test('a restart of the server loses nothing, and finished computations are not repeated', async t => {
   const server = await startServer(t)
-  const executor = await startExecutor(t, server, { function: SLEEP, subject: 'sleep', concurrency: 8 })
+  const executor = await startExecutor(t, server, { module: SLEEP, subject: 'sleep', concurrency: 8 })
   let computed = 0
-  executor.on('calling', () => computed++)
+  executor.on('started', () => computed++)
   const client = newClient(t, server, { subject: 'sleep' })
   const calls = Promise.all(Array.from({ length: 32 }, (_, i) => client.call(200 + i)))
   const nc = await connectTo(t, server)
@@ -59,7 +59,7 @@ t.test('a restart of the server loses nothing, and finished computations are not
   // What is computed while the server is away must still arrive.
   const finished = new Promise<void>(resolve => {
     let left = 16
-    executor.on('answered', () => --left === 0 && resolve())
+    executor.on('completed', () => --left === 0 && resolve())
   })
   await new Promise(resolve => setTimeout(resolve, 150))
   await server.kill()
@@ -78,17 +78,18 @@ t.test('nothing that was finished meanwhile is computed again by executors that 
   const again: string[] = []
   let tell = () => {}
   for (const ms of [20, 600, 600]) {
-    const options = { function: SLEEP, subject: 'sleep', concurrency: 3, connection: connection(ms) }
+    const options = { module: SLEEP, subject: 'sleep', concurrency: 3, connection: connection(ms) }
     const executor = await startExecutor(t, server, options)
-    executor.on('calling', ({ requestId }) => {
+    executor.on('started', ({ requestId }) => {
       if (finished.has(requestId)) again.push(requestId)
       started++
       tell()
     })
-    executor.on('answered', ({ requestId, code }) => {
-      if (code === 0) finished.add(requestId)
+    executor.on('completed', ({ requestId }) => {
+      finished.add(requestId)
       tell()
     })
+    executor.on('failed', () => tell())
   }
   const until = async (isThere: () => boolean) => {
     while (!isThere()) await new Promise<void>(resolve => (tell = resolve))
@@ -118,7 +119,7 @@ t.test('who computes a request that another one has answered is told to end it',
   const { value: request } = await slow[Symbol.asyncIterator]().next()
   const executor = await startExecutor(t, server)
   await gate.heard('here')
-  const answered = once(executor, 'answered')
+  const answered = once(executor, 'failed')
   const head = headers()
   head.set('Request-Id', request.headers.get('Request-Id'))
   request.respond('"late"', { headers: head })
@@ -128,9 +129,9 @@ t.test('who computes a request that another one has answered is told to end it',
 
 t.test('an id can be asked for and cancelled by anybody who knows it', async t => {
   const server = await startServer(t)
-  const executor = await startExecutor(t, server, { function: SLEEP, subject: 'sleep' })
+  const executor = await startExecutor(t, server, { module: SLEEP, subject: 'sleep' })
   const client = newClient(t, server, { subject: 'sleep' })
-  const calling = new Promise<string>(resolve => executor.once('calling', ({ requestId }) => resolve(requestId)))
+  const calling = new Promise<string>(resolve => executor.once('started', ({ requestId }) => resolve(requestId)))
   const failure = rejection(client.call(60_000))
   const subject = `$EXEC.held.${await calling}`
   const nc = await connectTo(t, server)

@@ -4,7 +4,8 @@ import * as fc from 'fast-check'
 import { type MsgHdrs, headers } from 'nats'
 import * as library from 'nats-executor'
 import t from 'tap'
-import { Header, heldSubject } from '../lib/protocol/words.js'
+import { Header } from '../lib/protocol/headers.js'
+import { heldSubject } from '../lib/protocol/subjects.js'
 import { Bytes, type Entry, anyBody, entries } from './fixtures/garbage.js'
 import { newClient } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
@@ -174,7 +175,14 @@ async function checkCalls(runs: number, each: fc.Arbitrary<Lie>) {
 t.test('each call ends', async t => {
   const kinds = await checkCalls(RUNS, lie)
   t.comment(Object.fromEntries(kinds))
-  for (const kind of ['result', 'ProtocolError', 'TimeoutError', 'NobodyThereError', 'FailedError', 'CancelledError'])
+  for (const kind of [
+    'result',
+    'ProtocolError',
+    'TimeoutError',
+    'NoExecutorsError',
+    'ExecutionError',
+    'CancelledError',
+  ])
     t.ok(kinds.has(kind), `some of ${kind}`)
 })
 
@@ -196,7 +204,7 @@ for (const [name, value] of [
     ]
     const replies = [{ status: undefined, entries, echoes: true, body: new Bytes('') }]
     tell([{ replies, held: undefined, timeout: 500, retries: Infinity, abortAfter: undefined }])
-    await t.rejects(client.call(0, { timeout: 500 }), { name: 'NobodyThereError' })
+    await t.rejects(client.call(0, { timeout: 500 }), { name: 'NoExecutorsError' })
     t.ok(attempts[0]! < 20, `${attempts[0]} attempts`)
   })
 

@@ -24,9 +24,9 @@ t.test('in whatever chunks, each argument has its result', async t => {
   const client = newClient(t, server)
   for (const options of [
     {},
-    { chunk: 1 },
-    { chunk: 7 },
-    { chunk: 1000, concurrency: 2 },
+    { batchSize: 1 },
+    { batchSize: 7 },
+    { batchSize: 1000, concurrency: 2 },
     { ordered: false },
   ] as const) {
     const map = client.map(echoes(1000), options)
@@ -48,18 +48,18 @@ t.test('errors are those of their arguments', async t => {
   const executor = await startExecutor(t, server, { timeLimit: 400 })
   const client = newClient(t, server)
   const others: Record<number, [act: unknown, name: string]> = {
-    3: [['throws', 'it is odd'], 'FailedError'],
-    4: [['refuses', 'not that'], 'RefusedError'],
-    10: [['rejectsLater', 'later'], 'FailedError'],
-    20: [['circle'], 'FailedError'],
-    21: [['exit', 1], 'FailedError'],
-    33: [['loop'], 'DeadlineError'],
+    3: [['throws', 'it is odd'], 'ExecutionError'],
+    4: [['refuses', 'not that'], 'InvalidArgumentError'],
+    10: [['rejectsLater', 'later'], 'ExecutionError'],
+    20: [['circle'], 'ExecutionError'],
+    21: [['exit', 1], 'ExecutionError'],
+    33: [['loop'], 'DeadlineExceededError'],
     34: [['text', 2 ** 20], 'TooLargeError'],
     50: [() => 1, 'TypeError'],
     51: [['echo', 1n], 'TypeError'],
   }
   const acts = Object.fromEntries(Object.entries(others).map(([i, [act]]) => [i, act]))
-  const map = client.map(echoes(64, acts), { chunk: 32 })
+  const map = client.map(echoes(64, acts), { batchSize: 32 })
   for (const { index, result, error } of await collect(map))
     if (others[index]) t.equal(error?.name, others[index][1], `${index}: ${error?.message}`)
     else t.strictSame({ result, error }, { result: index, error: undefined })
@@ -69,22 +69,23 @@ t.test('errors are those of their arguments', async t => {
 
 t.test('what must not be computed twice is not sent again in halves', async t => {
   const executor = await startExecutor(t, server)
-  const outcomes = await collect(newClient(t, server).map(echoes(4, { 1: ['exit', 1] }), { chunk: 4, retries: 0 }))
-  for (const { error } of outcomes) t.equal(error?.name, 'FailedError')
+  const outcomes = await collect(newClient(t, server).map(echoes(4, { 1: ['exit', 1] }), { batchSize: 4, retries: 0 }))
+  for (const { error } of outcomes) t.equal(error?.name, 'ExecutionError')
   await executor.stop()
 })
 
 t.test('results that are too large together come one by one', async t => {
   const executor = await startExecutor(t, server)
   const acts = Array.from({ length: 8 }, () => ['text', 300_000])
-  for (const { result } of await collect(newClient(t, server).map(acts, { chunk: 8 }))) t.equal(result?.length, 300_000)
+  for (const { result } of await collect(newClient(t, server).map(acts, { batchSize: 8 })))
+    t.equal(result?.length, 300_000)
   await executor.stop()
 })
 
 t.test('arguments that are too large together do, too', async t => {
   const executor = await startExecutor(t, server)
   const acts = Array.from({ length: 4 }, () => ['size', 'x'.repeat(500_000)])
-  for (const { result } of await collect(newClient(t, server).map(acts, { chunk: 4 }))) t.equal(result, 500_000)
+  for (const { result } of await collect(newClient(t, server).map(acts, { batchSize: 4 }))) t.equal(result, 500_000)
   await executor.stop()
 })
 
@@ -94,7 +95,7 @@ t.test('it reads no further than it can send, and sends no further than its outc
   function* source() {
     while (true) yield ['echo', ++read]
   }
-  const options = { concurrency: 4, chunk: 5 }
+  const options = { concurrency: 4, batchSize: 5 }
   const map = newClient(t, server).map(source(), options)
   let given = 0
   for await (const { result } of map) {
@@ -117,7 +118,7 @@ t.test('what a slow source has is sent before it has more', async t => {
     while (answered.length < 2) await new Promise(resolve => setTimeout(resolve, 5))
     yield ['echo', 'c']
   }
-  for await (const { result } of client.map(source(), { chunk: 100 })) answered.push(result)
+  for await (const { result } of client.map(source(), { batchSize: 100 })) answered.push(result)
   t.strictSame(answered, ['a', 'b', 'c'])
   await executor.stop()
 })
@@ -131,7 +132,7 @@ t.test('what the source throws comes after what it gave', async t => {
   const results: unknown[] = []
   const found = await rejection(
     (async () => {
-      for await (const { result } of newClient(t, server).map(source(), { chunk: 4 })) results.push(result)
+      for await (const { result } of newClient(t, server).map(source(), { batchSize: 4 })) results.push(result)
     })(),
   )
   t.equal(found.message, 'no more')
@@ -181,7 +182,7 @@ t.test('chunks of an executor that is killed are computed by another', async t =
   const flags = ['--servers', server.url, '--subject', 'chunks', '--log', 'json']
   const executors = [run(t, 'executor', flags), run(t, 'executor', flags)]
   await Promise.all(executors.map(executor => executor.line(/awaiting/)))
-  const map = newClient(t, server, { subject: 'chunks' }).map(Array(2000).fill(15), { chunk: 20 })
+  const map = newClient(t, server, { subject: 'chunks' }).map(Array(2000).fill(15), { batchSize: 20 })
   let done = 0
   for await (const { result } of map) {
     if (++done === 200) executors[0]!.kill('SIGKILL')
@@ -196,7 +197,7 @@ t.test('a chunk is a plain request with one more header', async t => {
   const { headers } = await import('nats')
   const ask = async (items: string, body: string) => {
     const head = headers()
-    head.set('Items', items)
+    head.set('Batch-Size', items)
     const reply = await nc.request('acts', body, { headers: head, timeout: 10_000 })
     const code = reply.headers?.get('Nats-Service-Error-Code')
     return code ? `${code} ${reply.headers?.get('Nats-Service-Error')}` : reply.json<any>()
@@ -211,8 +212,8 @@ t.test('a chunk is a plain request with one more header', async t => {
 
 t.test('a wrong option is an error at once', async t => {
   const client = newClient(t, server)
-  t.throws(() => client.map([], { chunk: 0 }), RangeError)
-  t.throws(() => client.map([], { chunk: 'some' as 'auto' }), TypeError)
+  t.throws(() => client.map([], { batchSize: 0 }), RangeError)
+  t.throws(() => client.map([], { batchSize: 'some' as 'auto' }), TypeError)
   t.throws(() => client.map([], { concurrency: 1.5 }), TypeError)
   t.throws(() => client.map([], { ordered: 1 as any }), TypeError)
   t.throws(() => client.map([], { timeout: -1 }), RangeError)

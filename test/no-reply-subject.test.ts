@@ -9,8 +9,8 @@ t.test('a message without a reply subject is ignored, with a notice', async t =>
   const executor = await startExecutor(t, server)
   const nc = await connectTo(t, server)
   const called: string[] = []
-  executor.on('calling', ({ argument }) => called.push(argument))
-  const noticed = once(executor, 'notice')
+  executor.on('started', ({ argument }) => called.push(argument))
+  const noticed = once(executor, 'warning')
   nc.publish('acts', '["echo",1]')
   t.match(await noticed, [/without a reply subject/])
   const reply = await nc.request('acts', '["echo",2]', { timeout: 10_000 })

@@ -20,7 +20,7 @@ const executor: Case[] = [
     RangeError,
     `expected \`queue\` to be 1–64 letters, digits, "_" or "-", got "${'x'.repeat(65)}"`,
   ],
-  ['function', () => 1, TypeError, "expected `function` to be a module's path or URL, got () => 1"],
+  ['module', () => 1, TypeError, "expected `module` to be a module's path or URL, got () => 1"],
   ['concurrency', 0, RangeError, 'expected `concurrency` to be from 1 to 1024, got 0'],
   ['concurrency', 1025, RangeError, 'expected `concurrency` to be from 1 to 1024, got 1025'],
   ['concurrency', 1.5, TypeError, 'expected `concurrency` to be an integer from 1 to 1024, got 1.5'],
@@ -32,7 +32,7 @@ const executor: Case[] = [
   ['memoryLimit', 7, RangeError, 'expected `memoryLimit` to be from 8 to 1048576, got 7'],
   ['backlog', -1, RangeError, 'expected `backlog` to be from 0 to 1000000, got -1'],
   ['drainTimeout', -1, RangeError, 'expected `drainTimeout` to be from 0 to 2147483647, got -1'],
-  ['handover', 'no', TypeError, 'expected `handover` to be a boolean, got "no"'],
+  ['balance', 'no', TypeError, 'expected `balance` to be a boolean, got "no"'],
 ]
 const client: Case[] = [
   ['timeout', 0, RangeError, 'expected `timeout` to be from 1 to 2147483647, got 0'],

@@ -13,22 +13,22 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS|NATS_)/.test(name)))
 const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts']
 
-const PROGRAM = `import { Executor, ExecutorClient, RefusedError } from 'nats-executor'
+const PROGRAM = `import { Executor, ExecutorClient, InvalidArgumentError } from 'nats-executor'
 
 const connection = { servers: process.argv[2]! }
-const executor = new Executor({ connection, subject: 'shout', function: new URL('shout.js', import.meta.url) })
+const executor = new Executor({ connection, subject: 'shout', module: new URL('shout.js', import.meta.url) })
 await executor.start()
 const client = new ExecutorClient({ connection, subject: 'shout', timeout: 20_000 })
 const loud: string = await client.call<string>('hello')
-const isRefused = await client.call(7).catch((error: unknown) => error instanceof RefusedError && error.code)
+const isRefused = await client.call(7).catch((error: unknown) => error instanceof InvalidArgumentError && error.code)
 console.log(loud, isRefused)
 await client.close()
 await executor.stop()
 `
-const FUNCTION = `import { type ComputeFunction, RefusedError } from 'nats-executor'
+const FUNCTION = `import { type ComputeFunction, InvalidArgumentError } from 'nats-executor'
 
 const shout: ComputeFunction<unknown, string> = (text, { signal }) => {
-  if (typeof text !== 'string') throw new RefusedError('expected a text')
+  if (typeof text !== 'string') throw new InvalidArgumentError('expected a text')
   return signal.aborted ? '' : text.toUpperCase()
 }
 export default shout

@@ -7,7 +7,7 @@ import { run } from './fixtures/processes.js'
 
 t.test('each call is answered once, by another or after the pause', async t => {
   const server = await startServer(t)
-  const flags = ['--servers', server.url, '--subject', 'sleep', '--function', 'dist/lib/functions/sleep.js']
+  const flags = ['--servers', server.url, '--subject', 'sleep', '--module', 'dist/lib/functions/sleep.js']
   const executors = Array.from({ length: 4 }, () => run(t, 'executor', flags))
   await Promise.all(executors.map(executor => executor.line(/Awaiting/)))
   const client = newClient(t, server, { subject: 'sleep' })

@@ -1,8 +1,8 @@
 // The slots of an executor and its backlog.
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import type { HeldRequest } from '../lib/slots/held-request.js'
-import { read } from '../lib/protocol/intake.js'
+import type { Task } from '../lib/slots/task.js'
+import { parseRequest } from '../lib/protocol/request.js'
 import type { PoolOwner } from '../lib/slots/pool.js'
 import { fixture } from './fixtures/library.js'
 
@@ -10,11 +10,11 @@ import { fixture } from './fixtures/library.js'
 const { Pool } = await import(new URL('../dist/lib/slots/pool.js', import.meta.url).href)
 
 /** A pool that is ready, how often it told of a long computation, and what computes something in it. */
-async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner> = {}) {
+async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner<Task>> = {}) {
   const told = { long: 0 }
   const events = new EventTarget()
   const say = (name: string) => () => void events.dispatchEvent(new Event(name))
-  const owner: PoolOwner = {
+  const owner: PoolOwner<Task> = {
     ended: say('ended'),
     started: () => {},
     saturated: () => {},
@@ -41,7 +41,7 @@ async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner> = 
 
 const bodyOf = (act: [string, number?]) => Buffer.from(JSON.stringify(act))
 
-const requestOf = (body: Uint8Array) => read(undefined, body, ['inbox'], 0) as HeldRequest
+const requestOf = (body: Uint8Array) => parseRequest(undefined, body, ['inbox'], 0) as unknown as Task
 
 t.test('a computation that starts after a long one is taken for long at once', async t => {
   const { pool, told, compute } = await startPool(t)
@@ -73,12 +73,13 @@ t.test('a request that waits keeps a copy of its body alone, not the packet of s
 })
 
 t.test('a slot that waits for an older request gets it, though another one has nothing on deck', async t => {
-  const fetches: HeldRequest[] = []
+  const fetches: Task[] = []
   const { pool, events } = await startPool(t, 2, {
     isOutranked: ({ since }) => since > performance.now() - 500,
     fetchBefore: request => fetches.push(request) > 0,
   })
-  const sleeping = (ms: number, waited = 0) => read(undefined, bodyOf(['sleep', ms]), ['inbox'], waited) as HeldRequest
+  const sleeping = (ms: number, waited = 0) =>
+    parseRequest(undefined, bodyOf(['sleep', ms]), ['inbox'], waited) as unknown as Task
   const [long, short, young, old] = [sleeping(5000), sleeping(50), sleeping(10), sleeping(10, 1000)] as const
   for (const request of [long, short, young]) pool.add(request)
   await once(events, 'ended')
@@ -88,6 +89,6 @@ t.test('a slot that waits for an older request gets it, though another one has n
   t.equal(pool.waiting, 2, 'it waits for what else comes')
   t.equal(old.slot, undefined)
   pool.resume()
-  t.equal(pool.slots.find((slot: { first: HeldRequest }) => slot.first === old)?.outstanding, 1)
+  t.equal(pool.slots.find((slot: { first: Task }) => slot.first === old)?.outstanding, 1)
   t.equal(young.slot, undefined)
 })

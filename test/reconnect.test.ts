@@ -13,13 +13,13 @@ const groupsOf = async (server: Server) =>
 const IDLE = ['$EXEC.idle.executors.acts', ...Array.from({ length: 11 }, () => 'acts')]
 
 async function goAway(server: Server, executor: Executor) {
-  const lost = once(executor, 'notice')
+  const lost = once(executor, 'warning')
   await server.kill()
   await lost
 }
 
 async function comeBack(server: Server, executor: Executor) {
-  const back = once(executor, 'notice')
+  const back = once(executor, 'warning')
   await server.start()
   return back
 }
@@ -32,7 +32,7 @@ t.test('what is answered while the connection is down arrives after it is back',
   const call = client.call(['gate', gate.name])
   await gate.heard('here')
   await goAway(server, executor)
-  const answered = once(executor, 'answered')
+  const answered = once(executor, 'completed')
   gate.open()
   await answered
   t.strictSame(await comeBack(server, executor), ['connected again'])

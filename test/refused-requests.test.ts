@@ -7,7 +7,7 @@ import { connectTo, startServer } from './fixtures/nats-server.js'
 import { rawConnection } from './fixtures/raw-connection.js'
 
 const server = await startServer(t, 'max_payload: 2MB')
-const executor = await startExecutor(t, server, { function: undefined, subject: 'fibonacci' })
+const executor = await startExecutor(t, server, { module: undefined, subject: 'fibonacci' })
 const nc = await connectTo(t, server)
 const WITHIN_MS = 1000
 
@@ -83,7 +83,7 @@ t.test('a reply subject that cannot be handed over', async t => {
 t.test('a reply subject that nobody can publish to', async t => {
   const stranger = await rawConnection(t, server)
   const notices: string[] = []
-  executor.on('notice', text => notices.push(text))
+  executor.on('warning', text => notices.push(text))
   // A byte that is no UTF-8 is read as a character of three bytes; the server takes lines of 4096 bytes.
   const subjects = ['fibonacci', '$EXEC.idle.executors.fibonacci', '$SRV.PING', '$SRV.STATS']
   for (const subject of subjects)

@@ -44,35 +44,35 @@ t.test('what cannot be computed in time is refused', async t => {
 })
 
 t.test('a client sends what was refused to somebody else', async t => {
-  const first = await startExecutor(t, server, { handover: false })
+  const first = await startExecutor(t, server, { balance: false })
   const client = newClient(t, server)
   const abort = new AbortController()
-  const calling = once(first, 'calling')
+  const calling = once(first, 'started')
   const running = rejection(client.call(['loop'], { signal: abort.signal }))
   await calling
   const waiting = client.request(['echo', 'moved'])
   while ((await statistics(nc)).backlog !== 1);
-  const second = await startExecutor(t, server, { handover: false })
+  const second = await startExecutor(t, server, { balance: false })
   await first.stopNow()
   abort.abort()
   t.match(await running, { name: 'CancelledError' })
-  t.match(await waiting, { result: 'moved', executor: second.id })
+  t.match(await waiting, { result: 'moved', executorId: second.id })
   await second.stop()
 })
 
 t.test('what had started is lost when its executor stops at once, and with retries 0 is not sent again', async t => {
   const executor = await startExecutor(t, server)
   const client = newClient(t, server)
-  const calling = once(executor, 'calling')
+  const calling = once(executor, 'started')
   const running = rejection(client.call(['loop'], { retries: 0 }))
   await calling
   await executor.stopNow()
-  t.match(await running, { name: 'LostError', code: 503 })
+  t.match(await running, { name: 'RequestLostError', code: 503 })
 })
 
 t.test('stopNow ends what never ends', async t => {
   const executor = await startExecutor(t, server)
-  const calling = once(executor, 'calling')
+  const calling = once(executor, 'started')
   const running = nc.request('acts', '["loop"]', { timeout: 20_000 })
   await calling
   const stopping = executor.stop()
@@ -100,9 +100,9 @@ t.test('one that is told to stop while it loads its function never joins the gro
     'export default () => 1',
   ].join('')
   const loading = once(channel as any, 'message')
-  const executor = newExecutor(t, server, { function: slow })
+  const executor = newExecutor(t, server, { module: slow })
   let joined = 0
-  executor.on('awaiting', () => void joined++)
+  executor.on('ready', () => void joined++)
   const starting = rejection(executor.start())
   await loading
   const stopped = executor.stop()

@@ -9,7 +9,7 @@ const client = newClient(t, server)
 
 t.test('a result', async t => {
   const error = await rejection(client.call(['text', 30_000]))
-  t.match(error, { name: 'TooLargeError', code: 413, executor: executor.id })
+  t.match(error, { name: 'TooLargeError', code: 413, executorId: executor.id })
   t.match(error.message, /result has 30002 bytes .* max_payload is 20000/)
 })
 
@@ -19,7 +19,7 @@ t.test('a result that is as large as max_payload alone: its headers do not fit',
 
 t.test('an argument is not even sent', async t => {
   const error = await rejection(client.call(['echo', 'x'.repeat(30_000)]))
-  t.match(error, { name: 'TooLargeError', code: 413, executor: undefined })
+  t.match(error, { name: 'TooLargeError', code: 413, executorId: undefined })
   t.match(error.message, /argument .* max_payload/)
 })
 

@@ -12,7 +12,7 @@ t.test('two groups answer twice, two members of a group once', async t => {
   const blue = await Promise.all([1, 2].map(() => startExecutor(t, server, { queue: 'blue' })))
   const calls = new Map<string, string[]>()
   for (const executor of [red, ...blue])
-    executor.on('calling', ({ argument }) => calls.set(argument, [...(calls.get(argument) ?? []), executor.id]))
+    executor.on('started', ({ argument }) => calls.set(argument, [...(calls.get(argument) ?? []), executor.id]))
   for (let i = 0; i < 20; i++) {
     const argument = `["echo",${i}]`
     const options = { strategy: RequestStrategy.Count, maxMessages: 2, maxWait: 10_000 }

@@ -26,14 +26,14 @@ for (const [file, message] of Object.entries({
   'missing.mjs': /Cannot find module/,
 }))
   t.test(file, async t => {
-    const error = await rejection(newExecutor(t, server, { function: `${folder}/${file}` }).start())
+    const error = await rejection(newExecutor(t, server, { module: `${folder}/${file}` }).start())
     t.match(error.message, message)
     await t.rejects(nc.request('acts', '1'), { code: '503' }, 'it has not joined the group')
   })
 
 for (const file of ['missing.mjs', 'throws.mjs'])
-  t.test(`cmd/executor --function ${file}`, async t => {
-    const process = run(t, 'executor', ['--servers', server.url, '--function', `${folder}/${file}`])
+  t.test(`cmd/executor --module ${file}`, async t => {
+    const process = run(t, 'executor', ['--servers', server.url, '--module', `${folder}/${file}`])
     t.equal(await process.exit, 1)
     t.strictSame(process.stdout, [])
     t.notMatch(process.output, /^ +at /m, 'no stack')
@@ -47,13 +47,13 @@ for (const [name, value] of Object.entries({
   'a data URL': 'data:text/javascript,export default n => n + 1',
 }))
   t.test(`${name} is a module`, async t => {
-    const executor = await startExecutor(t, server, { function: value })
+    const executor = await startExecutor(t, server, { module: value })
     t.equal((await nc.request('acts', '1', { timeout: 10_000 })).string(), '2')
     await executor.stop()
   })
 
 t.test('a CommonJS module is one, too', async t => {
-  const executor = await startExecutor(t, server, { function: `${folder}/common.cjs` })
+  const executor = await startExecutor(t, server, { module: `${folder}/common.cjs` })
   t.equal((await nc.request('acts', '1', { timeout: 10_000 })).string(), '3')
   await executor.stop()
 })

@@ -17,5 +17,5 @@ t.test('a client tries again until an executor is there', async t => {
   const call = newClient(t, server, { connection: nc }).request(['echo', 'late'])
   await triedAgain
   const executor = await startExecutor(t, server)
-  t.match(await call, { result: 'late', executor: executor.id })
+  t.match(await call, { result: 'late', executorId: executor.id })
 })

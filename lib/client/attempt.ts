@@ -1,7 +1,7 @@
 // One sending of a request, on the inbox of `request()` of nats.js. That method makes a timer, four promises and an error for
 // each request, half of a client's time when answers come at once; an attempt takes the place of what it keeps.
-import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, nuid } from 'nats'
-import { headOf } from '../protocol/head.js'
+import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, nuid } from '../nats/nats.js'
+import { headersOf } from '../nats/headers.js'
 import { type Inbox, type Pending, type RequestParts, requestParts } from '../nats/nats-internals.js'
 
 export interface AttemptOwner {
@@ -51,7 +51,7 @@ export class Attempt implements Pending {
 
   /** A reply came, or the server's word that nobody is there. */
   heard(message: Msg) {
-    const isNobody = message.data.length === 0 && headOf(message)?.code === 503
+    const isNobody = message.data.length === 0 && headersOf(message)?.code === 503
     this.resolver(isNobody ? NatsError.errorForCode(ErrorCode.NoResponders) : null, message)
   }
 

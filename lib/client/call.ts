@@ -3,12 +3,12 @@
 // States: waiting for a connection or to try again (the connection's promise or `#pause` is under way, nothing is sent) →
 // sent (an attempt is under way, or more when the request was lost and sent again) → settled, for good: no attempt is heard
 // any more. `#timeoutTimer` runs from the first moment to the last.
-import { type Msg, type NatsConnection, type NatsError, deferred } from 'nats'
+import { type Msg, type NatsConnection, type NatsError, deferred } from '../nats/nats.js'
 import { Attempt, type AttemptOwner } from './attempt.js'
 import {
   CancelledError,
-  LostError,
-  NobodyThereError,
+  RequestLostError,
+  NoExecutorsError,
   OverloadedError,
   ProtocolError,
   type RequestError,
@@ -17,9 +17,11 @@ import {
   UnavailableError,
   remoteError,
 } from '../errors.js'
-import { headOf } from '../protocol/head.js'
-import { line, plainHeaders } from '../protocol/plain-headers.js'
-import { Code, Header } from '../protocol/words.js'
+import { headersOf } from '../nats/headers.js'
+import { line } from '../protocol/raw-headers.js'
+import { encodeHeaders } from '../nats/headers.js'
+import { Code } from '../protocol/codes.js'
+import { Header } from '../protocol/headers.js'
 
 /** An attempt that was sent less than this before the timeout, in milliseconds, may not even have been refused. */
 const LATE_MS = 50
@@ -29,7 +31,7 @@ export interface Reply<Result = unknown> {
   result: Result
   requestId: string
   /** The id of the executor that computed it. */
-  executor: string | undefined
+  executorId: string | undefined
   /** How long that took, in milliseconds. */
   computeMs: number | undefined
 }
@@ -66,7 +68,7 @@ export class Call implements AttemptOwner {
   losses = 0
   readonly #owner: CallOwner
   readonly #body: Uint8Array
-  readonly #items: number
+  readonly #batchSize: number
   readonly #deadline: number
   readonly #timeout: number
   #retries: number
@@ -79,12 +81,12 @@ export class Call implements AttemptOwner {
   /** The answer that made it pause last. */
   #refusal: RequestError | undefined
 
-  /** `items`: how many arguments the body has, if it is a chunk; else 0. */
-  constructor(owner: CallOwner, id: string, body: string, items: number, timeout: number, retries: number) {
+  /** `batchSize`: how many arguments the body has, if it is a batch; else 0. */
+  constructor(owner: CallOwner, id: string, body: string, batchSize: number, timeout: number, retries: number) {
     this.#owner = owner
     this.id = id
     this.#body = Buffer.from(body)
-    this.#items = items
+    this.#batchSize = batchSize
     this.#timeout = timeout
     this.#deadline = performance.now() + timeout
     this.#retries = retries
@@ -98,9 +100,9 @@ export class Call implements AttemptOwner {
     if (remaining <= 0) return this.timedOut()
     const nc = this.#owner.connected
     if (!nc) return this.#awaitConnection()
-    const items = this.#items > 0 ? line(Header.items, this.#items) : ''
-    const head = plainHeaders(
-      line(Header.requestId, this.id) + line(Header.timeoutMs, Math.ceil(remaining * 10) / 10) + items,
+    const batchSize = this.#batchSize > 0 ? line(Header.batchSize, this.#batchSize) : ''
+    const head = encodeHeaders(
+      line(Header.requestId, this.id) + line(Header.timeoutMs, Math.ceil(remaining * 10) / 10) + batchSize,
     )
     const attempt = new Attempt(this.#owner.subject, this)
     if (this.#attempt?.isUnderWay) (this.#earlier ??= []).push(this.#attempt)
@@ -121,7 +123,7 @@ export class Call implements AttemptOwner {
     if (this.#retries-- > 0) {
       if (pause > 0) this.#tryAgain(pause)
       else this.send()
-    } else this.#reject(new LostError('the request was lost with its executor', { requestId: this.id }))
+    } else this.#reject(new RequestLostError('the request was lost with its executor', { requestId: this.id }))
   }
 
   /** There may be room: ends a pause; false if there is none. */
@@ -179,9 +181,9 @@ export class Call implements AttemptOwner {
 
   answered(message: Msg, attempt: Attempt) {
     if (this.isSettled) return
-    const head = headOf(message)
-    const executor = head?.get(Header.executorId) || undefined
-    const details = { requestId: this.id, executor }
+    const head = headersOf(message)
+    const executorId = head?.get(Header.executorId) || undefined
+    const details = { requestId: this.id, executorId }
     const echoed = head?.get(Header.requestId)
     const code = head?.get(Header.errorCode)
     if (code) {
@@ -215,7 +217,7 @@ export class Call implements AttemptOwner {
       this.done.resolve({
         result,
         requestId: this.id,
-        executor,
+        executorId,
         computeMs: Number(head!.get(Header.computeMs)) || undefined,
       })
   }
@@ -228,7 +230,7 @@ export class Call implements AttemptOwner {
     if (isTaken) this.#reject(new TimeoutError(`no answer ${after}`, details))
     else if (this.#refusal instanceof OverloadedError)
       this.#reject(new OverloadedError(`no room in any backlog ${after}`, { ...details, cause: this.#refusal }))
-    else this.#reject(new NobodyThereError(this.#owner.whoIsMissing(), details))
+    else this.#reject(new NoExecutorsError(this.#owner.whoIsMissing(), details))
   }
 
   #reject(error: Error) {

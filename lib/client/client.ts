@@ -1,6 +1,6 @@
 // A client: its connection, and the calls that are under way on it.
 import { nanoid } from 'nanoid'
-import { type Deferred, type NatsConnection, deferred } from 'nats'
+import { type Deferred, type NatsConnection, deferred } from '../nats/nats.js'
 import { Call, type CallOwner, type Reply } from './call.js'
 import { isConnection, open, serversOf, watch } from '../nats/connection.js'
 import { Custody } from './custody.js'
@@ -84,16 +84,16 @@ export class ExecutorClient implements CallOwner {
     const { timeout = this.#options.timeout, retries = this.#options.retries } = options
     checkTimeout(timeout)
     checkRetries(retries)
-    const send: SendRequest = (body, items, callOptions) => this.#request(body, items, callOptions)
+    const send: SendRequest = (body, batchSize, callOptions) => this.#request(body, batchSize, callOptions)
     return new MapRun(source, { ...options, timeout, retries }, send)
   }
 
-  #request(body: string, items: number, options: CallOptions): Promise<Reply> {
+  #request(body: string, batchSize: number, options: CallOptions): Promise<Reply> {
     const { timeout = this.#options.timeout, retries = this.#options.retries, signal } = options
     try {
       checkTimeout(timeout)
       checkRetries(retries)
-      const call = new Call(this, nanoid(), body, items, timeout, retries)
+      const call = new Call(this, nanoid(), body, batchSize, timeout, retries)
       if (this.#closing.signal.aborted) call.cancel(new Error('the client is closed'))
       else if (signal?.aborted) call.cancel(signal.reason)
       else {

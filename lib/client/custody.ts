@@ -7,9 +7,9 @@
 // is not sent again is lost when nobody held it for LAST_CHANCE_MS: it may lie unread before an executor that has no time.
 // After the connection was down nothing is asked for RETURN_MS: executors may be back later than we are, with their answers.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { NatsConnection, NatsError } from 'nats'
+import type { NatsConnection, NatsError } from '../nats/nats.js'
 import type { Call } from './call.js'
-import { heldSubject } from '../protocol/words.js'
+import { heldSubject } from '../protocol/subjects.js'
 
 const FIRST_MS = 250
 const ASKS_PER_MS = 0.5

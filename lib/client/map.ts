@@ -1,30 +1,30 @@
 // Many calls as one loop: arguments go in, what came of each comes out.
 //
-// Arguments are read in batches; a batch is one request: a chunk, or the plain request of one argument. A batch is sent, then
+// Arguments are read in batches; a batch is one request: a batch, or the plain request of one argument. A batch is sent, then
 // done, with the outcome of each argument, then given to the caller. The reader (`#read`, one promise for the whole run)
-// waits while `concurrency` batches are sent, or twice as many are not given. A chunk that fails as a whole, as when one of
+// waits while `concurrency` batches are sent, or twice as many are not given. A batch that fails as a whole, as when one of
 // its arguments ends the thread, is sent again in halves, so that the others get their results.
 import { setMaxListeners } from 'node:events'
-import { deferred } from 'nats'
+import { deferred } from '../nats/nats.js'
 import type { Reply } from './call.js'
-import type { ChunkResult } from '../protocol/chunk.js'
+import type { BatchReply } from '../protocol/batch.js'
 import {
   CancelledError,
   ConnectionError,
-  DeadlineError,
-  FailedError,
+  DeadlineExceededError,
+  ExecutionError,
   ProtocolError,
   TooLargeError,
   remoteError,
 } from '../errors.js'
 import { type CallOptions, type MapOptions, fillMapOptions } from '../options.js'
 
-/** How long a chunk whose size is found out should take to compute, in milliseconds. */
-const CHUNK_MS = 2
+/** How long a batch whose size is found out should take to compute, in milliseconds. */
+const BATCH_MS = 2
 const MOST_AUTO = 1024
 /** How much the last reply counts for the time that an argument takes, against all before. */
 const LATEST = 0.2
-/** A chunk whose body has more characters is sent in halves. */
+/** A batch whose body has more characters is sent in halves. */
 const LONGEST_BODY = 2 ** 17
 
 /** What came of an argument; `index` counts the arguments from 0. */
@@ -42,8 +42,8 @@ export interface MapCounts {
   failed: number
 }
 
-/** Sends a request: a body, and how many arguments it has if it is a chunk, else 0. */
-export type SendRequest = (body: string, items: number, options: CallOptions) => Promise<Reply>
+/** Sends a request: a body, and how many arguments it has if it is a batch, else 0. */
+export type SendRequest = (body: string, batchSize: number, options: CallOptions) => Promise<Reply>
 
 type Batch<Argument, Result> = { outcomes: MapOutcome<Argument, Result>[] | undefined }
 
@@ -82,7 +82,7 @@ export class MapRun<Argument, Result> implements AsyncIterable<MapOutcome<Argume
     this.#signal = signal
     this.#source = iteratorOf(source)
     this.#send = send
-    if (this.#options.chunk !== 'auto') this.#size = this.#options.chunk
+    if (this.#options.batchSize !== 'auto') this.#size = this.#options.batchSize
   }
 
   [Symbol.asyncIterator]() {
@@ -190,28 +190,28 @@ export class MapRun<Argument, Result> implements AsyncIterable<MapOutcome<Argume
 
   /** Has arguments computed, of which the first has that index; it never rejects. */
   async #compute(args: Argument[], index: number): Promise<MapOutcome<Argument, Result>[]> {
-    const isChunk = args.length > 1
+    const isBatch = args.length > 1
     try {
-      const body = isChunk ? chunkBody(args) : JSON.stringify(args[0])
+      const body = isBatch ? batchBody(args) : JSON.stringify(args[0])
       if (body === undefined) {
-        if (isChunk) return await this.#halves(args, index)
+        if (isBatch) return await this.#halves(args, index)
         throw new TypeError(`JSON cannot say the argument: ${String(args[0])}`)
       }
-      const reply = await this.#send(body, isChunk ? args.length : 0, this.#callOptions)
+      const reply = await this.#send(body, isBatch ? args.length : 0, this.#callOptions)
       this.#learn(reply.computeMs ?? 0, args.length)
-      return isChunk ? readChunk(args, index, reply) : [{ index, argument: args[0]!, result: reply.result as Result }]
+      return isBatch ? readBatch(args, index, reply) : [{ index, argument: args[0]!, result: reply.result as Result }]
     } catch (error) {
-      if (isChunk && this.#isWorthHalves(error)) return this.#halves(args, index)
+      if (isBatch && this.#isWorthHalves(error)) return this.#halves(args, index)
       if (error instanceof CancelledError || error instanceof ConnectionError) this.#end(error)
       return args.map((argument, i) => ({ index: index + i, argument, error: error as Error }))
     }
   }
 
-  /** Whether a chunk's arguments may fare better without each other. What must not be computed twice is not sent again. */
+  /** Whether a batch's arguments may fare better without each other. What must not be computed twice is not sent again. */
   #isWorthHalves(error: unknown) {
     return (
       this.#callOptions.retries !== 0 &&
-      (error instanceof FailedError || error instanceof DeadlineError || error instanceof TooLargeError)
+      (error instanceof ExecutionError || error instanceof DeadlineExceededError || error instanceof TooLargeError)
     )
   }
 
@@ -225,12 +225,12 @@ export class MapRun<Argument, Result> implements AsyncIterable<MapOutcome<Argume
   }
 
   /** Finds out how many arguments a batch should have. */
-  #learn(ms: number, items: number) {
-    if (this.#options.chunk !== 'auto') return
-    const msPerItem = ms / items
+  #learn(ms: number, batchSize: number) {
+    if (this.#options.batchSize !== 'auto') return
+    const msPerItem = ms / batchSize
     const known = (this.#msPerItem ??= msPerItem)
     this.#msPerItem = known + LATEST * (msPerItem - known)
-    this.#size = Math.max(1, Math.min(MOST_AUTO, 2 * this.#size, Math.round(CHUNK_MS / this.#msPerItem)))
+    this.#size = Math.max(1, Math.min(MOST_AUTO, 2 * this.#size, Math.round(BATCH_MS / this.#msPerItem)))
   }
 }
 
@@ -252,8 +252,8 @@ const isSoon = (promise: Promise<unknown>) =>
     new Promise<boolean>(resolve => setImmediate(resolve, false)),
   ])
 
-/** The body of a chunk; undefined if it cannot be one, because of its length or what is in it. */
-function chunkBody(args: unknown[]): string | undefined {
+/** The body of a batch; undefined if it cannot be one, because of its length or what is in it. */
+function batchBody(args: unknown[]): string | undefined {
   // In an array JSON would silently make null of these.
   if (args.some(argument => argument === undefined || typeof argument === 'function' || typeof argument === 'symbol'))
     return undefined
@@ -265,15 +265,15 @@ function chunkBody(args: unknown[]): string | undefined {
   }
 }
 
-function readChunk<Argument, Result>(
+function readBatch<Argument, Result>(
   args: Argument[],
   index: number,
-  { result, requestId, executor }: Reply,
+  { result, requestId, executorId }: Reply,
 ): MapOutcome<Argument, Result>[] {
-  const { results, errors } = (result ?? {}) as Partial<ChunkResult>
-  const details = { requestId, executor }
+  const { results, errors } = (result ?? {}) as Partial<BatchReply>
+  const details = { requestId, executorId }
   if (!Array.isArray(results) || results.length !== args.length)
-    throw new ProtocolError('the reply is not that of a chunk', details)
+    throw new ProtocolError('the reply is not that of a batch', details)
   return args.map((argument, i) => {
     const error = errors?.[i]
     return error

@@ -1,7 +1,7 @@
 // Discovery and statistics by ADR-32 (nats-architecture-and-design, "NATS Micro"), so that `nats service list`, `info`
 // and `stats` see executors. The `services` API of nats.js takes an asynchronous handler for finished when it returns.
-import type { Msg, NatsConnection, Subscription } from 'nats'
-import { listen } from '../nats/subscribe-safely.js'
+import type { Msg, NatsConnection, Subscription } from '../nats/nats.js'
+import { subscribeSafely } from '../nats/subscribe-safely.js'
 
 export interface ServiceDescription {
   id: string
@@ -40,7 +40,7 @@ export class Service {
     const { name, id } = this.#about
     for (const verb of VERBS)
       for (const subject of [`$SRV.${verb}`, `$SRV.${verb}.${name}`, `$SRV.${verb}.${name}.${id}`])
-        this.#subscriptions.push(listen(this.#nc, subject, message => this.#answer(verb, message)))
+        this.#subscriptions.push(subscribeSafely(this.#nc, subject, message => this.#answer(verb, message)))
   }
 
   /** Counts a request that was answered. */

@@ -4,29 +4,32 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { nanoid } from 'nanoid'
-import { type Msg, type NatsConnection, type Subscription, deferred } from 'nats'
+import { type Msg, type NatsConnection, type Subscription, deferred } from '../nats/nats.js'
 import { isConnection, open, watch } from '../nats/connection.js'
 import { Handover } from './handover/handover.js'
-import type { HeldRequest } from '../slots/held-request.js'
+import { type Job, newJob } from './job.js'
 import { Holding } from './holding.js'
-import { NotARequest, readRequest } from '../protocol/intake.js'
-import { listen } from '../nats/subscribe-safely.js'
+import { INBOX, NotARequest, parseRequest } from '../protocol/request.js'
+import { headersOf } from '../nats/headers.js'
+import { subscribeSafely } from '../nats/subscribe-safely.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../options.js'
 import { Pool } from '../slots/pool.js'
-import { Code } from '../protocol/words.js'
+import { Code } from '../protocol/codes.js'
 import { Replies } from './replies.js'
 import { Service, serviceName } from './discovery.js'
 import { VERSION } from '../version.js'
 
 export interface ExecutorEvents {
   /** It is a member of the queue group and its threads are ready. */
-  awaiting: []
+  ready: []
   /** A computation starts. `argument` is JSON. */
-  calling: [{ requestId: string; argument: string }]
-  /** A request was answered: with code 0 `text` is the result as JSON, else what is wrong. */
-  answered: [{ requestId: string; code: number; text: string; computeMs: number }]
+  started: [{ requestId: string; argument: string }]
+  /** A request was answered with its result, as JSON; `computeMs` is the time in its slot. */
+  completed: [{ requestId: string; result: string; computeMs: number }]
+  /** A request was answered with an error: its code and text. */
+  failed: [{ requestId: string; code: number; error: string; computeMs: number }]
   /** Something worth a line in a log: a message that is no request, a connection lost or back. */
-  notice: [string]
+  warning: [string]
 }
 
 /** How often stopping looks whether all is done, in milliseconds. */
@@ -45,7 +48,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   readonly #given: NatsConnection | undefined
   readonly #abort = new AbortController()
   #nc: NatsConnection | undefined
-  #pool!: Pool
+  #pool!: Pool<Job>
   #replies!: Replies
   #service!: Service
   #holding!: Holding
@@ -102,8 +105,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   async #start() {
-    const { queue, subject, handover, ...options } = this.#options
-    const module = moduleUrl(options.function)
+    const { queue, subject, balance, ...options } = this.#options
+    const module = moduleUrl(options.module)
     this.#pool = new Pool({ ...options, module }, this.#poolOwner)
     const connecting = this.#connect()
     try {
@@ -127,14 +130,14 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       })
       this.#service.start()
       let refused: Error | undefined
-      this.#subscription = listen(nc, subject, message => this.#received(message), {
+      this.#subscription = subscribeSafely(nc, subject, message => this.#received(message), {
         queue,
         onRefused: error => {
           refused = error
-          this.emit('notice', `the server refuses the subject ${subject}: ${error.message}`)
+          this.emit('warning', `the server refuses the subject ${subject}: ${error.message}`)
         },
       })
-      if (handover) {
+      if (balance) {
         this.#handover = new Handover(nc, queue, subject, this.#pool, this.#handoverOwner)
         this.#handover.start()
       }
@@ -148,7 +151,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       this.#closed.resolve(undefined)
       throw error
     }
-    this.emit('awaiting')
+    this.emit('ready')
   }
 
   async #connect(): Promise<NatsConnection> {
@@ -162,14 +165,14 @@ export class Executor extends EventEmitter<ExecutorEvents> {
         { name: `executor ${subject}`, noEcho: true },
         this.#abort.signal,
         error => {
-          if (!told) this.emit('notice', `no nats-server yet: ${error.message}`)
+          if (!told) this.emit('warning', `no nats-server yet: ${error.message}`)
           told = true
         },
       ))
     void watch(nc, isUp => {
       this.#holding?.connected(isUp)
       this.#handover?.connected(isUp)
-      this.emit('notice', isUp ? 'connected again' : 'connection lost')
+      this.emit('warning', isUp ? 'connected again' : 'connection lost')
     }).then(error => this.#lost(error))
     return nc
   }
@@ -187,25 +190,24 @@ export class Executor extends EventEmitter<ExecutorEvents> {
 
   #received(message: Msg) {
     if (!message.reply) {
-      this.emit('notice', 'ignored a message without a reply subject')
+      this.emit('warning', 'ignored a message without a reply subject')
       return
     }
     const request = readRequest(message)
     if (request instanceof NotARequest) {
       this.#service.count(0, request.text)
-      this.#replies.send([message.reply], this.#replies.refusal(request.id, Code.refused, request.text))
-      if (this.listenerCount('answered'))
-        this.emit('answered', { requestId: request.id ?? '', code: Code.refused, text: request.text, computeMs: 0 })
-    } else this.#take(request)
+      this.#replies.send([message.reply], this.#replies.refusal(request.id, Code.invalid, request.text))
+      this.emit('failed', { requestId: request.id ?? '', code: Code.invalid, error: request.text, computeMs: 0 })
+    } else this.#take(newJob(request))
   }
 
-  #take(request: HeldRequest) {
+  #take(request: Job) {
     if (!this.#holding.add(request)) return
     if (this.#refusesRest) this.#refuse(request)
     else if (!this.#pool.add(request)) this.#overloaded(request)
   }
 
-  #overloaded(request: HeldRequest) {
+  #overloaded(request: Job) {
     const { backlog, concurrency } = this.#options
     const mean = this.#service.processing / 1e6 / Math.max(1, this.#service.requests)
     const { least, most } = RETRY_AFTER_MS
@@ -213,37 +215,42 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     this.#answered(request, Code.overloaded, `the backlog is full: ${backlog} requests wait`, 0, retryAfter)
   }
 
-  #refuse(request: HeldRequest) {
+  #refuse(request: Job) {
     this.#answered(request, Code.unavailable, 'the executor is stopping', 0, RETRY_AFTER_MS.least)
   }
 
-  #answered(request: HeldRequest, code: number, text: string, nanoseconds: number, retryAfter?: number) {
-    request.gone = true
+  #answered(request: Job, code: number, text: string, nanoseconds: number, retryAfter?: number) {
+    request.isGone = true
     this.#service.count(nanoseconds, text)
     this.#holding.answer(request, this.#replies.error(request, code, text, nanoseconds / 1e6, retryAfter))
-    this.#tellAnswered(request, code, text, nanoseconds)
+    this.#tellFailed(request, code, text, nanoseconds)
   }
 
-  #tellAnswered(request: HeldRequest, code: number, text: string, nanoseconds: number) {
-    this.emit('answered', { requestId: request.id, code, text, computeMs: nanoseconds / 1e6 })
+  #tellFailed(request: Job, code: number, error: string, nanoseconds: number) {
+    this.emit('failed', { requestId: request.id, code, error, computeMs: nanoseconds / 1e6 })
   }
 
   readonly #poolOwner = {
-    started: (request: HeldRequest) => {
-      if (this.listenerCount('calling'))
-        this.emit('calling', { requestId: request.id, argument: Buffer.from(request.body).toString() })
+    started: (request: Job) => {
+      if (this.listenerCount('started'))
+        this.emit('started', { requestId: request.id, argument: Buffer.from(request.body).toString() })
     },
-    ended: (request: HeldRequest, code: number, body: Uint8Array, nanoseconds: number) => {
+    ended: (request: Job, code: number, body: Uint8Array, nanoseconds: number) => {
       if (code !== 0) {
         this.#answered(request, code, Buffer.from(body).toString(), nanoseconds)
         return
       }
-      request.gone = true
+      request.isGone = true
       const answer = this.#replies.result(request, body, nanoseconds / 1e6)
       this.#service.count(nanoseconds, answer.error)
       this.#holding.answer(request, answer)
-      if (answer.error !== undefined) this.#tellAnswered(request, Code.tooLarge, answer.error, nanoseconds)
-      else if (this.listenerCount('answered')) this.#tellAnswered(request, 0, Buffer.from(body).toString(), nanoseconds)
+      if (answer.error !== undefined) this.#tellFailed(request, Code.tooLarge, answer.error, nanoseconds)
+      else if (this.listenerCount('completed'))
+        this.emit('completed', {
+          requestId: request.id,
+          result: Buffer.from(body).toString(),
+          computeMs: nanoseconds / 1e6,
+        })
     },
     saturated: () => this.#handover?.saturated(),
     turnedLong: () => this.#handover?.turnedLong(),
@@ -252,26 +259,26 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       if (this.#pool.isReady) this.#loaded.resolve()
       this.#handover?.moved()
     },
-    isOutranked: (request: HeldRequest) => this.#handover?.isOutranked(request) ?? false,
-    fetchBefore: (request: HeldRequest) => this.#handover?.fetchBefore(request) ?? false,
-    notice: (text: string) => void this.emit('notice', text),
+    isOutranked: (request: Job) => this.#handover?.isOutranked(request) ?? false,
+    fetchBefore: (request: Job) => this.#handover?.fetchBefore(request) ?? false,
+    notice: (text: string) => void this.emit('warning', text),
     unloadable: (error: Error) => {
       this.#loaded.reject(error)
       // Before, `start` rejects with it.
-      if (this.#subscription) this.emit('notice', `cannot load the function: ${error.message}`)
+      if (this.#subscription) this.emit('warning', `cannot load the function: ${error.message}`)
     },
   }
 
   readonly #handoverOwner = {
     arrived: (message: Msg) => this.#received(message),
-    received: (request: HeldRequest) => {
+    received: (request: Job) => {
       if (!this.#holding.add(request)) return
       if (this.#refusesRest) this.#refuse(request)
       else if (this.#pool.waiting >= this.#options.backlog + MOST_GIVEN) this.#overloaded(request)
       else this.#pool.insert(request)
     },
-    leaving: (request: HeldRequest) => {
-      request.gone = true
+    leaving: (request: Job) => {
+      request.isGone = true
       this.#holding.release(request)
     },
   }
@@ -335,4 +342,10 @@ export class Executor extends EventEmitter<ExecutorEvents> {
 function moduleUrl(chosen: string | URL): string {
   if (chosen instanceof URL) return chosen.href
   return /^[a-z]+:/.test(chosen) && !/^[a-z]:[\\/]/i.test(chosen) ? chosen : pathToFileURL(resolve(chosen)).href
+}
+
+function readRequest(message: Msg) {
+  if (!INBOX.test(message.reply!))
+    return new NotARequest('the reply subject has more than 256 characters, white space or wildcards')
+  return parseRequest(headersOf(message), message.data, [message.reply!], 0)
 }

@@ -5,13 +5,14 @@
 // given while the connection is up and nobody could ask for the request yet leaves at once. Any other is kept with its
 // subscription until the server has answered a flush that was sent after it. It is sent again when the connection was lost
 // before that, and when the server says that its client is not there: it may come back later than we do.
-import { type Msg, type NatsConnection, type Subscription, createInbox } from 'nats'
-import type { HeldRequest } from '../slots/held-request.js'
-import { MOST_INBOXES } from '../protocol/intake.js'
-import { headOf } from '../protocol/head.js'
-import { listen } from '../nats/subscribe-safely.js'
+import { type Msg, type NatsConnection, type Subscription, createInbox } from '../nats/nats.js'
+import type { Job } from './job.js'
+import { MOST_INBOXES } from '../protocol/request.js'
+import { headersOf } from '../nats/headers.js'
+import { subscribeSafely } from '../nats/subscribe-safely.js'
 import { inboxPrefix } from '../nats/nats-internals.js'
-import { Code, heldSubject } from '../protocol/words.js'
+import { Code } from '../protocol/codes.js'
+import { heldSubject } from '../protocol/subjects.js'
 import type { Answer, Replies } from './replies.js'
 
 /** Only a request that is here for this long is worth a subscription. */
@@ -23,14 +24,14 @@ const AGAIN_FOR_MS = 10_000
 /** When somebody may ask again whose request is here for others. */
 const RETRY_AFTER_MS = 1000
 
-type Kept = { request: HeldRequest; answer: Answer; until: number }
+type Kept = { request: Job; answer: Answer; until: number }
 
 export class Holding {
   readonly #nc: NatsConnection
   readonly #replies: Replies
-  readonly #cancel: (request: HeldRequest) => void
-  readonly #byId = new Map<string, HeldRequest>()
-  readonly #told = new Map<HeldRequest, Subscription>()
+  readonly #cancel: (request: Job) => void
+  readonly #byId = new Map<string, Job>()
+  readonly #told = new Map<Job, Subscription>()
   /** Sent, for all that is known; by token. */
   readonly #kept = new Map<string, Kept>()
   /** Not sent, since their clients are not there; by the timer that tries again. */
@@ -42,7 +43,7 @@ export class Holding {
   #timer: NodeJS.Timeout | undefined
   #tokens = 0
 
-  constructor(nc: NatsConnection, replies: Replies, cancel: (request: HeldRequest) => void) {
+  constructor(nc: NatsConnection, replies: Replies, cancel: (request: Job) => void) {
     this.#nc = nc
     this.#replies = replies
     this.#cancel = cancel
@@ -55,8 +56,8 @@ export class Holding {
   }
 
   /** Takes note of a request; false if it is here already, sent once more: then its one answer goes to both. */
-  add(request: HeldRequest): boolean {
-    if (!request.named) return true
+  add(request: Job): boolean {
+    if (!request.isNamed) return true
     const same = this.#byId.get(request.id)
     if (same) {
       // An id that somebody uses for something else as well is that one's own affair.
@@ -66,7 +67,7 @@ export class Holding {
         if (same.replyTo.length < MOST_INBOXES) same.replyTo.push(inbox)
         else this.#replies.send([inbox], this.#tooOften(request))
       }
-      if (same.gone) this.#sendAgain()
+      if (same.isGone) this.#sendAgain()
       return false
     }
     this.#byId.set(request.id, request)
@@ -77,7 +78,7 @@ export class Holding {
   }
 
   /** The request is in other hands from now on. */
-  release(request: HeldRequest) {
+  release(request: Job) {
     if (this.#byId.get(request.id) !== request) return
     this.#byId.delete(request.id)
     // Drained, since a question on its way must be answered.
@@ -89,7 +90,7 @@ export class Holding {
   }
 
   /** Sends the answer, and keeps it as long as that is called for. */
-  answer(request: HeldRequest, answer: Answer) {
+  answer(request: Job, answer: Answer) {
     const isHeld = this.#byId.get(request.id) === request
     if (this.#isUp && !this.#told.has(request)) {
       this.#replies.send(request.replyTo, answer)
@@ -114,40 +115,40 @@ export class Holding {
     await this.#returns?.drain()
   }
 
-  #tooOften(request: HeldRequest) {
+  #tooOften(request: Job) {
     const text = `the request is here already, for ${MOST_INBOXES} inboxes`
     return this.#replies.error(request, Code.overloaded, text, undefined, RETRY_AFTER_MS)
   }
 
   readonly #look = () => {
     const before = performance.now() - TELL_AFTER_MS
-    for (const request of this.#byId.values()) if (request.since <= before && !request.gone) this.#tell(request)
+    for (const request of this.#byId.values()) if (request.since <= before && !request.isGone) this.#tell(request)
     this.#timer = this.#byId.size > 0 ? setTimeout(this.#look, LOOK_MS) : undefined
   }
 
-  #tell(request: HeldRequest) {
+  #tell(request: Job) {
     if (this.#told.has(request) || this.#nc.isClosed()) return
     this.#told.set(
       request,
-      listen(this.#nc, heldSubject(request.id), message => this.#asked(request, message)),
+      subscribeSafely(this.#nc, heldSubject(request.id), message => this.#asked(request, message)),
     )
   }
 
-  #asked(request: HeldRequest, message: Msg) {
+  #asked(request: Job, message: Msg) {
     // It may have been handed over while this was on its way; who holds it now is asked next.
     const isHere = this.#byId.get(request.id) === request
-    const isCancel = isHere && !request.gone && message.string() === 'cancel'
+    const isCancel = isHere && !request.isGone && message.string() === 'cancel'
     if (isCancel) this.#cancel(request)
     const state = !isHere
       ? 'gone'
       : isCancel
         ? 'cancelled'
-        : request.gone
+        : request.isGone
           ? 'answered'
           : request.slot
             ? 'computing'
             : 'waiting'
-    message.respond(JSON.stringify({ state, heldMs: Math.round(performance.now() - request.arrived) }))
+    message.respond(JSON.stringify({ state, heldMs: Math.round(performance.now() - request.arrivedAt) }))
   }
 
   /** Forgets the answers that the server has; to be called when all that are kept have been sent. */
@@ -193,13 +194,13 @@ export class Holding {
   /** Sends an answer so that the server says whether its client is there: it may be back later than we are. */
   #send(token: string, { request, answer }: Kept) {
     if (this.#nc.isClosed()) return
-    this.#returns ??= listen(this.#nc, `${this.#inbox}.*`, message => this.#returned(message))
+    this.#returns ??= subscribeSafely(this.#nc, `${this.#inbox}.*`, message => this.#returned(message))
     this.#replies.send(request.replyTo, answer, `${this.#inbox}.${token}`)
   }
 
   /** A client is not there: tries again in a while. */
   #returned(message: Msg) {
-    if (headOf(message)?.code !== 503) return
+    if (headersOf(message)?.code !== 503) return
     const token = message.subject.slice(this.#inbox.length + 1)
     const kept = this.#kept.get(token)
     if (!kept) return

@@ -1,8 +1,10 @@
 // Writes replies: a result, or an error by ADR-32.
-import type { MsgHdrs, NatsConnection } from 'nats'
-import type { HeldRequest } from '../slots/held-request.js'
-import { line, plainHeaders } from '../protocol/plain-headers.js'
-import { Code, Header } from '../protocol/words.js'
+import type { MsgHdrs, NatsConnection } from '../nats/nats.js'
+import type { Job } from './job.js'
+import { line } from '../protocol/raw-headers.js'
+import { encodeHeaders } from '../nats/headers.js'
+import { Code } from '../protocol/codes.js'
+import { Header } from '../protocol/headers.js'
 
 const NOTHING = new Uint8Array(0)
 const LONGEST_TEXT = 500
@@ -27,18 +29,18 @@ export class Replies {
   }
 
   /** The answer that says a result, or the error that it is too large. */
-  result(request: HeldRequest, body: Uint8Array, computeMs: number): Answer {
+  result(request: Job, body: Uint8Array, computeMs: number): Answer {
     const most = this.#nc.info?.max_payload ?? Infinity
     if (body.byteLength + HEADERS_SIZE > most) {
       const text = `the result has ${body.byteLength} bytes and the server's max_payload is ${most}`
       return this.error(request, Code.tooLarge, text, computeMs)
     }
-    const id = request.named ? line(Header.requestId, request.id) : ''
-    const headers = plainHeaders(id + this.#executorLine + line(Header.computeMs, computeMs.toFixed(3)))
+    const id = request.isNamed ? line(Header.requestId, request.id) : ''
+    const headers = encodeHeaders(id + this.#executorLine + line(Header.computeMs, computeMs.toFixed(3)))
     return { body, headers, error: undefined }
   }
 
-  error(request: HeldRequest, code: number, text: string, computeMs?: number, retryAfterMs?: number): Answer {
+  error(request: Job, code: number, text: string, computeMs?: number, retryAfterMs?: number): Answer {
     return this.refusal(idOf(request), code, text, computeMs, retryAfterMs)
   }
 
@@ -51,7 +53,7 @@ export class Replies {
       line(Header.error, text.slice(0, LONGEST_TEXT).replace(WHITE_SPACE, ' ').trim()) +
       (computeMs === undefined ? '' : line(Header.computeMs, computeMs.toFixed(3))) +
       (retryAfterMs === undefined ? '' : line(Header.retryAfterMs, Math.ceil(retryAfterMs)))
-    return { body: NOTHING, headers: plainHeaders(lines), error: text }
+    return { body: NOTHING, headers: encodeHeaders(lines), error: text }
   }
 
   /** Sends an answer; `reply` hears of it when there is nobody to take it. */
@@ -63,4 +65,4 @@ export class Replies {
   }
 }
 
-const idOf = (request: HeldRequest) => (request.named ? request.id : undefined)
+const idOf = (request: Job) => (request.isNamed ? request.id : undefined)

@@ -1,6 +1,6 @@
 // Opens the NATS connection of an executor or a client, and keeps it.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ConnectionOptions, type NatsConnection, type NatsError, connect } from 'nats'
+import { type ConnectionOptions, type NatsConnection, type NatsError, connect } from './nats.js'
 
 export const DEFAULT_SERVER = 'nats://127.0.0.1:4222'
 

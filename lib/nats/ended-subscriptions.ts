@@ -1,5 +1,5 @@
 // Ends subscriptions so that they still hear what was on its way to them, many for one question to the server.
-import type { NatsConnection, Subscription } from 'nats'
+import type { NatsConnection, Subscription } from './nats.js'
 import { type DrainParts, drainParts } from './nats-internals.js'
 
 /** After so many the server is asked, and they are forgotten when it has answered: nothing is on its way any more. */

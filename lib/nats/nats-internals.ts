@@ -1,6 +1,6 @@
 // What this project uses of nats.js beyond its types, all in one place. Where a version of it keeps other parts, these are
 // undefined, and whoever needs them does the same by public methods.
-import type { ConnectionOptions, Msg, NatsConnection, NatsError, Subscription } from 'nats'
+import type { ConnectionOptions, Msg, NatsConnection, NatsError, Subscription } from './nats.js'
 
 /** What nats.js keeps of a request that is under way. */
 export interface Pending {

@@ -1,5 +1,5 @@
 // Subscriptions whose callbacks may fail: nats.js reads nothing more from a connection once one of them has thrown.
-import type { Msg, NatsConnection, NatsError, Subscription } from 'nats'
+import type { Msg, NatsConnection, NatsError, Subscription } from './nats.js'
 
 /**
  * A message with a reply subject of more characters is not for us. A server cuts off who sends it a line of more than
@@ -7,18 +7,18 @@ import type { Msg, NatsConnection, NatsError, Subscription } from 'nats'
  */
 const LONGEST_REPLY = 1000
 
-export interface ListenOptions {
+export interface SubscribeOptions {
   queue?: string
   /** The server does not allow the subject. */
   onRefused?: (error: NatsError) => void
 }
 
 /** Subscribes `handle` to a subject. A message that it fails on costs nothing but a warning of the process. */
-export function listen(
+export function subscribeSafely(
   nc: NatsConnection,
   subject: string,
   handle: (message: Msg) => void,
-  { queue, onRefused }: ListenOptions = {},
+  { queue, onRefused }: SubscribeOptions = {},
 ): Subscription {
   return nc.subscribe(subject, {
     ...(queue !== undefined && { queue }),

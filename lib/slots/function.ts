@@ -9,7 +9,7 @@ export interface Context {
 }
 
 /**
- * The default export of a function's module. Argument and result travel as JSON. Throw a `RefusedError` (or any error
+ * The default export of a function's module. Argument and result travel as JSON. Throw a `InvalidArgumentError` (or any error
  * whose `code` is 400) for an argument that is not one; any other error is a failure (500).
  */
 export type ComputeFunction<Argument = any, Result = unknown> = (

@@ -1,15 +1,15 @@
 // The slots of an executor and its backlog: which request is computed next, which one has been computed for long, and
 // which one must end. It knows nothing of NATS.
-import type { HeldRequest } from './held-request.js'
-import { Code } from '../protocol/words.js'
+import type { Task } from './task.js'
+import { Code } from '../protocol/codes.js'
 import { GRACE_MS, Slot, type SlotOwner } from './slot.js'
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-export interface PoolOwner {
-  ended(request: HeldRequest, code: number, body: Uint8Array, nanoseconds: number): void
+export interface PoolOwner<T> {
+  ended(request: T, code: number, body: Uint8Array, nanoseconds: number): void
   /** A computation started, as far as this thread can know. */
-  started(request: HeldRequest): void
+  started(request: T): void
   /** The last free slot has been taken. */
   saturated(): void
   /** A computation has just turned out to be long. */
@@ -19,9 +19,9 @@ export interface PoolOwner {
   /** Requests left the backlog for slots, or a slot became free. */
   moved(): void
   /** Whether an older request, which is elsewhere, is to be computed before this one. */
-  isOutranked(request: HeldRequest): boolean
+  isOutranked(request: T): boolean
   /** A slot is free for this request. True: an older one is fetched first, and `resume` follows. */
-  fetchBefore(request: HeldRequest): boolean
+  fetchBefore(request: T): boolean
   notice(text: string): void
   unloadable(error: Error): void
 }
@@ -34,23 +34,26 @@ export interface PoolOptions {
   backlog: number
 }
 
-export class Pool implements SlotOwner {
+export class Pool<T extends Task> implements SlotOwner<T> {
   /** Not yet sent to a slot, oldest first. */
-  readonly #backlog: HeldRequest[] = []
-  readonly slots: Slot[]
+  readonly #backlog: T[] = []
+  readonly slots: Slot<T>[]
   readonly #options: PoolOptions
-  readonly #owner: PoolOwner
+  readonly #owner: PoolOwner<T>
   #timer: NodeJS.Timeout | undefined
   #lookAt = Infinity
-  #seen = new Map<Slot, number>()
+  #seen = new Map<Slot<T>, number>()
   /** A slot is free for what waits, and stays so until an older request is here. */
   #isFetching = false
   #closed = false
 
-  constructor(options: PoolOptions, owner: PoolOwner) {
+  constructor(options: PoolOptions, owner: PoolOwner<T>) {
     this.#options = options
     this.#owner = owner
-    this.slots = Array.from({ length: options.concurrency }, () => new Slot(options.module, options.memoryLimit, this))
+    this.slots = Array.from(
+      { length: options.concurrency },
+      () => new Slot<T>(options.module, options.memoryLimit, this),
+    )
   }
 
   /** How many requests are here. */
@@ -74,7 +77,7 @@ export class Pool implements SlotOwner {
   }
 
   /** The oldest of them. */
-  get oldest(): HeldRequest | undefined {
+  get oldest(): T | undefined {
     let oldest = this.#backlog[0]
     for (const { onDeck } of this.slots) if (onDeck && !(oldest && oldest.since <= onDeck.since)) oldest = onDeck
     return oldest
@@ -85,7 +88,7 @@ export class Pool implements SlotOwner {
   }
 
   /** Takes a request in; false when the backlog is full. */
-  add(request: HeldRequest): boolean {
+  add(request: T): boolean {
     if (this.#backlog.length === 0) {
       const slot = this.#leastBusy()
       if (slot) {
@@ -99,7 +102,7 @@ export class Pool implements SlotOwner {
   }
 
   /** Takes a request in whatever the backlog's length, at the place of its age. */
-  insert(request: HeldRequest) {
+  insert(request: T) {
     // What lies in the backlog for long must not keep the whole packet alive that it came in.
     if (request.body.byteLength !== request.body.buffer.byteLength) request.body = new Uint8Array(request.body)
     this.#undeck()
@@ -125,7 +128,7 @@ export class Pool implements SlotOwner {
   }
 
   /** Takes the oldest request that has not started, and may leave, out of here. */
-  take(mayLeave: (request: HeldRequest) => boolean = () => true): HeldRequest | undefined {
+  take(mayLeave: (request: T) => boolean = () => true): T | undefined {
     this.#undeck()
     this.#dropExpired()
     // One that its slot had not claimed yet is back as well, and is about to start there.
@@ -137,13 +140,13 @@ export class Pool implements SlotOwner {
   }
 
   /** Takes the newest request that has not started out of here, unless it is the only one that waits for some slot. */
-  takeSpare(mayLeave: (request: HeldRequest) => boolean): HeldRequest | undefined {
+  takeSpare(mayLeave: (request: T) => boolean): T | undefined {
     const newest = this.#backlog.at(-1)
     return newest && mayLeave(newest) && this.waiting > this.slots.length ? this.#backlog.pop() : undefined
   }
 
   /** Ends a request that is here, wherever it is. */
-  end(request: HeldRequest, code: number, text: string) {
+  end(request: T, code: number, text: string) {
     const slot = request.slot
     if (slot && slot.running === request) {
       slot.end(code, text)
@@ -172,13 +175,13 @@ export class Pool implements SlotOwner {
     this.#owner.moved()
   }
 
-  result(request: HeldRequest, code: number, body: Uint8Array, nanoseconds: number) {
+  result(request: T, code: number, body: Uint8Array, nanoseconds: number) {
     // One that was on deck may be over before anybody saw it run.
     this.#announce(request)
     this.#owner.ended(request, code, body, nanoseconds)
   }
 
-  moved(slot: Slot) {
+  moved(slot: Slot<T>) {
     const { running } = slot
     this.#announce(running)
     if (slot.outstanding > 0) this.#watch(slot)
@@ -190,7 +193,7 @@ export class Pool implements SlotOwner {
     this.#owner.moved()
   }
 
-  returned(requests: HeldRequest[]) {
+  returned(requests: T[]) {
     if (requests.length === 0) return
     this.#backlog.unshift(...requests)
     this.#fill()
@@ -206,8 +209,8 @@ export class Pool implements SlotOwner {
     this.#owner.unloadable(error)
   }
 
-  #leastBusy(): Slot | undefined {
-    let best: Slot | undefined
+  #leastBusy(): Slot<T> | undefined {
+    let best: Slot<T> | undefined
     for (const slot of this.slots)
       if (slot.hasRoom && (!best || slot.outstanding < best.outstanding)) {
         best = slot
@@ -245,7 +248,7 @@ export class Pool implements SlotOwner {
   }
 
   /** Puts a request into the backlog at the place of its age. */
-  #place(request: HeldRequest) {
+  #place(request: T) {
     const at = this.#backlog.findLastIndex(other => other.since <= request.since) + 1
     this.#backlog.splice(at, 0, request)
   }
@@ -254,7 +257,7 @@ export class Pool implements SlotOwner {
     if (this.isSaturated && this.waiting > 0) this.#owner.stuck()
   }
 
-  #send(slot: Slot, request: HeldRequest) {
+  #send(slot: Slot<T>, request: T) {
     const isFirst = slot.outstanding === 0
     slot.push(request)
     if (!isFirst) return
@@ -264,14 +267,14 @@ export class Pool implements SlotOwner {
   }
 
   /** Tells once of each computation, though one that has just been sent may be taken back and sent anew. */
-  #announce(request: HeldRequest | undefined) {
-    if (!request || request.announced) return
-    request.announced = true
+  #announce(request: T | undefined) {
+    if (!request || request.isAnnounced) return
+    request.isAnnounced = true
     this.#owner.started(request)
   }
 
   /** A computation starts: after a long one it is taken for long, else somebody looks after the grace. */
-  #watch(slot: Slot) {
+  #watch(slot: Slot<T>) {
     const now = performance.now()
     if (slot.isCautious) {
       slot.long = true
@@ -293,7 +296,7 @@ export class Pool implements SlotOwner {
   }
 
   /** Notes how far a slot is, so that the next look sees whether it moved. */
-  #remember(slot: Slot) {
+  #remember(slot: Slot<T>) {
     if (slot.outstanding > 0) this.#seen.set(slot, slot.finished)
     else this.#seen.delete(slot)
   }
@@ -327,17 +330,17 @@ export class Pool implements SlotOwner {
     let at = Infinity
     for (const { outstanding, long, running, onDeck } of this.slots) {
       if (outstanding > 0 && !(long && running)) return soonest
-      if (running) at = Math.min(at, running.deadline, running.started + this.#options.timeLimit)
+      if (running) at = Math.min(at, running.deadline, running.startedAt + this.#options.timeLimit)
       if (onDeck) at = Math.min(at, onDeck.deadline)
     }
     for (const { deadline } of this.#backlog) at = Math.min(at, deadline)
     return Math.max(at, soonest)
   }
 
-  #endIfOver(slot: Slot, request: HeldRequest) {
+  #endIfOver(slot: Slot<T>, request: T) {
     const now = performance.now()
     if (request.deadline <= now) slot.end(Code.deadline, 'the deadline passed while computing')
-    else if (now - request.started > this.#options.timeLimit)
+    else if (now - request.startedAt > this.#options.timeLimit)
       slot.end(
         Code.deadline,
         `the computation took longer than the executor's time limit of ${this.#options.timeLimit} ms`,
@@ -354,7 +357,7 @@ export class Pool implements SlotOwner {
     for (const request of expired) this.#expire(request)
   }
 
-  #expire(request: HeldRequest) {
+  #expire(request: T) {
     this.#owner.ended(request, Code.deadline, Buffer.from('the deadline passed before computing'), 0)
   }
 }

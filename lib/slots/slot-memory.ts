@@ -16,9 +16,9 @@ export const REQUEST_ASIDE = 1
 export const RESULT = 0
 export const RESULT_ASIDE = 1
 
-/** What the number of a request's entry says: the length of its id, and how many items it has if it is a chunk, else 0. */
-export const tagOf = (idLength: number, items: number) => items * 128 + idLength
-export const readTag = (tag: number) => ({ idLength: tag % 128, items: Math.floor(tag / 128) })
+/** What the number of a request's entry says: the length of its id, and how many arguments it has if it is a batch, else 0. */
+export const tagOf = (idLength: number, batchSize: number) => batchSize * 128 + idLength
+export const readTag = (tag: number) => ({ idLength: tag % 128, batchSize: Math.floor(tag / 128) })
 
 /** From the executor's thread by `postMessage`: look at the ring, or abort the computation with that number. */
 export type ToThread = { abort: number } | null

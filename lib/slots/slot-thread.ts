@@ -1,8 +1,8 @@
 // The thread of a slot: it loads the function and computes one request after the other.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { ChunkResult, UNWRITABLE, codeOf, computeChunk, isThenable, textOf } from '../protocol/chunk.js'
+import { BatchResult, UNWRITABLE, codeOf, computeBatch, isThenable, textOf } from './compute-batch.js'
 import type { ComputeFunction, Context } from './function.js'
-import { Code } from '../protocol/words.js'
+import { Code } from '../protocol/codes.js'
 import { INLINE, RingReader, RingWriter } from './ring.js'
 import {
   AWAKE,
@@ -72,7 +72,7 @@ function run() {
     const mine = Atomics.compareExchange(control, CLAIMED, number, (number + 1) | 0) === number
     const started = number
     number = (number + 1) | 0
-    const { idLength, items } = readTag(requests.number)
+    const { idLength, batchSize } = readTag(requests.number)
     const text = requests.kind === REQUEST_ASIDE ? fromAside() : mine ? requests.text(idLength) : ''
     if (!mine) continue
     computed++
@@ -82,7 +82,7 @@ function run() {
     let isAsynchronous = false
     try {
       const argument = parse(text)
-      result = items === 0 ? compute(argument, current) : computeChunk(compute, argument, items, current)
+      result = batchSize === 0 ? compute(argument, current) : computeBatch(compute, argument, batchSize, current)
       // This runs code of the function, too.
       isAsynchronous = isThenable(result)
     } catch (error) {
@@ -120,7 +120,7 @@ function parse(text: string) {
   try {
     return JSON.parse(text)
   } catch {
-    throw Object.assign(new Error('the body is not JSON'), { code: Code.refused })
+    throw Object.assign(new Error('the body is not JSON'), { code: Code.invalid })
   }
 }
 
@@ -129,7 +129,7 @@ function succeed(result: unknown, from: number) {
   try {
     text = JSON.stringify(result) ?? 'null'
   } catch (error) {
-    if (result instanceof ChunkResult && result.dropUnwritable()) return succeed(result, from)
+    if (result instanceof BatchResult && result.dropUnwritable()) return succeed(result, from)
     fail(new Error(UNWRITABLE, { cause: error }), from)
     return
   }

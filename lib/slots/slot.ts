@@ -1,7 +1,7 @@
 // A slot: one worker thread, the requests that were sent to it, and what happens when it dies.
 import { MessageChannel, type MessagePort, Worker, receiveMessageOnPort } from 'node:worker_threads'
-import type { HeldRequest } from './held-request.js'
-import { Code } from '../protocol/words.js'
+import type { Task } from './task.js'
+import { Code } from '../protocol/codes.js'
 import { INLINE, RingReader, RingWriter, WINDOW } from './ring.js'
 import {
   AWAKE,
@@ -25,22 +25,22 @@ const ABORT_GRACE_MS = 25
 /** A thread whose function cannot be loaded again is tried again after this long. */
 const RESPAWN_MS = 1000
 
-export interface SlotOwner {
+export interface SlotOwner<T extends Task> {
   /** The thread is there and computes what is sent. */
   ready(): void
   /** A computation ended: with code 0 `body` is its result as JSON, else the text of the error. */
-  result(request: HeldRequest, code: number, body: Uint8Array, nanoseconds: number): void
+  result(request: T, code: number, body: Uint8Array, nanoseconds: number): void
   /** Results were read or the thread is back: there may be room. */
-  moved(slot: Slot): void
+  moved(slot: Slot<T>): void
   /** The thread ended and these had not started. */
-  returned(requests: HeldRequest[]): void
+  returned(requests: T[]): void
   /** Something for a log. */
   notice(text: string): void
   /** The function could not be loaded. */
   unloadable(error: Error): void
 }
 
-export class Slot {
+export class Slot<T extends Task> {
   /** The computation has taken longer than the grace, or is taken for one that will. */
   long = false
   /** How many requests may be here at once: more when computations turn out to be short. */
@@ -50,21 +50,21 @@ export class Slot {
   isReady = false
   readonly #module: string
   readonly #heap: number
-  readonly #owner: SlotOwner
+  readonly #owner: SlotOwner<T>
   #worker!: Worker
   #aside!: MessagePort
   #control!: Int32Array
   #requests!: RingWriter
   #results!: RingReader
   /** Sent and not finished, in order. */
-  #sent: HeldRequest[] = []
+  #sent: T[] = []
   #number = 0
   #ending: { code: number; text: string } | undefined
   #abortTimer: NodeJS.Timeout | undefined
   #respawnTimer: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(module: string, heapMiB: number, owner: SlotOwner) {
+  constructor(module: string, heapMiB: number, owner: SlotOwner<T>) {
     this.#module = module
     this.#heap = heapMiB
     this.#owner = owner
@@ -91,26 +91,26 @@ export class Slot {
   }
 
   /** The request that was sent ahead, unless it has started. */
-  get onDeck(): HeldRequest | undefined {
+  get onDeck(): T | undefined {
     const second = this.isCautious ? this.#sent[1] : undefined
     return second && !this.#isClaimed(second.number) ? second : undefined
   }
 
   /** The request that runs or is the next to. */
-  get first(): HeldRequest | undefined {
+  get first(): T | undefined {
     return this.#sent[0]
   }
 
-  get running(): HeldRequest | undefined {
+  get running(): T | undefined {
     const first = this.#sent[0]
     return first && this.#isClaimed(first.number) ? first : undefined
   }
 
-  push(request: HeldRequest) {
-    const { id, body, items } = request
-    const tag = tagOf(id.length, items)
+  push(request: T) {
+    const { id, body, batchSize } = request
+    const tag = tagOf(id.length, batchSize)
     request.slot = this
-    if (this.#sent.length === 0) request.started = performance.now()
+    if (this.#sent.length === 0) request.startedAt = performance.now()
     request.number = this.#number
     this.#sent.push(request)
     this.#number = (this.#number + 1) | 0
@@ -123,7 +123,7 @@ export class Slot {
   }
 
   /** Takes back all that has not started. */
-  withdraw(): HeldRequest[] {
+  withdraw(): T[] {
     if (this.#sent.length === 0) return []
     for (;;) {
       const claimed = Atomics.load(this.#control, CLAIMED)
@@ -244,7 +244,7 @@ export class Slot {
     this.long = false
     request.slot = undefined
     const next = this.#sent[0]
-    if (next) next.started = performance.now()
+    if (next) next.startedAt = performance.now()
     if (ending) {
       clearTimeout(this.#abortTimer)
       this.#ending = undefined
@@ -269,7 +269,7 @@ export class Slot {
   }
 }
 
-const elapsedNanoseconds = (request: HeldRequest) => Math.round((performance.now() - request.started) * 1e6)
+const elapsedNanoseconds = (request: Task) => Math.round((performance.now() - request.startedAt) * 1e6)
 
 function deathText(cause: Error | undefined, exitCode: number) {
   if ((cause as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY')

@@ -126,7 +126,7 @@ export class Nemesis {
   }
 
   #spawn() {
-    const args = ['--servers', this.#server.url, '--subject', 'chaos', '--function', WORK]
+    const args = ['--servers', this.#server.url, '--subject', 'chaos', '--module', WORK]
     return new Process(EXECUTOR, args, { ...plainEnvironment(), JOURNALS: this.#journals })
   }
 

@@ -1,10 +1,10 @@
 // What an executor and the others write to each other about requests, and what of it has no answer yet.
 import { nanoid } from 'nanoid'
-import { type Msg, type NatsConnection, type PublishOptions, type Subscription, createInbox } from 'nats'
+import { type Msg, type NatsConnection, type PublishOptions, type Subscription, createInbox } from '../../nats/nats.js'
 import { givenHeaders } from './given.js'
-import { headOf } from '../../protocol/head.js'
-import type { HeldRequest } from '../../slots/held-request.js'
-import { listen } from '../../nats/subscribe-safely.js'
+import { headersOf } from '../../nats/headers.js'
+import type { Job } from '../job.js'
+import { subscribeSafely } from '../../nats/subscribe-safely.js'
 import { inboxPrefix } from '../../nats/nats-internals.js'
 
 /** The last token of the subject at which an executor is asked by others that know it. */
@@ -26,7 +26,7 @@ export interface Ask {
 /** A request that was sent away: it is here again if the server says that nobody got it. */
 export interface Sent {
   readonly at: number
-  readonly request: HeldRequest
+  readonly request: Job
 }
 
 export interface CorrespondenceOwner {
@@ -56,7 +56,7 @@ export class Correspondence {
   }
 
   start() {
-    this.#subscription = listen(this.#nc, `${this.#inbox}.*`, message => this.#received(message))
+    this.#subscription = subscribeSafely(this.#nc, `${this.#inbox}.*`, message => this.#received(message))
   }
 
   /** Resolves when all is heard that was on its way here, by any subscription of this connection. */
@@ -86,7 +86,7 @@ export class Correspondence {
   }
 
   /** Offers or gives a request; `nextAge` is the age of the oldest one that stays. */
-  send(request: HeldRequest, to: string, nextAge: string): Sent {
+  send(request: Job, to: string, nextAge: string): Sent {
     // Only who gets the request can say that it has it.
     const token = `g${nanoid()}`
     const sent = { request, at: performance.now() }
@@ -112,7 +112,7 @@ export class Correspondence {
 
   #received(message: Msg) {
     const token = message.subject.slice(this.#inbox.length + 1)
-    const isNobody = headOf(message)?.code === 503
+    const isNobody = headersOf(message)?.code === 503
     if (isNobody) this.messages++
     if (token === ASK) this.#owner.asked(message)
     else if (token[0] === 'a') {

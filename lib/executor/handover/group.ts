@@ -1,7 +1,7 @@
 // Membership of one queue group, which an executor joins and leaves all the time.
-import type { Msg, NatsConnection, Subscription } from 'nats'
+import type { Msg, NatsConnection, Subscription } from '../../nats/nats.js'
 import type { EndedSubscriptions } from '../../nats/ended-subscriptions.js'
-import { listen } from '../../nats/subscribe-safely.js'
+import { subscribeSafely } from '../../nats/subscribe-safely.js'
 
 export class Group {
   readonly subject: string
@@ -35,7 +35,7 @@ export class Group {
 
   join() {
     while (this.#subscriptions.length < this.#weight)
-      this.#subscriptions.push(listen(this.#nc, this.subject, this.#callback, { queue: this.#queue }))
+      this.#subscriptions.push(subscribeSafely(this.#nc, this.subject, this.#callback, { queue: this.#queue }))
   }
 
   leave() {

@@ -28,16 +28,16 @@
 // An executor with nothing to do joins the idle group and then asks for surplus; one that is stuck joins the surplus group and
 // then offers. Each joins before it asks or offers, and the server sees both in this order, so at least one of two finds the
 // other; and an offer that is out keeps its executor in the surplus group.
-import type { Msg, NatsConnection } from 'nats'
+import type { Msg, NatsConnection } from '../../nats/nats.js'
 import { type Ask, Correspondence, type Sent, inboxOf } from './correspondence.js'
 import { ageOf, canBeGiven, readGiven, sinceOf } from './given.js'
 import { EndedSubscriptions } from '../../nats/ended-subscriptions.js'
 import { Group } from './group.js'
-import type { HeldRequest } from '../../slots/held-request.js'
+import type { Job } from '../job.js'
 import { KnownAges } from './known-ages.js'
 import type { Pool } from '../../slots/pool.js'
 import { Precedence } from './precedence.js'
-import { idleSubject, nextSubject, surplusSubject } from '../../protocol/words.js'
+import { idleSubject, nextSubject, surplusSubject } from '../../protocol/subjects.js'
 
 /**
  * An idle executor looks for surplus again after this long, since interest may travel late, and then less and less often; one
@@ -57,15 +57,15 @@ export interface HandoverOwner {
   /** A message on the requests' own subject. */
   arrived(message: Msg): void
   /** A request came from another executor. */
-  received(request: HeldRequest): void
+  received(request: Job): void
   /** A request is about to leave. */
-  leaving(request: HeldRequest): void
+  leaving(request: Job): void
 }
 
 export class Handover {
   readonly #counts = { offered: 0, taken: 0, refused: 0, asked: 0, handed_over: 0, received: 0 }
   readonly #nc: NatsConnection
-  readonly #pool: Pool
+  readonly #pool: Pool<Job>
   readonly #owner: HandoverOwner
   readonly #idle: Group
   readonly #preferred: Group
@@ -97,7 +97,7 @@ export class Handover {
   /** What still comes is computed here: nobody would hear that an offer found nobody. */
   #isClosed = false
 
-  constructor(nc: NatsConnection, queue: string, subject: string, pool: Pool, owner: HandoverOwner) {
+  constructor(nc: NatsConnection, queue: string, subject: string, pool: Pool<Job>, owner: HandoverOwner) {
     this.#nc = nc
     this.#pool = pool
     this.#owner = owner
@@ -180,12 +180,12 @@ export class Handover {
   }
 
   /** Whether an older request, which another executor has, is to be computed before this one. */
-  isOutranked(request: HeldRequest) {
+  isOutranked(request: Job) {
     return !this.#isStopping && this.#precedence.outranking(request.since) !== undefined
   }
 
   /** Fetches it. What comes, or does not come, the pool is told to resume. */
-  fetchBefore(request: HeldRequest) {
+  fetchBefore(request: Job) {
     // Another question that is under way may bring it.
     if (this.#isStopping || !this.#isUp || this.#correspondence.isAsking) return false
     return this.#precedence.fetch(request.since)
@@ -264,7 +264,7 @@ export class Handover {
     if (!reply) return
     const theirs = sinceOf(message.string())
     const oldest = this.#pool.oldest
-    const isOlder = ({ since }: HeldRequest) => !(theirs !== undefined && theirs <= since)
+    const isOlder = ({ since }: Job) => !(theirs !== undefined && theirs <= since)
     const request =
       oldest && isOlder(oldest) && !this.#correspondence.isOwn(reply)
         ? this.#pool.take(each => isOlder(each) && this.#mayLeave(each))
@@ -278,9 +278,9 @@ export class Handover {
   }
 
   /** One that fills a message to the last bytes stays: its headers would not fit. */
-  readonly #mayLeave = (request: HeldRequest) => canBeGiven(request, this.#nc.info?.max_payload ?? Infinity)
+  readonly #mayLeave = (request: Job) => canBeGiven(request, this.#nc.info?.max_payload ?? Infinity)
 
-  #sendAway(request: HeldRequest, to: string): Sent {
+  #sendAway(request: Job, to: string): Sent {
     this.#owner.leaving(request)
     return this.#correspondence.send(request, to, this.#age())
   }
@@ -330,7 +330,7 @@ export class Handover {
         if (offer.isToIdle) this.#nobodyIsIdle = true
         else this.#nextTry = performance.now() + NEXT_AGAIN_MS
       } else this.#counts.handed_over--
-      request.gone = false
+      request.isGone = false
       this.#owner.received(request)
     } else if (offer) {
       this.#counts.taken++
@@ -359,12 +359,12 @@ export class Handover {
    * Somebody listens who does not answer: one of the group that was paused, or a stranger who watches. A client that gave its
    * request an id finds out that nobody has it; another cannot.
    */
-  #unanswered(request: HeldRequest) {
+  #unanswered(request: Job) {
     this.#offer = undefined
     // It may be that nobody is: until the next look requests stay here.
     this.#nobodyIsIdle = true
-    if (request.named) return
-    request.gone = false
+    if (request.isNamed) return
+    request.isGone = false
     this.#owner.received(request)
   }
 

@@ -1,24 +1,16 @@
-// The head of a message, its status and its headers, read only as far as they are asked for. nats.js takes each header apart
-// and checks it: a third of an executor's garbage, and for a megabyte of them it takes minutes.
-import type { Msg } from 'nats'
-import { headText } from '../nats/nats-internals.js'
+// The headers of a message as they are on the wire, read only as far as they are asked for, and written as text. nats.js takes
+// each header apart and checks it: a third of an executor's garbage, and for a megabyte of them it takes minutes.
 
 const VERSION = 'NATS/1.0'
 const END = '\r\n'
 
-/** The head of a message; undefined if it has none. */
-export function headOf(message: Msg): Head | undefined {
-  const text = headText(message)
-  return text === undefined ? undefined : new Head(text)
-}
-
-export class Head {
+export class RawHeaders {
   readonly #text: string
   constructor(text: string) {
     this.#text = text
   }
 
-  /** How many characters it has. */
+  /** How many characters they have. */
   get length() {
     return this.#text.length
   }
@@ -40,3 +32,6 @@ export class Head {
     return undefined
   }
 }
+
+/** One header as text; its name and value are known to be right. */
+export const line = (name: string, value: string | number) => `${name}: ${value}${END}`

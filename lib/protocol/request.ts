@@ -1,0 +1,78 @@
+// A request as its sender wrote it, or what is wrong with it.
+import { nanoid } from 'nanoid'
+import { MAX_BATCH_SIZE } from './batch.js'
+import { Header } from './headers.js'
+import type { RawHeaders } from './raw-headers.js'
+import { isRequestId } from './subjects.js'
+
+/** Milliseconds, as a header gives them. */
+export const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
+const BATCH_SIZE = /^[1-9]\d{0,4}$/
+/** What is longer is taken for this, thirty years, so that it is still a time when it is handed over later. */
+const LONGEST_MS = 1e12
+/** The most characters of headers: where a request lies, they lie too. */
+const MOST_HEADERS = 16 * 1024
+/** Clients that send one request again and again all get the answer, up to that many. */
+export const MOST_INBOXES = 8
+/** A subject that can be handed over in a header. */
+export const INBOX = /^[^\s*>]{1,256}$/
+
+/** A message that is no request: what is wrong with it, and its id if that is right. */
+export class NotARequest {
+  readonly text: string
+  readonly id: string | undefined
+  constructor(text: string, id?: string) {
+    this.text = text
+    this.id = id
+  }
+}
+
+export interface Request {
+  /** Its sender's id, or one made here. */
+  readonly id: string
+  /** Whether the id is its sender's: then it is echoed, and asked about. */
+  readonly isNamed: boolean
+  /** The inboxes that get the reply: more than one when the same request was sent again. */
+  readonly replyTo: string[]
+  /** How many arguments there are in the body, if it is a batch: an array of them; else 0. */
+  readonly batchSize: number
+  /** The argument as JSON. */
+  body: Uint8Array
+  /** When its sender stops waiting, by this process' `performance.now()`; `Infinity` if it did not say. */
+  readonly deadline: number
+  /** When its sender sent it, as far as is known: now less what it waited, by `performance.now()`. */
+  readonly since: number
+  /** When it came here. */
+  readonly arrivedAt: number
+}
+
+/** Parses a request from its parts; `waited`: for how many milliseconds it has waited before. */
+export function parseRequest(
+  headers: RawHeaders | undefined,
+  body: Uint8Array,
+  replyTo: string[],
+  waited: number,
+): Request | NotARequest {
+  if (headers && headers.length > MOST_HEADERS)
+    return new NotARequest(`the headers have ${headers.length} characters, more than ${MOST_HEADERS}`)
+  const id = headers?.get(Header.requestId)
+  if (id !== undefined && !isRequestId(id))
+    return new NotARequest(`${Header.requestId} must be 1–64 of A-Z a-z 0-9 _ -, got ${id.length} characters`)
+  const timeout = headers?.get(Header.timeoutMs) ?? ''
+  if (timeout !== '' && !MILLISECONDS.test(timeout))
+    return new NotARequest(`${Header.timeoutMs} must be a number of milliseconds`, id)
+  const batchSize = headers?.get(Header.batchSize) ?? ''
+  if (batchSize !== '' && !(BATCH_SIZE.test(batchSize) && Number(batchSize) <= MAX_BATCH_SIZE))
+    return new NotARequest(`${Header.batchSize} must be a number from 1 to ${MAX_BATCH_SIZE}`, id)
+  const now = performance.now()
+  return {
+    id: id ?? nanoid(),
+    isNamed: id !== undefined,
+    replyTo,
+    batchSize: Number(batchSize),
+    body,
+    deadline: timeout === '' ? Infinity : now + Math.min(Number(timeout), LONGEST_MS),
+    since: now - Math.min(waited, LONGEST_MS),
+    arrivedAt: now,
+  }
+}
