@@ -1,11 +1,14 @@
 // The command that runs one executor until it is told to stop.
+import { constants } from 'node:os'
 import { Executor } from '../lib/executor/executor.js'
 import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/options.js'
 import { type Options, UsageError, exit, runCommand, serverList } from './command-line.js'
 import { LOGS, type LogKind, logTo } from './executor-log.js'
 
 const NAME = 'executor'
-const { subject, queue, concurrency, timeLimit, memoryLimit, backlog, drainTimeout } = EXECUTOR_DEFAULTS
+/** A second signal ends the process within this time. */
+const AT_ONCE_MS = 250
+const { queue, concurrency, timeLimit, memoryLimit, backlog, drainTimeout } = EXECUTOR_DEFAULTS
 
 async function run(positionals: string[], options: Options) {
   if (positionals.length > 0) throw new UsageError(`unknown argument "${positionals[0]}"`)
@@ -15,15 +18,17 @@ async function run(positionals: string[], options: Options) {
   logTo(executor, log as LogKind)
 
   let signals = 0
-  for (const [signal, number] of [
-    ['SIGINT', 2],
-    ['SIGTERM', 15],
-  ] as const)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
       signals++
       if (signals === 1) void executor.stop()
-      else if (signals === 2) void executor.stopNow().then(() => process.exit(128 + number))
-      else process.exit(128 + number)
+      else {
+        const end = () => process.exit(128 + constants.signals[signal])
+        // Whatever hangs: whoever gives a second signal has waited for long enough.
+        setTimeout(end, AT_ONCE_MS)
+        if (signals === 2) void executor.stopNow().then(end)
+        else end()
+      }
     })
   try {
     await executor.start()
@@ -32,7 +37,7 @@ async function run(positionals: string[], options: Options) {
     return
   }
   const lost = await executor.closed
-  if (lost) exit(NAME, `the connection is closed: ${lost.message}`, 1)
+  if (lost) exit(NAME, lost.message, 1)
 }
 
 function makeExecutor(options: Options) {
@@ -44,6 +49,9 @@ function makeExecutor(options: Options) {
       queue: options.text('queue'),
       module: options.text('module'),
       concurrency: options.number('concurrency'),
+      processes: options.number('processes'),
+      maxRequests: options.number('maxRequests'),
+      execArgv: options.text('execArgv')?.split(/\s+/).filter(Boolean),
       timeLimit: options.seconds('timeLimit'),
       memoryLimit: options.number('memoryLimit'),
       backlog: options.number('backlog'),
@@ -61,11 +69,7 @@ function makeExecutor(options: Options) {
 const defined = (values: object) =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 
-function explain(error: Error) {
-  const message = error.message.split('\n')[0]!
-  if ('code' in error && String(error.code).startsWith('ERR_MODULE')) return `cannot load the function: ${message}`
-  return message
-}
+const explain = (error: Error) => error.message.split('\n')[0]!
 
 await runCommand({
   name: NAME,
@@ -73,12 +77,15 @@ await runCommand({
   describe: 'Computes the requests on a subject. Start as many as you like: each request reaches one of them.',
   options: {
     '--servers <urls>': 'nats-servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
-    '--subject <subject>': `subject of the requests (default: ${subject})`,
+    '--subject <subject>': "subject of the requests (default: the module's name, or fibonacci)",
     '--queue <name>': `queue group (default: ${queue})`,
     '--module <module>': 'module whose default export is the function (default: fibonacci)',
     '--concurrency <n>': `how many requests are computed at the same time (default: ${concurrency})`,
+    '--processes <n>': 'in how many processes (default: one for each; fewer for functions that wait)',
+    '--max-requests <n>': 'replace a process after so many requests (default: never)',
+    '--exec-argv <options>': "options of Node for these processes (default: the executor's own)",
     '--time-limit <seconds>': `longest that one computation may take (default: ${timeLimit / 1000})`,
-    '--memory-limit <MiB>': `largest heap of one computing thread (default: ${memoryLimit})`,
+    '--memory-limit <MiB>': `most memory of one process (default: ${memoryLimit})`,
     '--backlog <n>': `how many requests may wait here for a free slot (default: ${backlog})`,
     '--drain-timeout <seconds>': `on stopping, how long to compute what is here (default: ${drainTimeout / 1000})`,
     '--no-balance': 'leave each request where NATS brought it, busy or not',
@@ -86,8 +93,8 @@ await runCommand({
   },
   examples: [
     'executor                                         the built-in fibonacci',
-    'executor --concurrency 8                         eight threads',
-    'executor --subject resize --module ./resize.js your own function',
+    'executor --concurrency 8                         eight slots',
+    'executor --module ./resize.js                    your own function, on the subject resize',
     '',
     'SIGTERM or Ctrl-C: finishes what has started and exits 0; a second one stops at once.',
   ],

@@ -117,6 +117,9 @@ const BY_CODE = new Map([
   [Code.unavailable, UnavailableError],
 ] as const)
 
+/** The name of the class that a code stands for. */
+export const errorName = (code: number): string => BY_CODE.get(code as never)?.name ?? 'RequestError'
+
 /** The error that a reply's code and text stand for. */
 export function remoteError(code: number, text: string, details: ErrorDetails): RequestError {
   const Class = BY_CODE.get(code as never)

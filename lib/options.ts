@@ -1,5 +1,7 @@
 // Options: their defaults, and the checks where they enter.
 import type { ConnectionOptions, NatsConnection } from './nats/nats.js'
+import { parse, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { MAX_BATCH_SIZE } from './protocol/batch.js'
 import { isQueue, isSubject } from './protocol/subjects.js'
 
@@ -28,17 +30,38 @@ export interface ExecutorOptions extends ConnectionChoice {
    */
   module?: string | URL
   /**
-   * How many requests are computed at the same time, each in a worker thread: 1–1024.
+   * The subject of the requests.
+   * @default the name of the module's file without its ending: 'fibonacci' for the built-in one
+   */
+  subject?: string
+  /**
+   * How many requests are computed at the same time: 1–1024.
    * @default 1
    */
   concurrency?: number
+  /**
+   * In how many processes, at most `concurrency`. With fewer, several requests share a process: for asynchronous functions, which
+   * wait rather than compute.
+   * @default `concurrency`
+   */
+  processes?: number
+  /**
+   * A process is replaced after so many requests; its successor is ready by then.
+   * @default Infinity
+   */
+  maxRequests?: number
+  /**
+   * Options of Node for the processes that compute.
+   * @default those of this process, so that loaders and hooks work
+   */
+  execArgv?: readonly string[]
   /**
    * The longest that one computation may take, in milliseconds.
    * @default 300_000
    */
   timeLimit?: number
   /**
-   * The largest heap of one worker thread, in MiB. (Buffers lie outside of the heap.)
+   * The most memory of one process, in MiB: of V8's heap, and of all that is resident (on systems with /proc).
    * @default 1024
    */
   memoryLimit?: number
@@ -48,7 +71,7 @@ export interface ExecutorOptions extends ConnectionChoice {
    */
   backlog?: number
   /**
-   * On stopping, how long requests that are here may still be computed, in milliseconds.
+   * On stopping, how long requests that are here may still be computed, in milliseconds; then all are ended and answered.
    * @default 30_000
    */
   drainTimeout?: number
@@ -104,10 +127,10 @@ export interface MapOptions extends CallOptions {
 const MAX_MS = 2 ** 31 - 1
 
 export const EXECUTOR_DEFAULTS = {
-  subject: 'fibonacci',
   queue: 'executors',
   module: new URL('functions/fibonacci.js', import.meta.url),
   concurrency: 1,
+  maxRequests: Infinity,
   timeLimit: 300_000,
   memoryLimit: 1024,
   backlog: 1000,
@@ -121,24 +144,53 @@ export const CLIENT_DEFAULTS = {
   retries: Infinity,
 }
 
-export type FilledExecutorOptions = typeof EXECUTOR_DEFAULTS & ExecutorOptions & { module: string | URL }
+export type FilledExecutorOptions = Omit<Required<ExecutorOptions>, 'connection' | 'module'> &
+  Pick<ExecutorOptions, 'connection'> & { /** A URL. */ module: string }
 export type FilledClientOptions = typeof CLIENT_DEFAULTS & ClientOptions
 
 export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOptions {
-  const filled = { ...EXECUTOR_DEFAULTS, ...defined(options, EXECUTOR_DEFAULTS) } as FilledExecutorOptions
-  checkSubject(filled.subject)
+  const given = defined(options, { ...EXECUTOR_DEFAULTS, subject: 0, processes: 0, execArgv: 0 }) as ExecutorOptions
+  const filled = { ...EXECUTOR_DEFAULTS, ...given }
   if (typeof filled.queue !== 'string' || !isQueue(filled.queue))
     throw new RangeError(expected('queue', '1–64 letters, digits, "_" or "-"', filled.queue))
-  if (typeof filled.module !== 'string' && !(filled.module instanceof URL))
+  if (typeof filled.module !== 'string' && !((filled.module as unknown) instanceof URL))
     throw new TypeError(expected('module', "a module's path or URL", filled.module))
   checkInteger('concurrency', filled.concurrency, 1, 1024)
+  const { processes = filled.concurrency, execArgv = inheritedExecArgv() } = given
+  checkInteger('processes', processes, 1, filled.concurrency)
+  if (filled.maxRequests !== Infinity) checkInteger('maxRequests', filled.maxRequests, 1, Number.MAX_SAFE_INTEGER)
+  if (!Array.isArray(execArgv) || execArgv.some(word => typeof word !== 'string'))
+    throw new TypeError(expected('execArgv', 'an array of strings', execArgv))
   checkNumber('timeLimit', filled.timeLimit, 1, MAX_MS)
-  checkInteger('memoryLimit', filled.memoryLimit, 8, 1_048_576)
+  checkInteger('memoryLimit', filled.memoryLimit, 64, 1_048_576)
   checkInteger('backlog', filled.backlog, 0, 1_000_000)
   checkNumber('drainTimeout', filled.drainTimeout, 0, MAX_MS)
   if (typeof filled.balance !== 'boolean') throw new TypeError(expected('balance', 'a boolean', filled.balance))
-  return filled
+  const module = moduleUrl(filled.module)
+  const subject = given.subject ?? nameOf(module)
+  checkSubject(subject)
+  return { ...filled, module, subject, processes, execArgv }
 }
+
+/** A path is one from the working directory. */
+function moduleUrl(module: string | URL): string {
+  if (module instanceof URL) return module.href
+  return /^[a-z]+:/.test(module) && !/^[a-z]:[\\/]/i.test(module) ? module : pathToFileURL(resolve(module)).href
+}
+
+/** What a module is called unless its user says otherwise. */
+function nameOf(module: string): string {
+  if (module.startsWith('data:')) throw new TypeError('`subject` is needed: a data URL has no name')
+  return parse(decodeURIComponent(new URL(module).pathname)).name.replace(/[^A-Za-z0-9_-]/g, '_')
+}
+
+/** The options of Node that this process has, but for those that are about it alone. */
+const inheritedExecArgv = () =>
+  process.execArgv.filter(
+    (word, i, all) =>
+      !/^(-e|--eval|-p|--print|-pe|--inspect|--watch|--test|--input-type|--max-old-space-size)/.test(word) &&
+      !/^(-e|--eval|-p|--print|-pe)$/.test(all[i - 1] ?? ''),
+  )
 
 export function fillClientOptions(options: ClientOptions): FilledClientOptions {
   const filled = { ...CLIENT_DEFAULTS, ...defined(options, CLIENT_DEFAULTS) } as FilledClientOptions

@@ -23,12 +23,30 @@ async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner<Tas
     fetchBefore: () => false,
     stuck: () => {},
     moved: say('moved'),
-    notice: () => {},
-    unloadable: error => t.fail(error.message),
+    interrupted: () => {},
+    argumentFailed: () => {},
+    output: () => {},
+    warning: () => {},
+    failed: error => t.fail(error.message),
+    isWorking: () => {},
+    hopeless: () => {},
     ...change,
   }
   const module = fixture('acts.mjs').href
-  const pool = new Pool({ module, concurrency, memoryLimit: 100, timeLimit: 60_000, backlog: 10 }, owner)
+  const pool = new Pool(
+    {
+      module,
+      title: 'pool test',
+      concurrency,
+      processes: concurrency,
+      memoryLimit: 200,
+      maxRequests: Infinity,
+      execArgv: [],
+      timeLimit: 60_000,
+      backlog: 10,
+    },
+    owner,
+  )
   t.teardown(() => pool.close())
   while (!pool.isReady) await once(events, 'moved')
   const compute = async (...act: [string, number?]) => {

@@ -88,25 +88,23 @@ t.test('an executor that was never started', async t => {
 })
 
 t.test('one that is told to stop while it loads its function never joins the group', async t => {
-  const name = `stop ${process.pid}`
-  const channel = new BroadcastChannel(name)
-  t.teardown(() => channel.close())
+  const gate = new Gate(t)
   // It loads when it is told to. (A URL has no line breaks.)
   const slow = [
-    'data:text/javascript,',
-    `const channel = new BroadcastChannel(${JSON.stringify(name)});`,
-    `await new Promise(resolve => { channel.onmessage = resolve; channel.postMessage('here') });`,
-    'channel.close();',
+    "data:text/javascript,import { connect } from 'node:net';",
+    `const socket = connect(${JSON.stringify(gate.name)});`,
+    "socket.write('here\\n');",
+    "await new Promise(resolve => socket.once('data', resolve));",
+    'socket.destroy();',
     'export default () => 1',
   ].join('')
-  const loading = once(channel as any, 'message')
-  const executor = newExecutor(t, server, { module: slow })
+  const executor = newExecutor(t, server, { module: slow, subject: 'slow' })
   let joined = 0
   executor.on('ready', () => void joined++)
   const starting = rejection(executor.start())
-  await loading
+  await gate.heard('here')
   const stopped = executor.stop()
-  channel.postMessage('go')
+  gate.open()
   await starting
   await stopped
   t.equal(joined, 0)

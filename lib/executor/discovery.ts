@@ -1,7 +1,9 @@
 // Discovery and statistics by ADR-32 (nats-architecture-and-design, "NATS Micro"), so that `nats service list`, `info`
 // and `stats` see executors. The `services` API of nats.js takes an asynchronous handler for finished when it returns.
+import { errorName } from '../errors.js'
 import type { Msg, NatsConnection, Subscription } from '../nats/nats.js'
 import { subscribeSafely } from '../nats/subscribe-safely.js'
+import type { Job } from './job.js'
 
 export interface ServiceDescription {
   id: string
@@ -20,12 +22,13 @@ const VERBS = ['PING', 'INFO', 'STATS'] as const
 /** A subject as an ADR-32 name. */
 export const serviceName = (subject: string) => subject.replace(/[^A-Za-z0-9_-]/g, '_')
 
-export class Service {
-  requests = 0
-  errors = 0
-  lastError = ''
-  /** Whole nanoseconds in slots. */
-  processing = 0
+export class Discovery {
+  #requests = 0
+  #errors = 0
+  #lastError = ''
+  /** Whole nanoseconds in slots, and how many requests were there. */
+  #processing = 0
+  #computed = 0
   readonly #nc: NatsConnection
   readonly #about: ServiceDescription
   readonly #started = new Date().toISOString()
@@ -43,14 +46,21 @@ export class Service {
         this.#subscriptions.push(subscribeSafely(this.#nc, subject, message => this.#answer(verb, message)))
   }
 
-  /** Counts a request that was answered. */
-  count(nanoseconds: number, error?: string) {
-    this.requests++
-    this.processing += nanoseconds
-    if (error !== undefined) {
-      this.errors++
-      this.lastError = error
-    }
+  /** How long a computation takes in the mean, in milliseconds. */
+  get meanMs() {
+    return this.#processing / 1e6 / Math.max(1, this.#computed)
+  }
+
+  /** Counts a request that was answered, each argument of a batch as one. */
+  count(nanoseconds: number, { code, of, failedArguments = 0 }: { code: number; of?: Job; failedArguments?: number }) {
+    const size = Math.max(1, of?.batchSize ?? 1)
+    this.#requests += size
+    this.#processing += nanoseconds
+    if (nanoseconds > 0) this.#computed++
+    this.#errors += code === 0 ? failedArguments : size
+    // What is wrong may tell of arguments, which are not everybody's to know.
+    if (code !== 0) this.#lastError = `${code}: ${errorName(code)}`
+    else if (failedArguments > 0) this.#lastError = `${failedArguments} of a batch of ${size}`
   }
 
   async stop() {
@@ -80,12 +90,12 @@ export class Service {
           endpoints: [
             {
               ...endpoint,
-              num_requests: this.requests,
-              num_errors: this.errors,
-              last_error: this.lastError,
+              num_requests: this.#requests,
+              num_errors: this.#errors,
+              last_error: this.#lastError,
               data: data(),
-              processing_time: this.processing,
-              average_processing_time: this.requests === 0 ? 0 : Math.round(this.processing / this.requests),
+              processing_time: this.#processing,
+              average_processing_time: this.#requests === 0 ? 0 : Math.round(this.#processing / this.#requests),
             },
           ],
         }

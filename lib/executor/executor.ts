@@ -1,44 +1,54 @@
-// An executor: it joins the queue group of its subject, and answers what it computes.
+// An executor: it joins the queue group of its subject, and answers what its slots compute.
+//
+// States: new → starting (the function is loaded, then the connection opened) → running → stopping → stopped. While running it is a
+// member of the group as long as it has a slot that works.
 import { EventEmitter } from 'node:events'
-import { resolve } from 'node:path'
+import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
 import { nanoid } from 'nanoid'
-import { type Msg, type NatsConnection, type Subscription, deferred } from '../nats/nats.js'
 import { isConnection, open, watch } from '../nats/connection.js'
-import { Handover } from './handover/handover.js'
-import { type Job, newJob } from './job.js'
-import { Holding } from './holding.js'
-import { INBOX, NotARequest, parseRequest } from '../protocol/request.js'
 import { headersOf } from '../nats/headers.js'
+import { type Msg, type NatsConnection, type Subscription, deferred } from '../nats/nats.js'
 import { subscribeSafely } from '../nats/subscribe-safely.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../options.js'
-import { Pool } from '../slots/pool.js'
 import { Code } from '../protocol/codes.js'
-import { Replies } from './replies.js'
-import { Service, serviceName } from './discovery.js'
+import { INBOX, NotARequest, parseRequest } from '../protocol/request.js'
+import { Pool, type PoolOwner } from '../slots/pool.js'
+import type { Outcome, Output } from '../slots/task.js'
 import { VERSION } from '../version.js'
+import { Discovery, serviceName } from './discovery.js'
+import { Handover } from './handover/handover.js'
+import { Holding } from './holding.js'
+import { type Job, newJob } from './job.js'
+import { Replies } from './replies.js'
+import { Teller } from './teller.js'
 
 export interface ExecutorEvents {
-  /** It is a member of the queue group and its threads are ready. */
+  /** It is a member of the queue group and its slots have loaded the function. */
   ready: []
   /** A computation starts. `argument` is JSON. */
   started: [{ requestId: string; argument: string }]
   /** A request was answered with its result, as JSON; `computeMs` is the time in its slot. */
   completed: [{ requestId: string; result: string; computeMs: number }]
-  /** A request was answered with an error: its code and text. */
-  failed: [{ requestId: string; code: number; error: string; computeMs: number }]
+  /** A request, or an argument of a batch, was answered with an error: its code, text and, if the function threw it, stack. */
+  failed: [{ requestId: string; code: number; error: string; computeMs: number; stack?: string | undefined }]
+  /** What the function printed: a line of one of its standard streams, and whose it is as far as that is known. */
+  output: [Output]
+  /** It was told to stop, and waits for that many requests. */
+  stopping: [{ computing: number; waiting: number }]
   /** Something worth a line in a log: a message that is no request, a connection lost or back. */
   warning: [string]
 }
 
 /** How often stopping looks whether all is done, in milliseconds. */
 const LOOK_MS = 5
-/** For the last messages on a connection that does not answer, in milliseconds. */
-const FAREWELL_MS = 2000
+/** For the last messages, whatever the server does, in milliseconds. */
+const FAREWELL_MS = { drained: 500, atOnce: 150 }
 const RETRY_AFTER_MS = { least: 20, most: 5000 }
 /** By how many requests others may make the backlog longer than it should be: each of them offers one at a time. */
 const MOST_GIVEN = 1000
+/** A function that loads for so long is worth a word. */
+const SLOW_LOAD_MS = 2000
 
 export class Executor extends EventEmitter<ExecutorEvents> {
   /** The ADR-32 instance id, also the `Executor-Id` of its replies. */
@@ -47,17 +57,18 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   readonly #options: FilledExecutorOptions
   readonly #given: NatsConnection | undefined
   readonly #abort = new AbortController()
+  readonly #tell = new Teller<ExecutorEvents>(this)
+  readonly #closed = deferred<Error | undefined>()
+  readonly #loaded = deferred<void>()
   #nc: NatsConnection | undefined
   #pool!: Pool<Job>
   #replies!: Replies
-  #service!: Service
+  #discovery!: Discovery
   #holding!: Holding
   #handover: Handover | undefined
   #subscription: Subscription | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
-  readonly #loaded = deferred<void>()
-  readonly #closed = deferred<Error | undefined>()
   #refusesRest = false
 
   /**
@@ -66,7 +77,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
    */
   constructor(options: ExecutorOptions = {}) {
     super()
-    // It is looked at in `start`; a function that cannot be loaded again later has its notice.
+    // It is looked at in `start`; a function that cannot be loaded again later has its warning.
     this.#loaded.catch(() => {})
     this.#options = fillExecutorOptions(options)
     this.subject = this.#options.subject
@@ -75,83 +86,103 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   /**
-   * Resolves when the executor has stopped: with an error if its connection was closed for good by somebody else, as a
-   * server does whose credentials have changed.
+   * Resolves when the executor has stopped: with an error if it was not told to, since its connection was closed for good, as a
+   * server does whose credentials have changed, or since no slot has worked for a minute.
    */
   get closed(): Promise<Error | undefined> {
     return this.#closed
   }
 
   /**
-   * Loads the function and joins the queue group; waits for a server for ever.
-   * @throws if the function cannot be loaded, or the server refuses the connection or the subject
+   * Loads the function, connects and joins the queue group; waits for a server for ever. A second call returns the same promise.
+   * @throws if the function cannot be loaded, the server refuses the connection or the subject, or the executor was stopped
    */
   start(): Promise<void> {
+    if (this.#stopping && !this.#starting) return Promise.reject(new Error('the executor was stopped: make a new one'))
     return (this.#starting ??= this.#start())
   }
 
   /**
-   * Leaves the queue group, computes what is here, hands over or refuses (503) what cannot be computed within
-   * `drainTimeout`, and closes the connection if it is its own. A second call returns the same promise.
+   * Leaves the queue group, computes what is here, or hands it over; after `drainTimeout` it ends what runs and answers the rest
+   * with 503. Closes the connection if it is its own. A second call returns the same promise.
    */
   stop(): Promise<void> {
     return (this.#stopping ??= this.#stop())
   }
 
   /** Stops at once: what is here is answered with 503, and its computations are ended. */
-  async stopNow(): Promise<void> {
+  stopNow(): Promise<void> {
     this.#abort.abort()
-    await this.stop()
+    return this.stop()
   }
 
   async #start() {
-    const { queue, subject, balance, ...options } = this.#options
-    const module = moduleUrl(options.module)
-    this.#pool = new Pool({ ...options, module }, this.#poolOwner)
-    const connecting = this.#connect()
+    const { subject, module } = this.#options
+    const options = { ...this.#options, title: `nats-executor slot ${subject} ${this.id} ${basename(module)}` }
+    const slow = setTimeout(() => this.#tell.emit('warning', `still loading the function ${module}`), SLOW_LOAD_MS)
+    this.#pool = new Pool(options, this.#poolOwner)
     try {
-      const [nc] = await Promise.all([connecting, this.#loaded])
-      // Told to stop meanwhile, it must not get requests any more.
+      // A function that cannot be loaded is known before anybody hears of this executor.
+      await this.#unlessStopped(this.#loaded)
+      clearTimeout(slow)
+      this.#nc = await this.#connect()
       this.#abort.signal.throwIfAborted()
-      this.#nc = nc
-      this.#replies = new Replies(nc, this.id)
-      this.#holding = new Holding(nc, this.#replies, request =>
-        this.#pool.end(request, Code.cancelled, 'cancelled by its client'),
-      )
-      this.#service = new Service(nc, {
-        id: this.id,
-        name: serviceName(subject),
-        version: VERSION,
-        description: `computes ${subject}`,
-        metadata: { pid: String(process.pid), concurrency: String(options.concurrency) },
-        subject,
-        queue,
-        data: () => this.#statistics(),
-      })
-      this.#service.start()
-      let refused: Error | undefined
-      this.#subscription = subscribeSafely(nc, subject, message => this.#received(message), {
-        queue,
-        onRefused: error => {
-          refused = error
-          this.emit('warning', `the server refuses the subject ${subject}: ${error.message}`)
-        },
-      })
-      if (balance) {
-        this.#handover = new Handover(nc, queue, subject, this.#pool, this.#handoverOwner)
-        this.#handover.start()
-      }
-      await nc.flush()
-      if (refused) throw refused
+      await this.#serve(this.#nc)
     } catch (error) {
+      clearTimeout(slow)
       this.#abort.abort()
       await this.#pool.close()
-      // It may be there although the function is not.
-      if (!this.#given) await connecting.then(nc => nc.close()).catch(() => {})
+      if (!this.#given) await this.#nc?.close()
       this.#closed.resolve(undefined)
       throw error
     }
-    this.emit('ready')
+    this.#tell.emit('ready')
+  }
+
+  async #serve(nc: NatsConnection) {
+    const { subject, queue, concurrency, balance } = this.#options
+    this.#replies = new Replies(nc, this.id)
+    this.#holding = new Holding(nc, this.#replies, job =>
+      this.#pool.end(job, Code.cancelled, 'cancelled by its client'),
+    )
+    this.#discovery = new Discovery(nc, {
+      id: this.id,
+      name: serviceName(subject),
+      version: VERSION,
+      description: `computes ${subject}`,
+      metadata: { pid: String(process.pid), concurrency: String(concurrency) },
+      subject,
+      queue,
+      data: () => this.#statistics(),
+    })
+    this.#discovery.start()
+    if (balance) this.#handover = new Handover(nc, queue, subject, this.#pool, this.#handoverOwner)
+    let refused: Error | undefined
+    this.#joinGroup(error => (refused = error))
+    this.#handover?.start()
+    await nc.flush()
+    if (refused) throw refused
+  }
+
+  #joinGroup(onRefused?: (error: Error) => void) {
+    const { subject, queue } = this.#options
+    this.#subscription = subscribeSafely(this.#nc!, subject, message => this.#received(message), {
+      queue,
+      onRefused: error => {
+        onRefused?.(error)
+        this.#tell.emit('warning', `the server refuses the subject ${subject}: ${error.message}`)
+      },
+    })
+  }
+
+  /** Rejects when the executor is told to stop meanwhile. */
+  #unlessStopped<Value>(promise: Promise<Value>): Promise<Value> {
+    const { signal } = this.#abort
+    const stopped = new Promise<never>((_, reject) => {
+      signal.throwIfAborted()
+      signal.addEventListener('abort', () => reject(new Error('the executor was stopped')), { once: true })
+    })
+    return Promise.race([promise, stopped])
   }
 
   async #connect(): Promise<NatsConnection> {
@@ -165,183 +196,202 @@ export class Executor extends EventEmitter<ExecutorEvents> {
         { name: `executor ${subject}`, noEcho: true },
         this.#abort.signal,
         error => {
-          if (!told) this.emit('warning', `no nats-server yet: ${error.message}`)
+          if (!told) this.#tell.emit('warning', `no nats-server yet: ${error.message}`)
           told = true
         },
       ))
     void watch(nc, isUp => {
       this.#holding?.connected(isUp)
-      this.#handover?.connected(isUp)
-      this.emit('warning', isUp ? 'connected again' : 'connection lost')
-    }).then(error => this.#lost(error))
+      if (this.#canSend) this.#handover?.connected(isUp)
+      this.#tell.emit('warning', isUp ? 'connected again' : 'connection lost')
+    }).then(error =>
+      this.#fail(new Error(`the connection is closed${error ? `: ${error.message}` : ''}`, { cause: error })),
+    )
     return nc
   }
 
-  /** The connection was closed for good. */
-  async #lost(error: Error | undefined) {
+  /** A connection that its owner drains or has closed takes nothing any more. */
+  get #canSend() {
+    return this.#nc !== undefined && !this.#nc.isClosed() && !this.#nc.isDraining()
+  }
+
+  /** Ends without having been told to. */
+  #fail(error: Error) {
     if (this.#stopping) return
-    const handover = this.#handover
-    // What the threads still tell must not be said on a closed connection.
-    this.#handover = undefined
-    this.#stopping = this.#pool.close()
-    await Promise.allSettled([handover?.close(), this.#holding?.close(), this.#stopping])
-    this.#closed.resolve(error ?? new Error('the connection was closed'))
+    this.#abort.abort()
+    void this.stop().then(() => this.#closed.resolve(error))
   }
 
   #received(message: Msg) {
     if (!message.reply) {
-      this.emit('warning', 'ignored a message without a reply subject')
+      this.#tell.emit('warning', 'ignored a message without a reply subject')
       return
     }
     const request = readRequest(message)
     if (request instanceof NotARequest) {
-      this.#service.count(0, request.text)
+      this.#discovery.count(0, { code: Code.invalid })
       this.#replies.send([message.reply], this.#replies.refusal(request.id, Code.invalid, request.text))
-      this.emit('failed', { requestId: request.id ?? '', code: Code.invalid, error: request.text, computeMs: 0 })
+      this.#tell.emit('failed', { requestId: request.id ?? '', code: Code.invalid, error: request.text, computeMs: 0 })
     } else this.#take(newJob(request))
   }
 
-  #take(request: Job) {
-    if (!this.#holding.add(request)) return
-    if (this.#refusesRest) this.#refuse(request)
-    else if (!this.#pool.add(request)) this.#overloaded(request)
+  #take(job: Job) {
+    if (!this.#holding.add(job)) return
+    if (this.#refusesRest) this.#refuse(job)
+    else if (!this.#pool.add(job)) this.#overloaded(job)
   }
 
-  #overloaded(request: Job) {
+  #overloaded(job: Job) {
     const { backlog, concurrency } = this.#options
-    const mean = this.#service.processing / 1e6 / Math.max(1, this.#service.requests)
     const { least, most } = RETRY_AFTER_MS
-    const retryAfter = Math.min(most, Math.max(least, (mean * backlog) / concurrency / 2))
-    this.#answered(request, Code.overloaded, `the backlog is full: ${backlog} requests wait`, 0, retryAfter)
+    const retryAfter = Math.min(most, Math.max(least, (this.#discovery.meanMs * backlog) / concurrency / 2))
+    this.#answerError(job, Code.overloaded, `the backlog is full: ${backlog} requests wait`, { retryAfter })
   }
 
-  #refuse(request: Job) {
-    this.#answered(request, Code.unavailable, 'the executor is stopping', 0, RETRY_AFTER_MS.least)
+  #refuse(job: Job) {
+    this.#answerError(job, Code.unavailable, 'the executor is stopping', { retryAfter: RETRY_AFTER_MS.least })
   }
 
-  #answered(request: Job, code: number, text: string, nanoseconds: number, retryAfter?: number) {
-    request.isGone = true
-    this.#service.count(nanoseconds, text)
-    this.#holding.answer(request, this.#replies.error(request, code, text, nanoseconds / 1e6, retryAfter))
-    this.#tellFailed(request, code, text, nanoseconds)
+  #answerError(
+    job: Job,
+    code: number,
+    error: string,
+    {
+      nanoseconds = 0,
+      retryAfter,
+      stack,
+    }: { nanoseconds?: number; retryAfter?: number; stack?: string | undefined } = {},
+  ) {
+    job.isGone = true
+    const computeMs = nanoseconds / 1e6
+    this.#discovery.count(nanoseconds, { code, of: job })
+    this.#holding.answer(job, this.#replies.error(job, code, error, computeMs, retryAfter))
+    this.#tell.emit('failed', { requestId: job.id, code, error, computeMs, ...(stack && { stack }) })
   }
 
-  #tellFailed(request: Job, code: number, error: string, nanoseconds: number) {
-    this.emit('failed', { requestId: request.id, code, error, computeMs: nanoseconds / 1e6 })
+  #ended({ task: job, code, body, nanoseconds, stack, failedArguments }: Outcome<Job>) {
+    if (code !== 0) return this.#answerError(job, code, Buffer.from(body).toString(), { nanoseconds, stack })
+    const computeMs = nanoseconds / 1e6
+    const answer = this.#replies.result(job, body, computeMs)
+    if (answer.error !== undefined) return this.#answerError(job, Code.tooLarge, answer.error, { nanoseconds })
+    job.isGone = true
+    this.#discovery.count(nanoseconds, { code: 0, of: job, failedArguments })
+    this.#holding.answer(job, answer)
+    this.#tell.emit('completed', () => ({ requestId: job.id, result: Buffer.from(body).toString(), computeMs }))
   }
 
-  readonly #poolOwner = {
-    started: (request: Job) => {
-      if (this.listenerCount('started'))
-        this.emit('started', { requestId: request.id, argument: Buffer.from(request.body).toString() })
+  readonly #poolOwner: PoolOwner<Job> = {
+    started: job =>
+      this.#tell.emit('started', () => ({ requestId: job.id, argument: Buffer.from(job.body).toString() })),
+    ended: outcome => this.#ended(outcome),
+    interrupted: (job, text) => {
+      const nanoseconds = Math.max(1, (performance.now() - job.startedAt) * 1e6)
+      this.#answerError(job, Code.unavailable, `interrupted: ${text}`, {
+        nanoseconds,
+        retryAfter: RETRY_AFTER_MS.least,
+      })
     },
-    ended: (request: Job, code: number, body: Uint8Array, nanoseconds: number) => {
-      if (code !== 0) {
-        this.#answered(request, code, Buffer.from(body).toString(), nanoseconds)
-        return
-      }
-      request.isGone = true
-      const answer = this.#replies.result(request, body, nanoseconds / 1e6)
-      this.#service.count(nanoseconds, answer.error)
-      this.#holding.answer(request, answer)
-      if (answer.error !== undefined) this.#tellFailed(request, Code.tooLarge, answer.error, nanoseconds)
-      else if (this.listenerCount('completed'))
-        this.emit('completed', {
-          requestId: request.id,
-          result: Buffer.from(body).toString(),
-          computeMs: nanoseconds / 1e6,
-        })
-    },
-    saturated: () => this.#handover?.saturated(),
-    turnedLong: () => this.#handover?.turnedLong(),
-    stuck: () => this.#handover?.stuck(),
+    argumentFailed: (job, index, code, error, stack) =>
+      this.#tell.emit('failed', { requestId: `${job.id}.${index}`, code, error, computeMs: 0, stack }),
+    saturated: () => this.#canSend && this.#handover?.saturated(),
+    turnedLong: () => this.#canSend && this.#handover?.turnedLong(),
+    stuck: () => this.#canSend && this.#handover?.stuck(),
     moved: () => {
       if (this.#pool.isReady) this.#loaded.resolve()
-      this.#handover?.moved()
+      if (this.#canSend) this.#handover?.moved()
     },
-    isOutranked: (request: Job) => this.#handover?.isOutranked(request) ?? false,
-    fetchBefore: (request: Job) => this.#handover?.fetchBefore(request) ?? false,
-    notice: (text: string) => void this.emit('warning', text),
-    unloadable: (error: Error) => {
-      this.#loaded.reject(error)
+    isOutranked: job => this.#handover?.isOutranked(job) ?? false,
+    fetchBefore: job => (this.#canSend && this.#handover?.fetchBefore(job)) || false,
+    output: output => this.#tell.emit('output', output),
+    warning: text => this.#tell.emit('warning', text),
+    failed: error => {
       // Before, `start` rejects with it.
-      if (this.#subscription) this.emit('warning', `cannot load the function: ${error.message}`)
+      if (this.#nc) this.#tell.emit('warning', `a slot has failed to start: ${error.message}`)
+      this.#loaded.reject(new Error(`cannot load the function: ${error.message}`))
     },
+    isWorking: isWorking => {
+      if (!this.#canSend || this.#stopping) return
+      this.#tell.emit('warning', isWorking ? 'a slot works again' : 'no slot works: this executor takes no requests')
+      if (isWorking) this.#joinGroup()
+      else void this.#subscription!.drain().catch(() => {})
+      this.#handover?.takesNoMore(!isWorking)
+    },
+    hopeless: error => this.#fail(new Error(`no slot has worked for a minute: ${error.message}`)),
   }
 
   readonly #handoverOwner = {
     arrived: (message: Msg) => this.#received(message),
-    received: (request: Job) => {
-      if (!this.#holding.add(request)) return
-      if (this.#refusesRest) this.#refuse(request)
-      else if (this.#pool.waiting >= this.#options.backlog + MOST_GIVEN) this.#overloaded(request)
-      else this.#pool.insert(request)
+    received: (job: Job) => {
+      if (!this.#holding.add(job)) return
+      if (this.#refusesRest) this.#refuse(job)
+      else if (this.#pool.waiting >= this.#options.backlog + MOST_GIVEN) this.#overloaded(job)
+      else this.#pool.insert(job)
     },
-    leaving: (request: Job) => {
-      request.isGone = true
-      this.#holding.release(request)
+    leaving: (job: Job) => {
+      job.isGone = true
+      this.#holding.release(job)
     },
   }
 
   async #stop() {
-    if (!this.#starting) {
-      this.#closed.resolve(undefined)
-      return
-    }
+    const until = performance.now() + this.#options.drainTimeout
     // Without a connection there is nothing to drain, and starting must end.
     if (!this.#nc) this.#abort.abort()
-    try {
-      await this.#starting
-    } catch {
-      return
+    await this.#starting?.catch(() => {})
+    if (this.#nc && this.#replies) {
+      this.#tell.emit('stopping', { computing: this.#pool.running.length, waiting: this.#pool.waiting })
+      await this.#drain(this.#nc, until)
     }
-    const nc = this.#nc!
-    const until = performance.now() + this.#options.drainTimeout
-    const drained = this.#subscription!.drain()
-    this.#handover?.stop()
-    await this.#within(drained, this.#options.drainTimeout)
-    while (this.#pool.size > 0 || this.#handover?.isExpecting) {
-      if (performance.now() > until || this.#abort.signal.aborted) this.#refusesRest = true
-      if (this.#refusesRest) for (let rest; (rest = this.#pool.take());) this.#refuse(rest)
-      if (this.#abort.signal.aborted) {
-        for (const { running } of this.#pool.slots)
-          if (running) this.#pool.end(running, Code.unavailable, 'the executor was stopped')
-      }
-      await sleep(LOOK_MS)
-    }
-    // A request may have been given at the last moment.
-    await this.#within(Promise.resolve(this.#handover?.close()), FAREWELL_MS)
-    while (this.#pool.size > 0) await sleep(LOOK_MS)
-    while (this.#holding.isDelivering && performance.now() < until && !this.#abort.signal.aborted) await sleep(LOOK_MS)
-    await this.#within(this.#holding.close(), FAREWELL_MS)
-    await this.#within(this.#service.stop(), FAREWELL_MS)
-    await this.#within(nc.flush(), FAREWELL_MS)
-    await this.#pool.close()
-    if (!this.#given) await nc.close()
     this.#closed.resolve(undefined)
   }
 
-  /** Waits for what may hang on a server that is not there. */
-  async #within(work: Promise<void>, ms: number) {
+  async #drain(nc: NatsConnection, until: number) {
+    const isOver = () => this.#abort.signal.aborted || performance.now() > until
+    const left = async () => {
+      await this.#subscription!.drain().catch(() => {})
+      if (this.#canSend) this.#handover?.takesNoMore(true)
+    }
+    const leaving = left()
+    let hasLeft = false
+    void leaving.then(() => (hasLeft = true))
+    while (!isOver() && !(hasLeft && this.#isIdle)) await sleep(LOOK_MS)
+    this.#refusesRest = true
+    for (let rest; (rest = this.#pool.take());) this.#refuse(rest)
+    for (const job of this.#pool.running) this.#pool.end(job, Code.unavailable, 'the executor was stopped')
+    const farewell = performance.now() + (this.#abort.signal.aborted ? FAREWELL_MS.atOnce : FAREWELL_MS.drained)
+    while (performance.now() < farewell && (this.#pool.size > 0 || this.#holding.isDelivering)) await sleep(LOOK_MS)
+    const goodbye = async () => {
+      await this.#handover?.close()
+      await this.#holding.close()
+      await this.#discovery.stop()
+      if (this.#canSend) await nc.flush()
+    }
+    await this.#within(goodbye(), farewell)
+    await this.#pool.close()
+    if (!this.#given) await this.#within(nc.close(), Math.max(farewell, performance.now() + LOOK_MS))
+  }
+
+  get #isIdle() {
+    return this.#pool.size === 0 && !this.#handover?.isExpecting && !this.#holding.isDelivering
+  }
+
+  /** Waits for what may hang on a server that is not there, until then. */
+  async #within(work: Promise<void>, until: number) {
     const timer = new AbortController()
-    await Promise.race([work.catch(() => {}), sleep(ms, undefined, { signal: timer.signal }).catch(() => {})])
+    const over = sleep(Math.max(0, until - performance.now()), undefined, { signal: timer.signal })
+    await Promise.race([work, over]).catch(() => {})
     timer.abort()
+    await over.catch(() => {})
   }
 
   #statistics() {
-    const { waiting, slots } = this.#pool
     return {
-      backlog: waiting,
-      computing: slots.filter(slot => slot.running).length,
-      concurrency: slots.length,
+      backlog: this.#pool.waiting,
+      computing: this.#pool.running.length,
+      concurrency: this.#options.concurrency,
       ...this.#handover?.counts,
     }
   }
-}
-
-function moduleUrl(chosen: string | URL): string {
-  if (chosen instanceof URL) return chosen.href
-  return /^[a-z]+:/.test(chosen) && !/^[a-z]:[\\/]/i.test(chosen) ? chosen : pathToFileURL(resolve(chosen)).href
 }
 
 function readRequest(message: Msg) {

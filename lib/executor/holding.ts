@@ -127,7 +127,7 @@ export class Holding {
   }
 
   #tell(request: Job) {
-    if (this.#told.has(request) || this.#nc.isClosed()) return
+    if (this.#told.has(request) || this.#nc.isClosed() || this.#nc.isDraining()) return
     this.#told.set(
       request,
       subscribeSafely(this.#nc, heldSubject(request.id), message => this.#asked(request, message)),
@@ -145,7 +145,7 @@ export class Holding {
         ? 'cancelled'
         : request.isGone
           ? 'answered'
-          : request.slot
+          : request.slot?.isRunning(request)
             ? 'computing'
             : 'waiting'
     message.respond(JSON.stringify({ state, heldMs: Math.round(performance.now() - request.arrivedAt) }))
@@ -193,7 +193,7 @@ export class Holding {
 
   /** Sends an answer so that the server says whether its client is there: it may be back later than we are. */
   #send(token: string, { request, answer }: Kept) {
-    if (this.#nc.isClosed()) return
+    if (this.#nc.isClosed() || this.#nc.isDraining()) return
     this.#returns ??= subscribeSafely(this.#nc, `${this.#inbox}.*`, message => this.#returned(message))
     this.#replies.send(request.replyTo, answer, `${this.#inbox}.${token}`)
   }

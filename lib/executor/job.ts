@@ -14,5 +14,6 @@ export const newJob = (request: Request): Job => ({
   isAnnounced: false,
   slot: undefined,
   number: 0,
+  ending: undefined,
   isGone: false,
 })

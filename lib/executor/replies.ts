@@ -58,8 +58,8 @@ export class Replies {
 
   /** Sends an answer; `reply` hears of it when there is nobody to take it. */
   send(replyTo: string[], { body, headers }: Answer, reply?: string) {
-    // A connection that was closed for good takes nothing; there is nobody left to tell.
-    if (this.#nc.isClosed()) return
+    // A connection that was closed for good, or is being drained by its owner, takes nothing.
+    if (this.#nc.isClosed() || this.#nc.isDraining()) return
     const options = reply === undefined ? { headers } : { headers, reply }
     for (const inbox of replyTo) this.#nc.publish(inbox, body, options)
   }

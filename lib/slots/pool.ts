@@ -1,15 +1,24 @@
-// The slots of an executor and its backlog: which request is computed next, which one has been computed for long, and
-// which one must end. It knows nothing of NATS.
-import type { Task } from './task.js'
+// The slots of an executor and its backlog: which request is computed next, which one has been computed for long, and which one
+// must end.
 import { Code } from '../protocol/codes.js'
-import { GRACE_MS, Slot, type SlotOwner } from './slot.js'
+import { Backlog } from './backlog.js'
+import { Crew, type CrewOptions, type CrewOwner } from './crew.js'
+import { LONG_MS } from './frames.js'
+import type { Slot } from './slot.js'
+import type { Outcome, Output, Task } from './task.js'
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1
+/** A computation that has taken so long may be one that is cancelled, or runs into a limit. */
+const OLD_MS = 500
 
-export interface PoolOwner<T> {
-  ended(request: T, code: number, body: Uint8Array, nanoseconds: number): void
-  /** A computation started, as far as this thread can know. */
-  started(request: T): void
+export interface PoolOwner<T extends Task> {
+  ended(outcome: Outcome<T>): void
+  /** It had started, and something ended it that is not its fault. */
+  interrupted(task: T, text: string): void
+  /** One argument of a batch has failed. */
+  argumentFailed(task: T, index: number, code: number, text: string, stack: string | undefined): void
+  /** A computation started, as far as this process can know. */
+  started(task: T): void
   /** The last free slot has been taken. */
   saturated(): void
   /** A computation has just turned out to be long. */
@@ -19,102 +28,105 @@ export interface PoolOwner<T> {
   /** Requests left the backlog for slots, or a slot became free. */
   moved(): void
   /** Whether an older request, which is elsewhere, is to be computed before this one. */
-  isOutranked(request: T): boolean
+  isOutranked(task: T): boolean
   /** A slot is free for this request. True: an older one is fetched first, and `resume` follows. */
-  fetchBefore(request: T): boolean
-  notice(text: string): void
-  unloadable(error: Error): void
+  fetchBefore(task: T): boolean
+  output(output: Output): void
+  warning(text: string): void
+  /** A slot has failed to start; before all have started for the first time there is no second try. */
+  failed(error: Error): void
+  isWorking(isWorking: boolean): void
+  hopeless(error: Error): void
 }
 
-export interface PoolOptions {
-  module: string
-  concurrency: number
-  memoryLimit: number
+export interface PoolOptions extends CrewOptions {
   timeLimit: number
   backlog: number
 }
 
-export class Pool<T extends Task> implements SlotOwner<T> {
-  /** Not yet sent to a slot, oldest first. */
-  readonly #backlog: T[] = []
-  readonly slots: Slot<T>[]
+export class Pool<T extends Task> implements CrewOwner<T> {
+  readonly #backlog = new Backlog<T>()
+  readonly #crew: Crew<T>
   readonly #options: PoolOptions
   readonly #owner: PoolOwner<T>
   #timer: NodeJS.Timeout | undefined
   #lookAt = Infinity
-  #seen = new Map<Slot<T>, number>()
   /** A slot is free for what waits, and stays so until an older request is here. */
   #isFetching = false
-  #closed = false
+  #isClosed = false
 
   constructor(options: PoolOptions, owner: PoolOwner<T>) {
     this.#options = options
     this.#owner = owner
-    this.slots = Array.from(
-      { length: options.concurrency },
-      () => new Slot<T>(options.module, options.memoryLimit, this),
-    )
+    this.#crew = new Crew(options, this)
   }
 
   /** How many requests are here. */
   get size() {
-    return this.#backlog.length + this.slots.reduce((sum, slot) => sum + slot.outstanding, 0)
+    return this.#backlog.length + this.#crew.all.reduce((sum, slot) => sum + slot.outstanding, 0)
   }
 
-  /** How many slots have nothing to do. */
+  /** How many requests would start at once. */
   get freeSlots() {
-    return this.slots.reduce((sum, slot) => sum + (slot.isReady && slot.outstanding === 0 ? 1 : 0), 0)
+    return this.#slots.reduce((sum, slot) => sum + slot.freePlaces, 0)
   }
 
-  /** Whether no slot will be free soon: each one computes something that is or may be long, or has no thread now. */
+  /** Whether no slot will be free soon: each one computes something that is or may be long, or has no process now. */
   get isSaturated() {
-    return this.slots.every(slot => !slot.isReady || (slot.isCautious && slot.outstanding > 0))
+    return this.#slots.every(slot => slot.isSaturated)
   }
 
   /** How many requests have not started, and are not about to. */
   get waiting() {
-    return this.#backlog.length + this.slots.reduce((sum, slot) => sum + (slot.onDeck ? 1 : 0), 0)
+    return this.#backlog.length + this.#slots.reduce((sum, slot) => sum + (slot.prefetched ? 1 : 0), 0)
   }
 
   /** The oldest of them. */
   get oldest(): T | undefined {
-    let oldest = this.#backlog[0]
-    for (const { onDeck } of this.slots) if (onDeck && !(oldest && oldest.since <= onDeck.since)) oldest = onDeck
+    let oldest = this.#backlog.oldest
+    for (const { prefetched } of this.#slots)
+      if (prefetched && !(oldest && oldest.since <= prefetched.since)) oldest = prefetched
     return oldest
   }
 
+  /** Those that are computed. */
+  get running(): T[] {
+    return this.#crew.all.flatMap(slot => slot.running)
+  }
+
+  /** Whether all slots have loaded the function. */
   get isReady() {
-    return this.slots.every(slot => slot.isReady)
+    return this.#slots.every(({ state }) => state === 'open')
   }
 
   /** Takes a request in; false when the backlog is full. */
-  add(request: T): boolean {
+  add(task: T): boolean {
     if (this.#backlog.length === 0) {
       const slot = this.#leastBusy()
       if (slot) {
-        this.#send(slot, request)
+        this.#send(slot, task)
         return true
       }
     }
     if (this.waiting >= this.#options.backlog) return false
-    this.insert(request)
+    this.insert(task)
     return true
   }
 
   /** Takes a request in whatever the backlog's length, at the place of its age. */
-  insert(request: T) {
+  insert(task: T) {
     // What lies in the backlog for long must not keep the whole packet alive that it came in.
-    if (request.body.byteLength !== request.body.buffer.byteLength) request.body = new Uint8Array(request.body)
-    this.#undeck()
-    this.#place(request)
+    if (task.body.byteLength !== task.body.buffer.byteLength) task.body = new Uint8Array(task.body)
+    this.#recallPrefetched()
+    this.#backlog.add(task)
     this.#fill()
-    this.#lookBy(request.deadline)
+    this.#lookBy(task.deadline)
     this.#tellIfStuck()
   }
 
   /** What was to be fetched first is here, or does not come. */
   resume() {
-    if (this.#closed) return
+    if (this.#isClosed) return
     this.#isFetching = false
     this.#fill()
     this.#tellIfStuck()
@@ -123,95 +135,117 @@ export class Pool<T extends Task> implements SlotOwner<T> {
 
   /** Others are known to have older requests now. */
   reconsider() {
-    if (this.slots.some(({ onDeck }) => onDeck && this.#owner.isOutranked(onDeck))) this.#undeck()
+    if (this.#slots.some(({ prefetched }) => prefetched && this.#owner.isOutranked(prefetched)))
+      this.#recallPrefetched()
     this.#fill()
   }
 
   /** Takes the oldest request that has not started, and may leave, out of here. */
-  take(mayLeave: (request: T) => boolean = () => true): T | undefined {
-    this.#undeck()
+  take(mayLeave: (task: T) => boolean = () => true): T | undefined {
+    this.#recallPrefetched()
     this.#dropExpired()
-    // One that its slot had not claimed yet is back as well, and is about to start there.
+    // One that came back may be about to start.
     this.#start()
-    const at = this.#backlog.findIndex(request => mayLeave(request))
-    const oldest = at < 0 ? undefined : this.#backlog.splice(at, 1)[0]
+    const oldest = this.#backlog.take(mayLeave)
     this.#fill()
     return oldest
   }
 
   /** Takes the newest request that has not started out of here, unless it is the only one that waits for some slot. */
-  takeSpare(mayLeave: (request: T) => boolean): T | undefined {
-    const newest = this.#backlog.at(-1)
-    return newest && mayLeave(newest) && this.waiting > this.slots.length ? this.#backlog.pop() : undefined
+  takeSpare(mayLeave: (task: T) => boolean): T | undefined {
+    const { newest } = this.#backlog
+    if (!newest || !mayLeave(newest) || this.waiting <= this.#slots.length) return undefined
+    this.#backlog.remove(newest)
+    return newest
   }
 
   /** Ends a request that is here, wherever it is. */
-  end(request: T, code: number, text: string) {
-    const slot = request.slot
-    if (slot && slot.running === request) {
-      slot.end(code, text)
-      return
-    }
-    if (slot) this.#backlog.unshift(...slot.withdraw())
-    // The thread may have claimed it just before it was withdrawn.
-    if (request.slot) return request.slot.end(code, text)
-    const at = this.#backlog.indexOf(request)
-    if (at >= 0) this.#backlog.splice(at, 1)
+  end(task: T, code: number, text: string) {
+    const { slot } = task
+    if (slot && !slot.isRunning(task)) this.#backlog.add(...(slot.recall() as T[]))
+    // It runs, or is about to: what may have started is ended there.
+    if (task.slot) return task.slot.end(task, code, text)
+    this.#backlog.remove(task)
     this.#fill()
-    this.#owner.ended(request, code, Buffer.from(text), 0)
+    this.#owner.ended(unstarted(task, code, text))
   }
 
-  /** Ends all threads, whatever they do. */
+  /** Ends all processes, whatever they do. */
   async close() {
-    this.#closed = true
+    this.#isClosed = true
     clearTimeout(this.#timer)
-    await Promise.all(this.slots.map(slot => slot.close()))
+    await this.#crew.close()
   }
 
   // What slots tell.
 
-  ready() {
+  opened() {
     this.#fill()
     this.#owner.moved()
   }
 
-  result(request: T, code: number, body: Uint8Array, nanoseconds: number) {
-    // One that was on deck may be over before anybody saw it run.
-    this.#announce(request)
-    this.#owner.ended(request, code, body, nanoseconds)
-  }
-
-  moved(slot: Slot<T>) {
-    const { running } = slot
-    this.#announce(running)
+  settled(slot: Slot<T>, outcomes: Outcome<T>[]) {
+    if (this.#isClosed) return
+    for (const outcome of outcomes) {
+      // One that was sent ahead may be over before anybody saw it run.
+      this.#announce(outcome.task)
+      this.#owner.ended(outcome)
+    }
+    this.#announceRunning(slot)
     if (slot.outstanding > 0) this.#watch(slot)
-    // Sent ahead and not claimed yet, it is still to be announced.
-    if (slot.outstanding > 0 && !running) this.#lookBy(performance.now() + GRACE_MS)
-    const next = this.#backlog[0]
-    if (next && slot.outstanding === 0 && slot.isCautious) this.#isFetching ||= this.#owner.fetchBefore(next)
+    const next = this.#backlog.oldest
+    if (next && slot.freePlaces > 0 && slot.isCautious) this.#isFetching ||= this.#owner.fetchBefore(next)
     this.#fill()
     this.#owner.moved()
   }
 
-  returned(requests: T[]) {
-    if (requests.length === 0) return
-    this.#backlog.unshift(...requests)
+  returned(tasks: T[]) {
+    if (this.#isClosed) return
+    for (const task of tasks)
+      if (task.ending) this.#owner.ended(unstarted(task, task.ending.code, task.ending.text))
+      else {
+        this.#backlog.add(task)
+        this.#lookBy(task.deadline)
+      }
     this.#fill()
-    for (const { deadline } of requests) this.#lookBy(deadline)
     this.#tellIfStuck()
   }
 
-  notice(text: string) {
-    this.#owner.notice(text)
+  interrupted(tasks: T[], text: string) {
+    if (!this.#isClosed) for (const task of tasks) this.#owner.interrupted(task, text)
   }
 
-  unloadable(error: Error) {
-    this.#owner.unloadable(error)
+  argumentFailed(...failure: Parameters<PoolOwner<T>['argumentFailed']>) {
+    this.#owner.argumentFailed(...failure)
+  }
+
+  output(output: Output) {
+    this.#owner.output(output)
+  }
+
+  warning(text: string) {
+    this.#owner.warning(text)
+  }
+
+  failed(error: Error) {
+    this.#owner.failed(error)
+  }
+
+  isWorking(isWorking: boolean) {
+    this.#owner.isWorking(isWorking)
+  }
+
+  hopeless(error: Error) {
+    this.#owner.hopeless(error)
+  }
+
+  get #slots() {
+    return this.#crew.slots
   }
 
   #leastBusy(): Slot<T> | undefined {
     let best: Slot<T> | undefined
-    for (const slot of this.slots)
+    for (const slot of this.#slots)
       if (slot.hasRoom && (!best || slot.outstanding < best.outstanding)) {
         best = slot
         if (slot.outstanding === 0) break
@@ -220,14 +254,15 @@ export class Pool<T extends Task> implements SlotOwner<T> {
   }
 
   #fill() {
-    if (this.#backlog.length === 0 && this.freeSlots > 0) this.#undeck()
+    if (this.#backlog.length === 0 && this.freeSlots > 0) this.#recallPrefetched()
     this.#start()
     // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
     // moment; until it starts it can be taken back.
     if (this.#isFetching) return
-    for (const slot of this.slots) {
-      const next = this.#backlog[0]
-      if (next && slot.mayDeck && !this.#owner.isOutranked(next)) slot.push(this.#backlog.shift()!)
+    for (const slot of this.#slots) {
+      const next = this.#backlog.oldest
+      if (!next) return
+      if (slot.mayPrefetch && !this.#owner.isOutranked(next)) slot.send(this.#backlog.shift()!)
     }
   }
 
@@ -236,84 +271,67 @@ export class Pool<T extends Task> implements SlotOwner<T> {
     while (this.#backlog.length > 0 && !this.#isFetching) {
       const slot = this.#leastBusy()
       if (!slot) break
-      const request = this.#backlog.shift()!
-      if (request.deadline <= performance.now()) this.#expire(request)
-      else this.#send(slot, request)
+      const task = this.#backlog.shift()!
+      if (task.deadline <= performance.now()) this.#expire(task)
+      else this.#send(slot, task)
     }
   }
 
-  /** Takes back what is on deck. */
-  #undeck() {
-    for (const slot of this.slots) if (slot.onDeck) for (const request of slot.withdraw()) this.#place(request)
-  }
-
-  /** Puts a request into the backlog at the place of its age. */
-  #place(request: T) {
-    const at = this.#backlog.findLastIndex(other => other.since <= request.since) + 1
-    this.#backlog.splice(at, 0, request)
+  #recallPrefetched() {
+    for (const slot of this.#slots) if (slot.prefetched) this.#backlog.add(...slot.recall())
   }
 
   #tellIfStuck() {
     if (this.isSaturated && this.waiting > 0) this.#owner.stuck()
   }
 
-  #send(slot: Slot<T>, request: T) {
-    const isFirst = slot.outstanding === 0
-    slot.push(request)
-    if (!isFirst) return
-    this.#announce(request)
+  #send(slot: Slot<T>, task: T) {
+    const isNew = slot.freePlaces > 0
+    slot.send(task)
+    if (!isNew) return
+    this.#announce(task)
     if (this.isSaturated) this.#owner.saturated()
     this.#watch(slot)
   }
 
+  #announceRunning(slot: Slot<T>) {
+    for (const task of slot.running) this.#announce(task)
+  }
+
   /** Tells once of each computation, though one that has just been sent may be taken back and sent anew. */
-  #announce(request: T | undefined) {
-    if (!request || request.isAnnounced) return
-    request.isAnnounced = true
-    this.#owner.started(request)
+  #announce(task: T) {
+    if (task.isAnnounced) return
+    task.isAnnounced = true
+    this.#owner.started(task)
   }
 
   /** A computation starts: after a long one it is taken for long, else somebody looks after the grace. */
   #watch(slot: Slot<T>) {
-    const now = performance.now()
-    if (slot.isCautious) {
-      slot.long = true
-      this.#lookBy(Math.min(slot.first!.deadline, now + this.#options.timeLimit))
-      this.#owner.turnedLong()
-      return
-    }
-    const at = now + GRACE_MS
-    if (this.#lookAt <= at) return
-    for (const slot of this.slots) this.#remember(slot)
-    this.#lookBy(at)
+    this.#crew.watchMemory()
+    const isKnown = slot.isCautious && !slot.isLong && slot.isSaturated
+    if (isKnown) slot.isLong = true
+    this.#lookBy(this.#nextLookAt(slot))
+    if (isKnown) this.#owner.turnedLong()
   }
 
   #lookBy(at: number) {
-    if (this.#closed || this.#lookAt <= at) return
+    if (this.#isClosed || this.#lookAt <= at) return
     clearTimeout(this.#timer)
     this.#lookAt = at
-    this.#timer = setTimeout(this.#look, Math.min(Math.ceil(at - performance.now()), LONGEST_TIMER_MS))
-  }
-
-  /** Notes how far a slot is, so that the next look sees whether it moved. */
-  #remember(slot: Slot<T>) {
-    if (slot.outstanding > 0) this.#seen.set(slot, slot.finished)
-    else this.#seen.delete(slot)
+    this.#timer = setTimeout(this.#look, Math.min(Math.max(0, Math.ceil(at - performance.now())), LONGEST_TIMER_MS))
   }
 
   readonly #look = () => {
     this.#lookAt = Infinity
+    const now = performance.now()
     let turnedLong = false
-    for (const slot of this.slots) {
-      slot.read()
-      if (!slot.long && this.#seen.get(slot) === slot.finished && slot.running) {
-        slot.long = turnedLong = true
-        for (const request of slot.withdraw()) this.#place(request)
+    for (const slot of this.#crew.all) {
+      if (!slot.isLong && slot.outstanding > 0 && slot.longAt <= now) {
+        slot.isLong = turnedLong = true
+        this.#backlog.add(...slot.recall())
       }
-      this.#remember(slot)
-      const running = slot.running
-      this.#announce(running)
-      if (running) this.#endIfOver(slot, running)
+      for (const task of slot.running) this.#endIfOver(slot, task, now)
+      if (slot.prefetched && slot.prefetched.deadline <= now) this.#backlog.add(...slot.recall())
     }
     this.#dropExpired()
     this.#fill()
@@ -321,43 +339,50 @@ export class Pool<T extends Task> implements SlotOwner<T> {
       this.#owner.turnedLong()
       this.#tellIfStuck()
     }
-    this.#lookBy(this.#nextLook())
+    let at = this.#backlog.nextDeadline
+    for (const slot of this.#crew.all) at = Math.min(at, this.#nextLookAt(slot))
+    this.#lookBy(Math.max(at, performance.now() + LONG_MS))
   }
 
-  /** When something is to be seen next: a computation that may turn long, or the end of a time limit. */
-  #nextLook() {
-    const soonest = performance.now() + GRACE_MS
-    let at = Infinity
-    for (const { outstanding, long, running, onDeck } of this.slots) {
-      if (outstanding > 0 && !(long && running)) return soonest
-      if (running) at = Math.min(at, running.deadline, running.startedAt + this.#options.timeLimit)
-      if (onDeck) at = Math.min(at, onDeck.deadline)
-    }
-    for (const { deadline } of this.#backlog) at = Math.min(at, deadline)
-    return Math.max(at, soonest)
-  }
-
-  #endIfOver(slot: Slot<T>, request: T) {
+  /** When something is to be seen in a slot next: a computation that may turn long, or get old, or must end. */
+  #nextLookAt(slot: Slot<T>) {
+    const { running, prefetched } = slot
     const now = performance.now()
-    if (request.deadline <= now) slot.end(Code.deadline, 'the deadline passed while computing')
-    else if (now - request.startedAt > this.#options.timeLimit)
-      slot.end(
-        Code.deadline,
-        `the computation took longer than the executor's time limit of ${this.#options.timeLimit} ms`,
-      )
+    let at = prefetched?.deadline ?? Infinity
+    // Only then the next one may be sent ahead.
+    if (running.length > 0 && (!slot.isLong || (this.#backlog.length > 0 && slot.longAt > now)))
+      at = Math.min(at, slot.longAt)
+    for (const { startedAt, deadline, ending } of running) {
+      if (ending) continue
+      at = Math.min(at, deadline, startedAt + this.#options.timeLimit)
+      if (now < startedAt + OLD_MS) at = Math.min(at, startedAt + OLD_MS)
+    }
+    return at
+  }
+
+  #endIfOver(slot: Slot<T>, task: T, now: number) {
+    const { timeLimit } = this.#options
+    if (now >= task.startedAt + OLD_MS) this.#crew.prepareSpare()
+    if (task.deadline <= now) slot.end(task, Code.deadline, 'the deadline passed while computing')
+    else if (now >= task.startedAt + timeLimit)
+      slot.end(task, Code.deadline, `the computation took longer than the executor's time limit of ${timeLimit} ms`)
   }
 
   #dropExpired() {
     const now = performance.now()
-    if (this.slots.some(({ onDeck }) => onDeck && onDeck.deadline <= now)) this.#undeck()
-    if (!this.#backlog.some(({ deadline }) => deadline <= now)) return
-    const expired = this.#backlog.filter(({ deadline }) => deadline <= now)
-    const kept = this.#backlog.filter(({ deadline }) => deadline > now)
-    this.#backlog.splice(0, Infinity, ...kept)
-    for (const request of expired) this.#expire(request)
+    if (this.#slots.some(({ prefetched }) => prefetched && prefetched.deadline <= now)) this.#recallPrefetched()
+    for (const task of this.#backlog.takeExpired(now)) this.#expire(task)
   }
 
-  #expire(request: T) {
-    this.#owner.ended(request, Code.deadline, Buffer.from('the deadline passed before computing'), 0)
+  #expire(task: T) {
+    this.#owner.ended(unstarted(task, Code.deadline, 'the deadline passed before computing'))
   }
 }
+
+const unstarted = <T extends Task>(task: T, code: number, text: string): Outcome<T> => ({
+  task,
+  code,
+  body: Buffer.from(text),
+  nanoseconds: 0,
+  failedArguments: 0,
+})

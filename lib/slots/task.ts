@@ -3,15 +3,39 @@ import type { Slot } from './slot.js'
 
 export interface Task {
   readonly id: string
+  /** How many arguments there are in the body, if it is a batch, else 0. */
   readonly batchSize: number
+  /** The argument as JSON. */
   body: Uint8Array
+  /** By `performance.now()`. */
   readonly deadline: number
   readonly since: number
-  /** When its computation started, as far as this thread knows. */
+  /** When its computation started, as far as the executor knows. */
   startedAt: number
   /** Whether its start was told of. */
   isAnnounced: boolean
   /** The slot that computes it or is about to, and its number there. */
   slot: Slot<any> | undefined
   number: number
+  /** It is to end, or has ended by force: its answer, unless it has a result before. */
+  ending: { code: number; text: string } | undefined
+}
+
+/** What came of a computation: with code 0 `body` is its result as JSON, else the text of an error. */
+export interface Outcome<T extends Task> {
+  task: T
+  code: number
+  body: Uint8Array
+  nanoseconds: number
+  /** Of the error that the function threw, where it is the function's fault. */
+  stack?: string | undefined
+  /** How many arguments of a batch have errors. */
+  failedArguments: number
+}
+
+/** What user code has printed or left behind, for a log. */
+export interface Output {
+  requestId: string | undefined
+  stream: 'stdout' | 'stderr'
+  line: string
 }

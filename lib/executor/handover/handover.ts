@@ -191,9 +191,10 @@ export class Handover {
     return this.#precedence.fetch(request.since)
   }
 
-  /** Takes no more from others and gives away what is here. */
-  stop() {
-    this.#isStopping = true
+  /** Takes no more from others and gives away what is here, or takes part again. */
+  takesNoMore(isStopping: boolean) {
+    this.#isStopping = isStopping
+    if (!isStopping) return this.moved()
     this.#leaveIdle()
     this.#next.leave()
     if (this.#pool.waiting > 0) this.stuck()
@@ -341,6 +342,7 @@ export class Handover {
   }
 
   readonly #lookAgain = () => {
+    if (this.#nc.isDraining()) return
     const { asks, sent } = this.#correspondence.giveUp(performance.now() - UNANSWERED_MS)
     // Who does not answer is paused, or lies.
     for (const { asked } of asks) if (asked) this.#note(asked, undefined)

@@ -1,19 +1,28 @@
 // Computes a batch, and says what is wrong with what a function threw.
-import { Code } from '../protocol/codes.js'
-import type { BatchReply } from '../protocol/batch.js'
-import type { ComputeFunction, Context } from './function.js'
+import type { BatchReply } from '../../protocol/batch.js'
+import { Code } from '../../protocol/codes.js'
+import type { ComputeFunction, Context } from '../function.js'
 
 export const UNWRITABLE = 'the result cannot be written as JSON'
 const LONGEST_ERROR = 500
+const LONGEST_STACK = 4000
 
 export class BatchResult implements BatchReply {
   readonly results: unknown[] = []
   errors?: Record<number, [code: number, text: string]>
+  readonly #failed: { index: number; code: number; error: unknown }[] = []
+
+  /** What was thrown; no part of the reply. */
+  get failed() {
+    return this.#failed
+  }
 
   fail(index: number, error: unknown) {
+    const code = codeOf(error)
     this.results[index] = null
     this.errors ??= {}
-    this.errors[index] = [codeOf(error), textOf(error)]
+    this.errors[index] = [code, textOf(error)]
+    this.#failed.push({ index, code, error })
   }
 
   /** Turns results that JSON cannot say into errors; false if there were none. */
@@ -30,7 +39,7 @@ export class BatchResult implements BatchReply {
   }
 }
 
-class ItemContext implements Context {
+class ArgumentContext implements Context {
   readonly requestId: string
   readonly #batch: Context
   constructor(batch: Context, index: number) {
@@ -55,7 +64,7 @@ export function computeBatch(
   if (!Array.isArray(args) || args.length !== batchSize)
     throw Object.assign(new Error(`the body is not an array of ${batchSize} arguments`), { code: Code.invalid })
   const done = new BatchResult()
-  const one = (index: number) => compute(args[index], new ItemContext(context, index))
+  const one = (index: number) => compute(args[index], new ArgumentContext(context, index))
   for (let index = 0; index < batchSize; index++)
     try {
       const result = one(index)
@@ -67,7 +76,7 @@ export function computeBatch(
   return done
 }
 
-/** Goes on with the item at `index`, whose result is on its way. */
+/** Goes on with the argument at `index`, whose result is on its way. */
 async function computeRest(
   one: (index: number) => unknown,
   batchSize: number,
@@ -113,4 +122,16 @@ export function textOf(error: any): string {
     // as above
   }
   return text.replace(/\s+/g, ' ').slice(0, LONGEST_ERROR)
+}
+
+/** What an executor is told of an error that a function threw. */
+export function errorBody(code: number, error: any): string {
+  let stack
+  try {
+    // An argument that is refused is no fault of the code.
+    stack = code === Code.invalid ? undefined : String(error?.stack ?? '').slice(0, LONGEST_STACK)
+  } catch {
+    // as above
+  }
+  return JSON.stringify({ code, text: textOf(error), stack: stack || undefined })
 }

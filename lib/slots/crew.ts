@@ -1,0 +1,231 @@
+// Keeps the slots alive: a process that has ended is replaced, after a pause that grows if it ends soon after each start; one that
+// has computed its share, or in which user code has gone astray, when another is ready to take its place.
+//
+// Each place has a slot: starting, open, or ended and waiting for its pause to be over. Besides there may be slots that leave
+// (they compute what they have), and one spare, which has loaded the function or is about to: for a slot that is worn out, and
+// while a computation runs that may have to be ended by force, so that its place is not empty then.
+import { residentMiB } from './memory.js'
+import type { Setup } from './process/setup.js'
+import { Slot, type SlotOwner } from './slot.js'
+import type { Outcome, Output, Task } from './task.js'
+import { Code } from '../protocol/codes.js'
+
+/** A spare that nobody has needed for so long ends. */
+const SPARE_FOR_MS = 60_000
+/** A slot that ends sooner, with nothing to compute, has failed to start. */
+const SOON_MS = 1000
+const PAUSE_MS = { first: 100, most: 10_000 }
+/** Without a working slot for so long there is no hope. */
+const HOPELESS_MS = 60_000
+/** How often the memory of slots that compute is looked at. */
+const MEMORY_MS = 50
+/** A process gives each request a number of 32 bits. */
+const MAX_REQUESTS = 2 ** 31
+
+export interface CrewOptions extends Omit<Setup, 'width'> {
+  concurrency: number
+  processes: number
+  memoryLimit: number
+  maxRequests: number
+  execArgv: readonly string[]
+}
+
+export interface CrewOwner<T extends Task> extends Pick<
+  SlotOwner<T>,
+  'settled' | 'returned' | 'interrupted' | 'argumentFailed'
+> {
+  output(output: Output): void
+  warning(text: string): void
+  /** A slot takes requests. */
+  opened(): void
+  /** A slot has failed to start. */
+  failed(error: Error): void
+  /** There is no slot that works any more, or there is one again. */
+  isWorking(isWorking: boolean): void
+  /** There has been none for a minute. */
+  hopeless(error: Error): void
+}
+
+export class Crew<T extends Task> implements SlotOwner<T> {
+  /** By place. */
+  readonly slots: Slot<T>[]
+  readonly #options: CrewOptions
+  readonly #owner: CrewOwner<T>
+  readonly #leaving = new Set<Slot<T>>()
+  readonly #wornOut = new Set<Slot<T>>()
+  #spare: Slot<T> | undefined
+  #spareTimer: NodeJS.Timeout | undefined
+  #memoryTimer: NodeJS.Timeout | undefined
+  readonly #pauses = new Set<NodeJS.Timeout>()
+  /** Starts in a row that have failed. */
+  #failures = 0
+  #hopelessTimer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor(options: CrewOptions, owner: CrewOwner<T>) {
+    this.#options = options
+    this.#owner = owner
+    const { concurrency, processes } = options
+    this.slots = Array.from({ length: processes }, (_, place) =>
+      this.#start(Math.floor((concurrency + place) / processes)),
+    )
+  }
+
+  /** Every slot in which requests are. */
+  get all(): readonly Slot<T>[] {
+    return this.#leaving.size === 0 ? this.slots : [...this.slots, ...this.#leaving]
+  }
+
+  /** A computation may have to be ended by force. */
+  prepareSpare() {
+    if (this.#failures === 0) this.#startSpare()
+  }
+
+  #startSpare() {
+    if (this.#isClosed) return
+    this.#spare ??= this.#start(this.slots[0]!.width)
+    clearTimeout(this.#spareTimer)
+    this.#spareTimer = setTimeout(() => this.#spare?.close(), SPARE_FOR_MS).unref()
+  }
+
+  /** Something is computed: its memory is watched. */
+  watchMemory() {
+    this.#memoryTimer ??= setTimeout(this.#lookAtMemory, MEMORY_MS)
+  }
+
+  /** Ends all processes, whatever they do; resolves when they have ended. */
+  async close() {
+    this.#isClosed = true
+    for (const timer of [...this.#pauses, this.#spareTimer, this.#memoryTimer, this.#hopelessTimer]) clearTimeout(timer)
+    const all = [...this.all, ...(this.#spare ? [this.#spare] : [])]
+    for (const slot of all) slot.close()
+    await Promise.all(all.map(({ whenEnded }) => whenEnded))
+  }
+
+  // What slots tell.
+
+  loaded(slot: Slot<T>) {
+    if (slot === this.#spare) this.#placeSpare()
+    // One that follows a failure has to live for a while.
+    else if (this.#failures > 0) this.#later(SOON_MS, () => this.#open(slot))
+    else this.#open(slot)
+  }
+
+  settled(slot: Slot<T>, outcomes: Outcome<T>[]) {
+    if (slot.finished >= Math.min(this.#options.maxRequests, MAX_REQUESTS)) this.#wearOut(slot)
+    if (slot.state === 'leaving') this.#replace(slot)
+    this.#owner.settled(slot, outcomes)
+  }
+
+  stray(slot: Slot<T>, text: string, id: string | undefined) {
+    this.#owner.warning(id ? `${text} (of request ${id})` : text)
+    this.#wearOut(slot)
+  }
+
+  returned(tasks: T[]) {
+    if (tasks.length > 0) this.#owner.returned(tasks)
+  }
+
+  interrupted(tasks: T[], text: string) {
+    if (tasks.length > 0) this.#owner.interrupted(tasks, text)
+  }
+
+  argumentFailed(...failure: Parameters<SlotOwner<T>['argumentFailed']>) {
+    this.#owner.argumentFailed(...failure)
+  }
+
+  output(output: Output) {
+    this.#owner.output(output)
+  }
+
+  ended(slot: Slot<T>, why: string, wasIdle: boolean) {
+    this.#leaving.delete(slot)
+    this.#wornOut.delete(slot)
+    if (this.#isClosed) return
+    const hasFailed = slot.openedAt === undefined || (wasIdle && performance.now() - slot.openedAt < SOON_MS)
+    if (slot === this.#spare) this.#spare = undefined
+    if (hasFailed && !slot.isOurs) this.#failed(why)
+    else if (!hasFailed) this.#failures = 0
+    if (this.#isClosed) return
+    if (this.slots.includes(slot)) this.#later(this.#pauseMs, () => this.#replace(slot))
+    else if (this.#wornOut.size > 0) this.#later(this.#pauseMs, () => this.#startSpare())
+  }
+
+  #start(width: number) {
+    const { module, title, memoryLimit, execArgv } = this.#options
+    return new Slot<T>({ module, title, memoryLimit, execArgv, width }, this)
+  }
+
+  #open(slot: Slot<T>) {
+    if (!this.slots.includes(slot) || !slot.open()) return
+    clearTimeout(this.#hopelessTimer)
+    if (this.#hopelessTimer) this.#owner.isWorking(true)
+    this.#hopelessTimer = undefined
+    this.#owner.opened()
+  }
+
+  /** A slot is to be replaced as soon as another one is ready. */
+  #wearOut(slot: Slot<T>) {
+    if (!this.slots.includes(slot) || this.#wornOut.has(slot)) return
+    this.#wornOut.add(slot)
+    this.#startSpare()
+    this.#placeSpare()
+  }
+
+  #placeSpare() {
+    const [slot] = this.#wornOut
+    if (slot && this.#spare?.state === 'loaded') this.#replace(slot)
+  }
+
+  /** A slot takes nothing any more: the spare or a new one gets its place. */
+  #replace(slot: Slot<T>) {
+    const place = this.slots.indexOf(slot)
+    if (place < 0 || this.#isClosed) return
+    const spare = this.#spare?.width === slot.width ? this.#spare : undefined
+    if (spare) this.#spare = undefined
+    const next = spare ?? this.#start(slot.width)
+    this.slots[place] = next
+    this.#wornOut.delete(slot)
+    if (slot.state !== 'ended') {
+      this.#leaving.add(slot)
+      slot.leave()
+    }
+    if (next.state === 'loaded') this.#open(next)
+    if (this.#wornOut.size > 0) this.#startSpare()
+  }
+
+  #failed(why: string) {
+    this.#failures++
+    const error = new Error(why)
+    this.#owner.failed(error)
+    if (this.#isClosed || this.slots.some(({ state }) => state === 'open') || this.#hopelessTimer) return
+    this.#owner.isWorking(false)
+    this.#hopelessTimer = setTimeout(() => this.#owner.hopeless(error), HOPELESS_MS)
+  }
+
+  /** How long to wait until the next start, in milliseconds. */
+  get #pauseMs() {
+    return this.#failures === 0 ? 0 : Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** (this.#failures - 1))
+  }
+
+  #later(ms: number, act: () => void) {
+    if (ms === 0) return act()
+    const timer = setTimeout(() => {
+      this.#pauses.delete(timer)
+      act()
+    }, ms)
+    this.#pauses.add(timer)
+  }
+
+  readonly #lookAtMemory = () => {
+    this.#memoryTimer = undefined
+    const { memoryLimit } = this.#options
+    for (const slot of this.all) {
+      const resident = slot.outstanding > 0 && slot.pid !== undefined ? residentMiB(slot.pid) : undefined
+      if (resident === undefined) continue
+      this.watchMemory()
+      if (resident <= memoryLimit) continue
+      slot.kill(Code.failed, `the function used ${Math.round(resident)} MiB of memory: the limit is ${memoryLimit} MiB`)
+    }
+  }
+}

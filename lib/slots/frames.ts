@@ -1,0 +1,143 @@
+// What an executor and the process of a slot write to each other: frames, each a header and a body, on a pipe for each way.
+//
+//   bytes   header                                      bytes   header
+//   0–3     length of the body                          12–15   `number`: of the request in this process
+//   4–7     the slot's secret: what user code writes    16–19   `extra`
+//           to our pipes does not have it               20–23   length of the id that the body begins with
+//   8–11    kind                                        24–31   `time`, a double
+
+export const Kind = {
+  // To the process.
+  /** The module and what else it must know; JSON. */
+  init: 0,
+  /** A request: `extra` arguments if it is a batch, else 0; `time` is when it was sent. */
+  request: 1,
+  /** The computation `number` is to end: its signal is aborted. */
+  abort: 2,
+  /** What has not started from `number` on, and was sent before `extra`, is taken back. */
+  recall: 3,
+  // From the process.
+  /** The function is loaded. */
+  ready: 10,
+  /** The result of `number`, JSON; `extra` arguments of its batch have failed; `time` in nanoseconds. */
+  result: 11,
+  /** The error of `number`: `extra` is its code; JSON of `{ text, stack }`. */
+  error: 12,
+  /** The error of one argument of the batch `number`: `extra` is its index; JSON of `{ code, text, stack }`. */
+  argumentError: 13,
+  /** The answer to `recall`: from `number` on and before `extra` nothing will be computed here. */
+  recalled: 14,
+  /** The answer to `abort`: the process is not blocked. */
+  aborted: 15,
+  /** User code has written text to the stream `extra` (1 or 2), on behalf of the id. */
+  output: 16,
+  /** User code has thrown where nobody could catch it, or left a rejection unhandled; `number` whose it was. */
+  stray: 17,
+  /** User code ends the process with the exit code `extra`, on behalf of `number`. */
+  exit: 18,
+} as const
+
+/** A computation that has taken this long, in milliseconds, is long: what waits behind it is taken back. */
+export const LONG_MS = 2
+
+/** `number` where there is no request. */
+export const NOBODY = 0xffffffff
+
+export interface Frame {
+  kind: number
+  number: number
+  extra: number
+  time: number
+  id: string
+  body: Buffer
+}
+
+const HEADER = 32
+/** A body is no larger than a message of NATS can be. */
+const MAX_BODY = 2 ** 27
+const SMALL = 2 ** 15
+
+/** Writes frames into a buffer of its own, which each frame of up to 32 KiB uses anew. */
+export class FrameEncoder {
+  readonly #secret: number
+  readonly #small = Buffer.allocUnsafe(HEADER + SMALL)
+  constructor(secret: number) {
+    this.#secret = secret
+  }
+
+  /** The bytes are those of the frame until the next one is encoded. */
+  encode(kind: number, number = NOBODY, extra = 0, body: string | Uint8Array = '', id = '', time = 0): Buffer {
+    const most = id.length + (typeof body === 'string' ? body.length * 3 : body.length)
+    const frame = most <= SMALL ? this.#small : Buffer.allocUnsafe(HEADER + most)
+    let to = HEADER + frame.write(id, HEADER, 'latin1')
+    if (typeof body === 'string') to += frame.write(body, to)
+    else {
+      frame.set(body, to)
+      to += body.length
+    }
+    frame.writeUInt32LE(to - HEADER, 0)
+    frame.writeUInt32LE(this.#secret, 4)
+    frame.writeUInt32LE(kind, 8)
+    frame.writeUInt32LE(number, 12)
+    frame.writeUInt32LE(extra, 16)
+    frame.writeUInt32LE(id.length, 20)
+    frame.writeDoubleLE(time, 24)
+    return frame.subarray(0, to)
+  }
+}
+
+/** Puts what comes through a pipe together again. */
+export class FrameReader {
+  readonly #secret: number
+  #parts: Buffer[] = []
+  #length = 0
+  #needed = HEADER
+
+  constructor(secret: number) {
+    this.#secret = secret
+  }
+
+  /**
+   * The frames that are whole now; their bodies are parts of `chunk` or copies.
+   * @throws {RangeError} when the bytes are none of ours
+   */
+  read(chunk: Buffer): Frame[] {
+    const frames: Frame[] = []
+    this.#parts.push(chunk)
+    this.#length += chunk.length
+    if (this.#length < this.#needed) return frames
+    let bytes = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts)
+    this.#parts = []
+    this.#needed = HEADER
+    while (bytes.length >= HEADER) {
+      const length = bytes.readUInt32LE(0)
+      if (bytes.readUInt32LE(4) !== this.#secret || length > MAX_BODY) throw new RangeError('not a frame')
+      const end = HEADER + length
+      if (bytes.length < end) {
+        this.#needed = end
+        break
+      }
+      const from = HEADER + bytes.readUInt32LE(20)
+      frames.push({
+        kind: bytes.readUInt32LE(8),
+        number: bytes.readUInt32LE(12),
+        extra: bytes.readUInt32LE(16),
+        time: bytes.readDoubleLE(24),
+        id: bytes.toString('latin1', HEADER, from),
+        body: bytes.subarray(from, end),
+      })
+      bytes = bytes.subarray(end)
+    }
+    this.#length = bytes.length
+    if (bytes.length > 0) this.#parts.push(bytes)
+    return frames
+  }
+}
+
+const { hrtime } = process
+
+/** Milliseconds on the clock that all processes of a machine share. */
+export function sharedNow() {
+  const [seconds, nanoseconds] = hrtime()
+  return seconds * 1e3 + nanoseconds / 1e6
+}

@@ -1,0 +1,172 @@
+// The process of a slot: it loads the module and computes requests, `width` at a time, in the order in which they come.
+//
+// Each result is told before the next computation begins, so the executor knows what runs when the process dies. Requests may be
+// sent ahead, and taken back: before one starts that was sent ahead, the process looks for such words if the computation before it
+// has taken LONG_MS or more, since only then may the executor have said so (see `recall` in ../slot.ts).
+//
+// User code runs in an asynchronous context of its request, which tells whose an output, a stray exception or an exit is.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Code } from '../../protocol/codes.js'
+import { type Frame, Kind, LONG_MS, NOBODY, sharedNow } from '../frames.js'
+import type { ComputeFunction, Context } from '../function.js'
+import { BatchResult, UNWRITABLE, codeOf, computeBatch, errorBody, isThenable, textOf } from './compute-batch.js'
+import { captureOutput } from './output.js'
+import { listen, look, send, setup } from './pipes.js'
+
+/** Functions that never give the process back let its event loop turn this often. */
+const TURN_AFTER_MS = 10
+/** The most errors of one batch that are told one by one. */
+const MAX_ARGUMENT_ERRORS = 10
+
+const { parse, stringify } = JSON
+
+class Computation implements Context {
+  readonly requestId: string
+  readonly number: number
+  /** From when on the executor may take it for running. */
+  readonly begun: number
+  readonly started = sharedNow()
+  #controller: AbortController | undefined
+  constructor(requestId: string, number: number, begun: number) {
+    this.requestId = requestId
+    this.number = number
+    this.begun = begun
+  }
+  get signal() {
+    return (this.#controller ??= new AbortController()).signal
+  }
+  abort() {
+    void this.signal
+    this.#controller!.abort()
+  }
+}
+
+const contexts = new AsyncLocalStorage<Computation>()
+const queue: Frame[] = []
+const running = new Map<number, Computation>()
+let lastEnd = 0
+/** The executor may have taken back what comes next. */
+let mustLook = false
+let isPumping = false
+
+process.title = setup.title
+captureOutput(() => contexts.getStore()?.requestId ?? '')
+// What goes wrong here ends the process, and Node says where.
+const compute: ComputeFunction = (await import(setup.module)).default
+if (typeof compute !== 'function') throw new TypeError(`${setup.module} has no function as its default export`)
+
+process.on('uncaughtException', error => stray('an exception', error))
+process.on('unhandledRejection', error => stray('a rejection', error))
+process.on('exit', code => send(Kind.exit, contexts.getStore()?.number, code))
+
+send(Kind.ready)
+listen(frames => {
+  hear(frames)
+  pump()
+})
+
+function hear(frames: Frame[]) {
+  for (const frame of frames)
+    if (frame.kind === Kind.request) queue.push(frame)
+    else if (frame.kind === Kind.recall) recall(frame)
+    else if (frame.kind === Kind.abort) {
+      send(Kind.aborted, frame.number)
+      running.get(frame.number)?.abort()
+    }
+}
+
+function recall({ number, extra }: Frame) {
+  const at = queue.findIndex(frame => frame.number >= number)
+  const first = at < 0 ? extra : queue[at]!.number
+  if (at >= 0) queue.splice(at)
+  send(Kind.recalled, first, extra)
+}
+
+function pump() {
+  if (isPumping) return
+  isPumping = true
+  const begun = sharedNow()
+  while (running.size < setup.width) {
+    if (mustLook) {
+      mustLook = false
+      hear(look())
+    }
+    const frame = queue.shift()
+    if (!frame) break
+    start(frame)
+    if (sharedNow() - begun > TURN_AFTER_MS) {
+      if (queue.length > 0) setImmediate(pump)
+      break
+    }
+  }
+  isPumping = false
+}
+
+function start({ number, extra: batchSize, id, body, time }: Frame) {
+  const computation = new Computation(id, number, Math.max(lastEnd, time))
+  running.set(number, computation)
+  try {
+    const argument = parseBody(body)
+    const result = contexts.run(computation, () =>
+      batchSize === 0 ? compute(argument, computation) : computeBatch(compute, argument, batchSize, computation),
+    )
+    // This runs code of the function, too.
+    if (isThenable(result))
+      void Promise.resolve(result)
+        .then(
+          value => succeed(computation, value),
+          error => fail(computation, error),
+        )
+        .then(pump)
+    else succeed(computation, result)
+  } catch (error) {
+    fail(computation, error)
+  }
+}
+
+function parseBody(body: Buffer) {
+  try {
+    return parse(body.toString())
+  } catch {
+    throw Object.assign(new Error('the body is not JSON'), { code: Code.invalid, stack: '' })
+  }
+}
+
+function succeed(computation: Computation, result: unknown) {
+  let text
+  try {
+    text = stringify(result) ?? 'null'
+  } catch (error) {
+    if (result instanceof BatchResult && result.dropUnwritable()) succeed(computation, result)
+    else fail(computation, Object.assign(new Error(UNWRITABLE), { stack: textOf(error) }))
+    return
+  }
+  end(computation, nanoseconds => {
+    const failed = result instanceof BatchResult ? result.failed : []
+    for (const { index, code, error } of failed.slice(0, MAX_ARGUMENT_ERRORS))
+      send(Kind.argumentError, computation.number, index, errorBody(code, error))
+    send(Kind.result, computation.number, failed.length, text, '', nanoseconds)
+  })
+}
+
+function fail(computation: Computation, error: unknown) {
+  const code = codeOf(error)
+  end(computation, nanoseconds => send(Kind.error, computation.number, code, errorBody(code, error), '', nanoseconds))
+}
+
+function end(computation: Computation, tell: (nanoseconds: number) => void) {
+  // It may have ended before, by an exception that it threw outside of its promise.
+  if (!running.delete(computation.number)) return
+  lastEnd = sharedNow()
+  mustLook = lastEnd - computation.begun >= LONG_MS
+  tell(Math.round((lastEnd - computation.started) * 1e6))
+}
+
+function stray(what: string, error: unknown) {
+  const owner = contexts.getStore()
+  const isOwn = owner !== undefined && running.get(owner.number) === owner
+  send(Kind.stray, isOwn ? owner.number : NOBODY, 0, stringify({ what, text: textOf(error), id: owner?.requestId }))
+  // A promise that a function forgot need not be its failure.
+  if (isOwn && what === 'an exception') fail(owner, error)
+  pump()
+}

@@ -1,0 +1,30 @@
+// What user code prints: it leaves at once, before the code goes on, with the id of the request that it belongs to.
+import { StringDecoder } from 'node:string_decoder'
+import { Writable } from 'node:stream'
+import { Kind, NOBODY } from '../frames.js'
+import { send } from './pipes.js'
+
+class Output extends Writable {
+  readonly fd: number
+  readonly #idOf: () => string
+  readonly #decoder = new StringDecoder()
+  constructor(fd: number, idOf: () => string) {
+    super({ decodeStrings: false })
+    this.fd = fd
+    this.#idOf = idOf
+  }
+  override _write(chunk: string | Buffer, _encoding: string, done: () => void) {
+    const text = typeof chunk === 'string' ? chunk : this.#decoder.write(chunk)
+    send(Kind.output, NOBODY, this.fd, text, this.#idOf())
+    done()
+  }
+}
+
+/** Takes the place of the standard streams; `idOf` tells on whose behalf code runs now. */
+export function captureOutput(idOf: () => string) {
+  for (const [name, fd] of [
+    ['stdout', 1],
+    ['stderr', 2],
+  ] as const)
+    Object.defineProperty(process, name, { value: new Output(fd, idOf), configurable: true, writable: true })
+}
