@@ -2,6 +2,7 @@
 import type { Executor } from '../lib/executor/executor.js'
 import { Code } from '../lib/protocol/codes.js'
 import { printable } from './command-line.js'
+import { openLog } from './log-writer.js'
 
 /** A full backlog refuses thousands of requests at a time: that is said at once, and then how often in each of these. */
 const SUMMARY_MS = 1000
@@ -9,26 +10,23 @@ const SUMMARY_MS = 1000
 export const LOGS = ['text', 'json', 'none'] as const
 export type LogKind = (typeof LOGS)[number]
 
-export function logTo(executor: Executor, kind: LogKind) {
-  // A log that nobody can take must not stop the work.
-  process.stdout.on('error', () => {})
-  process.stderr.on('error', () => {})
-  if (kind === 'text') text(executor)
-  else if (kind === 'json') json(executor)
+/** Returns what says a line on the standard error. */
+export function logTo(executor: Executor, kind: LogKind): (line: string) => void {
+  const { pid } = process
+  const isJson = kind === 'json'
+  const toJson = (level: string, event: string, details: object) =>
+    JSON.stringify({ time: new Date().toISOString(), level, event, ...details, executorId: executor.id, pid })
+  const { out, err } = openLog(lines =>
+    isJson
+      ? toJson('warn', 'dropped', { lines, text: NOT_TAKEN })
+      : ` [!] ${lines} lines dropped here: ${NOT_TAKEN} (pid=${pid})`,
+  )
+  if (kind === 'text') text(executor, out.write, err.write)
+  else if (isJson) json(executor, (...line) => out.write(toJson(...line)))
+  return err.write
 }
 
-/** Writes lines to the standard output, those of one moment together: a flood of them costs little then. */
-function lineWriter(): (line: string) => void {
-  let lines: string[] = []
-  const flush = () => {
-    if (lines.length > 0) process.stdout.write(lines.join(''))
-    lines = []
-  }
-  process.on('exit', flush)
-  return line => {
-    if (lines.push(`${line}\n`) === 1) queueMicrotask(flush)
-  }
-}
+const NOT_TAKEN = 'they could not be written in time'
 
 /** Says the first of many, and then from time to time how many more there were. */
 function summarize(first: (text: string) => void, more: (count: number) => void): (text: string) => void {
@@ -51,10 +49,9 @@ function summarize(first: (text: string) => void, more: (count: number) => void)
   }
 }
 
-function text(executor: Executor) {
+function text(executor: Executor, say: (line: string) => void, warn: (line: string) => void) {
   const { subject } = executor
   const { pid } = process
-  const say = lineWriter()
   executor.on('ready', () => say(` [x] Awaiting requests on ${subject} (pid=${pid})`))
   executor.on('started', ({ argument }) => say(` [*] calling ${subject} on ${printable(argument)} (pid=${pid})`))
   const overloaded = summarize(
@@ -68,15 +65,10 @@ function text(executor: Executor) {
     if (code === Code.overloaded) overloaded(error)
     else say(` [!] error ${code}: ${printable(error, 300)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`)
   })
-  executor.on('warning', text => process.stderr.write(`executor: ${printable(text, 500)} (pid=${pid})\n`))
+  executor.on('warning', text => warn(`executor: ${printable(text, 500)} (pid=${pid})`))
 }
 
-function json(executor: Executor) {
-  const write = lineWriter()
-  const say = (level: string, event: string, details: object) => {
-    const line = { time: new Date().toISOString(), level, event, ...details, executorId: executor.id, pid: process.pid }
-    write(JSON.stringify(line))
-  }
+function json(executor: Executor, say: (level: string, event: string, details: object) => void) {
   executor.on('ready', () => say('info', 'ready', { subject: executor.subject }))
   executor.on('started', ({ requestId, argument }) =>
     say('info', 'started', { requestId, argument: printable(argument, 1000) }),
