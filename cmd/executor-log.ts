@@ -1,14 +1,24 @@
 // What an executor says on its way: lines for people, or JSON for machines.
 import type { Executor } from '../lib/executor/executor.js'
-import { Code } from '../lib/protocol/codes.js'
 import { printable } from './command-line.js'
+import { limited } from './limited.js'
 import { openLog } from './log-writer.js'
-
-/** A full backlog refuses thousands of requests at a time: that is said at once, and then how often in each of these. */
-const SUMMARY_MS = 1000
 
 export const LOGS = ['text', 'json', 'none'] as const
 export type LogKind = (typeof LOGS)[number]
+
+/** In a second, of what functions print: it must leave time for requests. */
+const MOST_OUTPUT_LINES = 10_000
+/** In a second: a connection may be lost and be back several times, which is to be seen. */
+const MOST_EQUAL_WARNINGS = 10
+const LONGEST_OUTPUT_LINE = 1000
+const STACK = { lines: 10, longestLine: 300 }
+/** Of an error's text or stack, in characters. */
+const LONGEST_TEXT = 4000
+const SHORT_ID = 8
+
+const NOT_TAKEN = 'they could not be written in time'
+const TOO_MUCH = `functions print more than ${MOST_OUTPUT_LINES} lines a second`
 
 /** Returns what says a line on the standard error. */
 export function logTo(executor: Executor, kind: LogKind): (line: string) => void {
@@ -26,46 +36,42 @@ export function logTo(executor: Executor, kind: LogKind): (line: string) => void
   return err.write
 }
 
-const NOT_TAKEN = 'they could not be written in time'
-
-/** Says the first of many, and then from time to time how many more there were. */
-function summarize(first: (text: string) => void, more: (count: number) => void): (text: string) => void {
-  let count = 0
-  let timer: NodeJS.Timeout | undefined
-  const summary = () => {
-    timer = count > 0 ? setTimeout(summary, SUMMARY_MS).unref() : undefined
-    if (count > 0) more(count)
-    count = 0
-  }
-  // Before the last lines are written.
-  process.prependListener('exit', summary)
-  return text => {
-    if (timer) {
-      count++
-      return
-    }
-    first(text)
-    timer = setTimeout(summary, SUMMARY_MS).unref()
-  }
-}
-
 function text(executor: Executor, say: (line: string) => void, warn: (line: string) => void) {
   const { subject } = executor
   const { pid } = process
   executor.on('ready', () => say(` [x] Awaiting requests on ${subject} (pid=${pid})`))
   executor.on('started', ({ argument }) => say(` [*] calling ${subject} on ${printable(argument)} (pid=${pid})`))
-  const overloaded = summarize(
-    text => say(` [!] error ${Code.overloaded}: ${text} (pid=${pid})`),
-    count => say(` [!] error ${Code.overloaded}: ${count} more (pid=${pid})`),
-  )
   executor.on('completed', ({ result, computeMs }) =>
     say(` [*] response: ${printable(result)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`),
   )
-  executor.on('failed', ({ code, error, computeMs }) => {
-    if (code === Code.overloaded) overloaded(error)
-    else say(` [!] error ${code}: ${printable(error, 300)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`)
+
+  // What nobody computed was refused: a full backlog refuses thousands at a time.
+  const isNewRefusal = limited((code: number, more) => say(` [!] error ${code}: ${more} more (pid=${pid})`))
+  executor.on('failed', ({ code, error, computeMs, stack }) => {
+    if (computeMs === 0 && !isNewRefusal(code)) return
+    const time = computeMs > 0 ? `, ${computeMs.toFixed(1)} ms` : ''
+    say(` [!] error ${code}: ${printable(error, 300)} (pid=${pid}${time})`)
+    for (const line of stackLines(stack)) say(`     ${line}`)
   })
-  executor.on('warning', text => warn(`executor: ${printable(text, 500)} (pid=${pid})`))
+
+  const isNewLine = limited(
+    (_, more) => say(` [!] ${more} lines dropped here: ${TOO_MUCH} (pid=${pid})`),
+    MOST_OUTPUT_LINES,
+  )
+  executor.on('output', ({ requestId, stream, line }) => {
+    if (!isNewLine(undefined)) return
+    const id = requestId === undefined ? '' : `, request=${shortened(requestId)}`
+    say(` [>] ${stream}: ${outputLine(line)} (pid=${pid}${id})`)
+  })
+
+  const isNewWarning = limited(
+    (warning: string, more) => warn(`executor: ${warning}: ${more} more (pid=${pid})`),
+    MOST_EQUAL_WARNINGS,
+  )
+  executor.on('warning', text => {
+    const warning = printable(text, 500)
+    if (isNewWarning(warning)) warn(`executor: ${warning} (pid=${pid})`)
+  })
 }
 
 function json(executor: Executor, say: (level: string, event: string, details: object) => void) {
@@ -76,8 +82,26 @@ function json(executor: Executor, say: (level: string, event: string, details: o
   executor.on('completed', ({ requestId, result, computeMs }) =>
     say('info', 'completed', { requestId, result: printable(result, 1000), milliseconds: computeMs }),
   )
-  executor.on('failed', ({ requestId, code, error, computeMs }) =>
-    say('warn', 'failed', { requestId, code, error, milliseconds: computeMs }),
+  executor.on('failed', ({ requestId, code, error, computeMs, stack }) =>
+    say('warn', 'failed', { requestId, code, error: cut(error), milliseconds: computeMs, stack: stack && cut(stack) }),
   )
-  executor.on('warning', text => say('warn', 'warning', { text }))
+  const isNewLine = limited((_, lines) => say('warn', 'dropped', { lines, text: TOO_MUCH }), MOST_OUTPUT_LINES)
+  executor.on('output', ({ requestId, stream, line }) => {
+    if (isNewLine(undefined)) say('info', 'output', { requestId, stream, line: outputLine(line) })
+  })
+  executor.on('warning', text => say('warn', 'warning', { text: cut(text) }))
+}
+
+const cut = (text: string) => text.slice(0, LONGEST_TEXT)
+
+const outputLine = (line: string) =>
+  printable(line.slice(0, 2 * LONGEST_OUTPUT_LINE).replaceAll('\t', '  '), LONGEST_OUTPUT_LINE)
+
+const shortened = (id: string) => (id.length > SHORT_ID ? `${id.slice(0, SHORT_ID)}…` : id)
+
+/** Where it was thrown; the error's text stands above. */
+function stackLines(stack: string | undefined): string[] {
+  const lines = stack?.slice(0, LONGEST_TEXT).split('\n') ?? []
+  const frames = lines.filter(line => /^\s+at /.test(line))
+  return frames.slice(0, STACK.lines).map(line => printable(line.trim(), STACK.longestLine))
 }

@@ -26,8 +26,10 @@ export interface ExecutorEvents {
   started: [{ requestId: string; argument: string }]
   /** A request was answered with its result, as JSON; `computeMs` is the time in its slot. */
   completed: [{ requestId: string; result: string; computeMs: number }]
-  /** A request was answered with an error: its code and text. */
-  failed: [{ requestId: string; code: number; error: string; computeMs: number }]
+  /** A request was answered with an error: its code and text; `stack` is that of an error which the function threw. */
+  failed: [{ requestId: string; code: number; error: string; computeMs: number; stack?: string }]
+  /** The function, or what it started, printed a line; without `requestId` it belongs to no request, or to one of several. */
+  output: [{ requestId: string | undefined; stream: 'stdout' | 'stderr'; line: string }]
   /** Something worth a line in a log: a message that is no request, a connection lost or back. */
   warning: [string]
 }
