@@ -95,14 +95,22 @@ export async function runCommand({ name, synopsis, describe, options, examples, 
 }
 
 /** Says what is wrong, and sets the exit code; the process ends when nothing is left to do. */
-export function exit(name: string, message: string, code: number) {
-  process.stderr.write(`${name}: ${message}\n`)
+export function exit(
+  name: string,
+  message: string,
+  code: number,
+  say = (line: string): unknown => process.stderr.write(`${line}\n`),
+) {
+  say(`${name}: ${message}`)
   process.exitCode = code
 }
 
 /** What a stranger sent, fit for a terminal: on one line, not long, no control characters. */
 export const printable = (text: string, longest = 100) =>
-  (text.length > longest ? `${text.slice(0, longest)}…` : text).replace(/[\p{Cc}\p{Cf}\u2028\u2029\ufffd]+/gu, '·')
+  (text.length > longest ? `${text.slice(0, longest)}…` : text).replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\ufffd]+/gu,
+    '·',
+  )
 
 /** How to name the servers of `--servers`: as nats.js wants them. */
 export const serverList = (text: string | undefined) =>

@@ -1,82 +1,86 @@
 // What an executor says on its way: lines for people, or JSON for machines.
 import type { Executor } from '../lib/executor/executor.js'
-import { Code } from '../lib/protocol/codes.js'
 import { printable } from './command-line.js'
-
-/** A full backlog refuses thousands of requests at a time: that is said at once, and then how often in each of these. */
-const SUMMARY_MS = 1000
+import { limited } from './limited.js'
+import { openLog } from './log-writer.js'
 
 export const LOGS = ['text', 'json', 'none'] as const
 export type LogKind = (typeof LOGS)[number]
 
-export function logTo(executor: Executor, kind: LogKind) {
-  // A log that nobody can take must not stop the work.
-  process.stdout.on('error', () => {})
-  process.stderr.on('error', () => {})
-  if (kind === 'text') text(executor)
-  else if (kind === 'json') json(executor)
+/** In a second, of what functions print: it must leave time for requests. */
+const MOST_OUTPUT_LINES = 10_000
+/** In a second: a connection may be lost and be back several times, which is to be seen. */
+const MOST_EQUAL_WARNINGS = 10
+const LONGEST_OUTPUT_LINE = 1000
+const STACK = { lines: 10, longestLine: 300 }
+/** Of an error's text or stack, in characters. */
+const LONGEST_TEXT = 4000
+const SHORT_ID = 8
+
+const NOT_TAKEN = 'they could not be written in time'
+const TOO_MUCH = `functions print more than ${MOST_OUTPUT_LINES} lines a second`
+
+/** Returns what says a line on the standard error. */
+export function logTo(executor: Executor, kind: LogKind): (line: string) => void {
+  const { pid } = process
+  const isJson = kind === 'json'
+  const toJson = (level: string, event: string, details: object) =>
+    JSON.stringify({ time: new Date().toISOString(), level, event, ...details, executorId: executor.id, pid })
+  const { out, err } = openLog(lines =>
+    isJson
+      ? toJson('warn', 'dropped', { lines, text: NOT_TAKEN })
+      : ` [!] ${lines} lines dropped here: ${NOT_TAKEN} (pid=${pid})`,
+  )
+  if (kind === 'text') text(executor, out.write, err.write)
+  else if (isJson) json(executor, (...line) => out.write(toJson(...line)))
+  return err.write
 }
 
-/** Writes lines to the standard output, those of one moment together: a flood of them costs little then. */
-function lineWriter(): (line: string) => void {
-  let lines: string[] = []
-  const flush = () => {
-    if (lines.length > 0) process.stdout.write(lines.join(''))
-    lines = []
-  }
-  process.on('exit', flush)
-  return line => {
-    if (lines.push(`${line}\n`) === 1) queueMicrotask(flush)
-  }
-}
-
-/** Says the first of many, and then from time to time how many more there were. */
-function summarize(first: (text: string) => void, more: (count: number) => void): (text: string) => void {
-  let count = 0
-  let timer: NodeJS.Timeout | undefined
-  const summary = () => {
-    timer = count > 0 ? setTimeout(summary, SUMMARY_MS).unref() : undefined
-    if (count > 0) more(count)
-    count = 0
-  }
-  // Before the last lines are written.
-  process.prependListener('exit', summary)
-  return text => {
-    if (timer) {
-      count++
-      return
-    }
-    first(text)
-    timer = setTimeout(summary, SUMMARY_MS).unref()
-  }
-}
-
-function text(executor: Executor) {
+function text(executor: Executor, say: (line: string) => void, warn: (line: string) => void) {
   const { subject } = executor
   const { pid } = process
-  const say = lineWriter()
   executor.on('ready', () => say(` [x] Awaiting requests on ${subject} (pid=${pid})`))
   executor.on('started', ({ argument }) => say(` [*] calling ${subject} on ${printable(argument)} (pid=${pid})`))
-  const overloaded = summarize(
-    text => say(` [!] error ${Code.overloaded}: ${text} (pid=${pid})`),
-    count => say(` [!] error ${Code.overloaded}: ${count} more (pid=${pid})`),
-  )
   executor.on('completed', ({ result, computeMs }) =>
     say(` [*] response: ${printable(result)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`),
   )
-  executor.on('failed', ({ code, error, computeMs }) => {
-    if (code === Code.overloaded) overloaded(error)
-    else say(` [!] error ${code}: ${printable(error, 300)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`)
+
+  // What nobody computed was refused: a full backlog refuses thousands at a time.
+  const isNewRefusal = limited((code: number, more) => say(` [!] error ${code}: ${more} more (pid=${pid})`))
+  executor.on('failed', ({ code, error, computeMs, stack }) => {
+    if (computeMs === 0 && !isNewRefusal(code)) return
+    const time = computeMs > 0 ? `, ${computeMs.toFixed(1)} ms` : ''
+    say(` [!] error ${code}: ${printable(error, 300)} (pid=${pid}${time})`)
+    for (const line of stackLines(stack)) say(`     ${line}`)
   })
-  executor.on('warning', text => process.stderr.write(`executor: ${printable(text, 500)} (pid=${pid})\n`))
+
+  const isNewLine = limited(
+    (_, more) => say(` [!] ${more} lines dropped here: ${TOO_MUCH} (pid=${pid})`),
+    MOST_OUTPUT_LINES,
+  )
+  executor.on('output', ({ requestId, stream, line }) => {
+    if (!isNewLine(undefined)) return
+    const id = requestId === undefined ? '' : `, request=${shortened(requestId)}`
+    say(` [>] ${stream}: ${outputLine(line)} (pid=${pid}${id})`)
+  })
+
+  executor.on('stopping', ({ computing, waiting, drainTimeout }) => {
+    if (computing + waiting === 0) return
+    const what = `for ${computing} computed and ${waiting} waiting requests, ${drainTimeout / 1000} s at most`
+    say(` [x] Stopping: waits ${what}; a second signal ends it at once (pid=${pid})`)
+  })
+
+  const isNewWarning = limited(
+    (warning: string, more) => warn(`executor: ${warning}: ${more} more (pid=${pid})`),
+    MOST_EQUAL_WARNINGS,
+  )
+  executor.on('warning', text => {
+    const warning = printable(text, 500)
+    if (isNewWarning(warning)) warn(`executor: ${warning} (pid=${pid})`)
+  })
 }
 
-function json(executor: Executor) {
-  const write = lineWriter()
-  const say = (level: string, event: string, details: object) => {
-    const line = { time: new Date().toISOString(), level, event, ...details, executorId: executor.id, pid: process.pid }
-    write(JSON.stringify(line))
-  }
+function json(executor: Executor, say: (level: string, event: string, details: object) => void) {
   executor.on('ready', () => say('info', 'ready', { subject: executor.subject }))
   executor.on('started', ({ requestId, argument }) =>
     say('info', 'started', { requestId, argument: printable(argument, 1000) }),
@@ -84,8 +88,27 @@ function json(executor: Executor) {
   executor.on('completed', ({ requestId, result, computeMs }) =>
     say('info', 'completed', { requestId, result: printable(result, 1000), milliseconds: computeMs }),
   )
-  executor.on('failed', ({ requestId, code, error, computeMs }) =>
-    say('warn', 'failed', { requestId, code, error, milliseconds: computeMs }),
+  executor.on('failed', ({ requestId, code, error, computeMs, stack }) =>
+    say('warn', 'failed', { requestId, code, error: cut(error), milliseconds: computeMs, stack: stack && cut(stack) }),
   )
-  executor.on('warning', text => say('warn', 'warning', { text }))
+  const isNewLine = limited((_, lines) => say('warn', 'dropped', { lines, text: TOO_MUCH }), MOST_OUTPUT_LINES)
+  executor.on('output', ({ requestId, stream, line }) => {
+    if (isNewLine(undefined)) say('info', 'output', { requestId, stream, line: outputLine(line) })
+  })
+  executor.on('stopping', load => say('info', 'stopping', load))
+  executor.on('warning', text => say('warn', 'warning', { text: cut(text) }))
+}
+
+const cut = (text: string) => text.slice(0, LONGEST_TEXT)
+
+const outputLine = (line: string) =>
+  printable(line.slice(0, 2 * LONGEST_OUTPUT_LINE).replaceAll('\t', '  '), LONGEST_OUTPUT_LINE)
+
+const shortened = (id: string) => (id.length > SHORT_ID ? `${id.slice(0, SHORT_ID)}…` : id)
+
+/** Where it was thrown; the error's text stands above. */
+function stackLines(stack: string | undefined): string[] {
+  const lines = stack?.slice(0, LONGEST_TEXT).split('\n') ?? []
+  const frames = lines.filter(line => /^\s+at /.test(line))
+  return frames.slice(0, STACK.lines).map(line => printable(line.trim(), STACK.longestLine))
 }

@@ -15,7 +15,7 @@ async function run(positionals: string[], options: Options) {
   const log = options.text('log') ?? 'text'
   if (!LOGS.includes(log as LogKind)) throw new UsageError(`--log is one of ${LOGS.join(', ')}, got "${log}"`)
   const executor = makeExecutor(options)
-  logTo(executor, log as LogKind)
+  const say = logTo(executor, log as LogKind)
 
   let signals = 0
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -33,11 +33,11 @@ async function run(positionals: string[], options: Options) {
   try {
     await executor.start()
   } catch (error) {
-    if (signals === 0) exit(NAME, explain(error as Error), 1)
+    if (signals === 0) exit(NAME, explain(error as Error), 1, say)
     return
   }
   const lost = await executor.closed
-  if (lost) exit(NAME, lost.message, 1)
+  if (lost) exit(NAME, lost.message, 1, say)
 }
 
 function makeExecutor(options: Options) {

@@ -29,7 +29,7 @@ const executor: Case[] = [
   ['timeLimit', Infinity, RangeError, 'expected `timeLimit` to be from 1 to 2147483647, got Infinity'],
   ['timeLimit', NaN, RangeError, 'expected `timeLimit` to be from 1 to 2147483647, got NaN'],
   ['timeLimit', '1', TypeError, 'expected `timeLimit` to be a number from 1 to 2147483647, got "1"'],
-  ['memoryLimit', 7, RangeError, 'expected `memoryLimit` to be from 8 to 1048576, got 7'],
+  ['memoryLimit', 7, RangeError, 'expected `memoryLimit` to be from 64 to 1048576, got 7'],
   ['backlog', -1, RangeError, 'expected `backlog` to be from 0 to 1000000, got -1'],
   ['drainTimeout', -1, RangeError, 'expected `drainTimeout` to be from 0 to 2147483647, got -1'],
   ['balance', 'no', TypeError, 'expected `balance` to be a boolean, got "no"'],

@@ -34,8 +34,8 @@ export interface ExecutorEvents {
   failed: [{ requestId: string; code: number; error: string; computeMs: number; stack?: string | undefined }]
   /** What the function printed: a line of one of its standard streams, and whose it is as far as that is known. */
   output: [Output]
-  /** It was told to stop, and waits for that many requests. */
-  stopping: [{ computing: number; waiting: number }]
+  /** It was told to stop, and waits for that many requests, for `drainTimeout` milliseconds at most. */
+  stopping: [{ computing: number; waiting: number; drainTimeout: number }]
   /** Something worth a line in a log: a message that is no request, a connection lost or back. */
   warning: [string]
 }
@@ -70,6 +70,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #refusesRest = false
+  /** Why it stops, if it was not told to. */
+  #error: Error | undefined
 
   /**
    * @throws {TypeError} for an option of the wrong type or name
@@ -219,7 +221,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   #fail(error: Error) {
     if (this.#stopping) return
     this.#abort.abort()
-    void this.stop().then(() => this.#closed.resolve(error))
+    this.#error = error
+    void this.stop()
   }
 
   #received(message: Msg) {
@@ -334,15 +337,16 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   async #stop() {
-    const until = performance.now() + this.#options.drainTimeout
+    const { drainTimeout } = this.#options
+    const until = performance.now() + drainTimeout
     // Without a connection there is nothing to drain, and starting must end.
     if (!this.#nc) this.#abort.abort()
     await this.#starting?.catch(() => {})
     if (this.#nc && this.#replies) {
-      this.#tell.emit('stopping', { computing: this.#pool.running.length, waiting: this.#pool.waiting })
+      this.#tell.emit('stopping', { computing: this.#pool.running.length, waiting: this.#pool.waiting, drainTimeout })
       await this.#drain(this.#nc, until)
     }
-    this.#closed.resolve(undefined)
+    this.#closed.resolve(this.#error)
   }
 
   async #drain(nc: NatsConnection, until: number) {
