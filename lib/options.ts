@@ -149,7 +149,7 @@ export type FilledExecutorOptions = Omit<Required<ExecutorOptions>, 'connection'
 export type FilledClientOptions = typeof CLIENT_DEFAULTS & ClientOptions
 
 export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOptions {
-  const given = defined(options, { ...EXECUTOR_DEFAULTS, subject: 0, processes: 0, execArgv: 0 }) as ExecutorOptions
+  const given = defined(options, { subject: 0, ...EXECUTOR_DEFAULTS, processes: 0, execArgv: 0 }) as ExecutorOptions
   const filled = { ...EXECUTOR_DEFAULTS, ...given }
   if (typeof filled.queue !== 'string' || !isQueue(filled.queue))
     throw new RangeError(expected('queue', '1–64 letters, digits, "_" or "-"', filled.queue))

@@ -31,7 +31,7 @@ for (const [args, text] of cases)
 t.test('--help and --version', async t => {
   const help = executor('--help')
   t.equal(await help.exit, 0)
-  for (const option of ['servers', 'subject', 'queue', 'function', 'concurrency', 'time-limit', 'drain-timeout', 'log'])
+  for (const option of ['servers', 'subject', 'queue', 'module', 'concurrency', 'time-limit', 'drain-timeout', 'log'])
     t.match(help.output, `--${option} <`)
   t.match(help.output, 'executor --concurrency 8')
   const version = executor('--version')

@@ -167,15 +167,16 @@ export class Slot<T extends Task> {
   recall(): T[] {
     if (this.width > 1 || this.#sent.length < 2 || this.#isRecalling || !this.#isRecallable) return []
     const [first, second] = this.#sent as [T, T]
+    this.#recallBefore = this.#number
     this.#post(Kind.recall, second.number, this.#number)
     this.#uncork()
     const { requests, results } = this.#process
     const isWritten = requests.writableLength === 0
     const unread = readNow(results)
     if (unread && unread.length > 0) this.#read(unread, true)
-    if (isWritten && unread && this.#sent[0] === first) return this.#takeBack(second.number, this.#number)
-    this.#recallBefore = this.#number
-    return []
+    if (!isWritten || !unread || this.#sent[0] !== first) return []
+    this.#recallBefore = undefined
+    return this.#takeBack(second.number, this.#number)
   }
 
   /** Ends a computation: by its signal, and if that does not help by the end of its process. */
@@ -385,6 +386,7 @@ export class Slot<T extends Task> {
     const back = this.#sent.filter(({ number }) => number >= from && number < before)
     if (back.length > 0) this.#sent = this.#sent.filter(task => !back.includes(task))
     for (const task of back) task.slot = undefined
+    if (this.#sent.length === 0) this.isLong = false
     return back
   }
 

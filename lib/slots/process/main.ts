@@ -158,8 +158,9 @@ function end(computation: Computation, tell: (nanoseconds: number) => void) {
   // It may have ended before, by an exception that it threw outside of its promise.
   if (!running.delete(computation.number)) return
   lastEnd = sharedNow()
-  mustLook = lastEnd - computation.begun >= LONG_MS
   tell(Math.round((lastEnd - computation.started) * 1e6))
+  // Not before it is told: as long as it is not, the executor takes it for running.
+  mustLook = sharedNow() - computation.begun >= LONG_MS
 }
 
 function stray(what: string, error: unknown) {
