@@ -3,6 +3,8 @@
 import type { Msg, NatsConnection, Subscription } from '../nats/nats.js'
 import { subscribeSafely } from '../nats/subscribe-safely.js'
 
+export { serviceName } from '../protocol/subjects.js'
+
 export interface ServiceDescription {
   id: string
   name: string
@@ -16,9 +18,6 @@ export interface ServiceDescription {
 }
 
 const VERBS = ['PING', 'INFO', 'STATS'] as const
-
-/** A subject as an ADR-32 name. */
-export const serviceName = (subject: string) => subject.replace(/[^A-Za-z0-9_-]/g, '_')
 
 export class Service {
   requests = 0
