@@ -23,14 +23,14 @@ import type { FilledCallOptions } from '../options.js'
 import { line } from '../protocol/raw-headers.js'
 import { Code } from '../protocol/codes.js'
 import { Header } from '../protocol/headers.js'
+import type { Backoff } from './backoff.js'
 import { type Reply, readReply } from './reply.js'
+import type { Suspects } from './suspects.js'
 
 /** An attempt that was sent less than this before the timeout, in milliseconds, may not even have been refused. */
 const LATE_MS = 50
 /** A request with which so many executors died is not sent again; a batch with which one less did is sent in halves. */
 const MOST_DEATHS = 3
-const STRANGE =
-  "a reply came that is none of an executor's, such as a JetStream stream's acknowledgement: does a stream capture the subject?"
 
 /** What a call needs of its client. */
 export interface CallOwner {
@@ -39,14 +39,8 @@ export interface CallOwner {
   readonly inbox: Inbox | undefined
   /** Resolves when the connection is up; rejects if it never will be. */
   connection(): Promise<unknown>
-  /** Sends a call when no other one is under way that executors may die of. */
-  sendAlone(call: Call): void
-  /** Where a call's request is, is known: the next one may be sent. */
-  found(call: Call): void
-  /** How long a call that has tried `tries` times in vain pauses, in milliseconds; `isRefused`: for want of room. */
-  pause(tries: number, isRefused: boolean): number
-  /** A call has found no room, and pauses; `tryNow` ends that. */
-  refused(call: Call): void
+  readonly suspects: Suspects
+  readonly backoff: Backoff
   /** Why nobody answers, for messages: the server or the executors. */
   whoIsMissing(): string
   settled(call: Call): void
@@ -66,7 +60,7 @@ export interface Argument {
 export class Call {
   readonly id: string
   readonly done = deferred<Reply>()
-  readonly signal: AbortSignal | undefined
+  readonly options: FilledCallOptions
   /** When the last attempt was sent, by `performance.now()`; 0 while none is under way. */
   sentAt = 0
   isSettled = false
@@ -77,7 +71,6 @@ export class Call {
   readonly #body: Uint8Array
   readonly #batchSize: number
   readonly #deadline: number
-  readonly #timeout: number
   #retries: number
   readonly #listener: Listener
   /** The newest attempt, and those before it that may still be answered, since the request was taken for lost. */
@@ -103,13 +96,12 @@ export class Call {
   constructor(owner: CallOwner, id: string, argument: Argument, options: FilledCallOptions) {
     this.#owner = owner
     this.id = id
+    this.options = options
     this.#body = Buffer.from(argument.body)
     this.#batchSize = argument.batchSize
     this.#deaths = argument.deaths
-    this.#timeout = options.timeout
     this.#deadline = performance.now() + options.timeout
     this.#retries = options.retries
-    this.signal = options.signal
     this.#listener = {
       subject: owner.subject,
       onReply: (message, token) => this.#answered(message, token),
@@ -123,12 +115,13 @@ export class Call {
     if (this.#deaths < MOST_DEATHS - 1) return this.send()
     this.sentAt = 0
     this.#isQueued = true
-    this.#owner.sendAlone(this)
+    this.#owner.suspects.sendAlone(this)
   }
 
   /** Sends the request, now or as soon as there is a connection. */
   send() {
     if (this.isSettled) return
+    clearTimeout(this.#pause)
     this.#isQueued = false
     const remaining = this.#deadline - performance.now()
     if (remaining <= 0) return this.timedOut()
@@ -161,7 +154,7 @@ export class Call {
     this.watch.misses = 0
     this.watch.isWaiting = isWaiting
     this.#executorId = executorId
-    this.#owner.found(this)
+    this.#owner.suspects.found(this)
   }
 
   /**
@@ -192,10 +185,9 @@ export class Call {
 
   /** There may be room: ends a pause; false if there is none. */
   tryNow(): boolean {
-    if (this.isSettled || this.sentAt > 0 || !this.#refusal) return false
-    clearTimeout(this.#pause)
-    this.start()
-    return true
+    const isPaused = !this.isSettled && this.sentAt === 0 && this.#refusal !== undefined
+    if (isPaused) this.start()
+    return isPaused
   }
 
   cancel(reason: unknown) {
@@ -220,7 +212,7 @@ export class Call {
   #tryAgain(after: number) {
     this.sentAt = 0
     // A timer that is set for more than it can count ends at once.
-    this.#pause = setTimeout(() => this.start(), Math.min(after, this.#timeout))
+    this.#pause = setTimeout(() => this.start(), Math.min(after, this.options.timeout))
   }
 
   #failed(error: NatsError, token: string) {
@@ -237,7 +229,7 @@ export class Call {
     this.#refusal = undefined
     if (this.#isUncertain && this.#countDeath()) return
     this.#isUncertain = false
-    this.#tryAgain(this.#owner.pause(this.#tries++, false))
+    this.#tryAgain(this.#owner.backoff.pause(this.#tries++, false))
   }
 
   #answered(message: Msg, token: string) {
@@ -251,11 +243,11 @@ export class Call {
     else if (token === this.#token) {
       this.#forget()
       const { error, afterMs, hasStarted } = answer
-      if (hasStarted) return this.lost(false, this.losses === 0 ? 0 : this.#owner.pause(this.#tries++, false))
+      if (hasStarted) return this.lost(false, this.losses === 0 ? 0 : this.#owner.backoff.pause(this.#tries++, false))
       this.#refusal = error
       const isOverloaded = error.code === Code.overloaded
-      this.#tryAgain(afterMs * (1 + Math.random()) + this.#owner.pause(this.#tries++, isOverloaded))
-      if (isOverloaded) this.#owner.refused(this)
+      this.#tryAgain(afterMs * (1 + Math.random()) + this.#owner.backoff.pause(this.#tries++, isOverloaded))
+      if (isOverloaded) this.#owner.backoff.refused(this)
     }
   }
 
@@ -268,10 +260,10 @@ export class Call {
   }
 
   #giveUp() {
-    const after = `within ${Math.round(this.#timeout) / 1000} s`
+    const after = `within ${Math.round(this.options.timeout) / 1000} s`
     // The last of many attempts may have had no time to find out that nobody is there.
     const isTaken = this.sentAt > 0 && (this.#tries === 0 || performance.now() - this.sentAt > LATE_MS)
-    const why = this.#strange === undefined ? '' : ` (${STRANGE}: ${JSON.stringify(this.#strange)})`
+    const why = this.#strange ? ` (${this.#strange})` : ''
     if (isTaken || this.#isQueued) this.#reject(new TimeoutError(`no answer ${after}${why}`, this.details()))
     else if (this.#refusal instanceof OverloadedError)
       this.#reject(new OverloadedError(`no room in any backlog ${after}`, this.details({ cause: this.#refusal })))

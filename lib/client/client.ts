@@ -2,6 +2,7 @@
 import { nanoid } from 'nanoid'
 import { type Deferred, type NatsConnection, deferred } from '../nats/nats.js'
 import { listen, unlisten } from './abort.js'
+import { Backoff } from './backoff.js'
 import { type Argument, Call, type CallOwner } from './call.js'
 import { isConnection, open, serversOf, watch } from '../nats/connection.js'
 import { Inbox } from '../nats/inbox.js'
@@ -9,6 +10,7 @@ import { Custody } from './custody.js'
 import { ConnectionError } from '../errors.js'
 import { MapRun } from './map.js'
 import type { Reply } from './reply.js'
+import { Suspects } from './suspects.js'
 import {
   type CallOptions,
   type ClientOptions,
@@ -20,28 +22,14 @@ import {
   fillMapOptions,
 } from '../options.js'
 
-/** Nobody is there, or all are full: try again after this, longer with each time, in milliseconds. */
-const AGAIN_MS = { first: 20, most: 250 }
-/** Of many calls that try again, that many do it in a millisecond. */
-const TRIES_PER_MS = 4
-/** Fewer of those that were refused, since each call that ends lets one of them in, and every so many one more. */
-const REFUSED_TRIES_PER_MS = 0.5
-const ONE_MORE_EVERY = 16
-
 export class ExecutorClient {
   readonly subject: string
   readonly #options: FilledClientOptions
   readonly #closing = new AbortController()
   readonly #calls = new Set<Call>()
   readonly #custody: Custody
-  /** Found no room in a backlog, oldest first; some may have tried again meanwhile. */
-  readonly #refused = new Set<Call>()
-  /**
-   * Of these executors may die, so they go one after the other, or it would not be clear of which one they do. The first
-   * is under way.
-   */
-  readonly #suspects = new Set<Call>()
-  #ended = 0
+  readonly #backoff = new Backoff(this.#calls)
+  readonly #suspects = new Suspects()
   #nc: NatsConnection | undefined
   #inbox: Inbox | undefined
   #isUp = false
@@ -66,10 +54,8 @@ export class ExecutorClient {
         return inbox()
       },
       connection: () => this.#connection(),
-      sendAlone: call => this.#sendAlone(call),
-      found: call => this.#found(call),
-      pause: (tries, isRefused) => this.#pause(tries, isRefused),
-      refused: call => void this.#refused.add(call),
+      suspects: this.#suspects,
+      backoff: this.#backoff,
       whoIsMissing: () => this.#whoIsMissing(),
       settled: call => this.#settled(call),
       cancelled: call => this.#custody.cancel(call),
@@ -188,27 +174,6 @@ export class ExecutorClient {
     }
   }
 
-  #sendAlone(call: Call) {
-    const [first = call] = this.#suspects.add(call)
-    if (call === first) call.send()
-  }
-
-  #found(call: Call) {
-    if (this.#suspects.size === 0) return
-    const [first] = this.#suspects
-    if (!this.#suspects.delete(call) || call !== first) return
-    const [next] = this.#suspects
-    next?.send()
-  }
-
-  #pause(tries: number, isRefused: boolean) {
-    const { first, most } = AGAIN_MS
-    const perMs = isRefused ? REFUSED_TRIES_PER_MS : TRIES_PER_MS
-    // All over the interval, since what was sent together is refused together.
-    const inTurn = (this.#calls.size / perMs) * 2 * Math.random()
-    return Math.min(most, first * 1.5 ** tries) * (0.5 + Math.random()) + inTurn
-  }
-
   #whoIsMissing() {
     const { connection = {} } = this.#options
     if (this.#isUp) return `no executor on ${this.subject}`
@@ -216,22 +181,12 @@ export class ExecutorClient {
   }
 
   #settled(call: Call) {
+    const { signal } = call.options
+    if (signal) unlisten(signal, call)
     this.#calls.delete(call)
-    this.#refused.delete(call)
-    if (call.signal) unlisten(call.signal, call)
-    this.#found(call)
+    this.#backoff.forget(call)
+    this.#suspects.found(call)
     if (call.losses > 0) this.#custody.dismiss(call)
-    if (call.sentAt === 0 || !this.#isUp || this.#closing.signal.aborted) return
-    // It was in a backlog or a slot, where there is room now.
-    this.#letIn()
-    if (++this.#ended % ONE_MORE_EVERY === 0) this.#letIn()
-  }
-
-  /** The one that was refused first may try again at once. */
-  #letIn() {
-    for (const call of this.#refused) {
-      this.#refused.delete(call)
-      if (call.tryNow()) return
-    }
+    if (call.sentAt > 0 && this.#isUp && !this.#closing.signal.aborted) this.#backoff.letIn()
   }
 }

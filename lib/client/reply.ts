@@ -5,6 +5,8 @@ import type { Msg } from '../nats/nats.js'
 import { Code } from '../protocol/codes.js'
 import { Header } from '../protocol/headers.js'
 
+const STRANGE =
+  "a reply came that is none of an executor's, such as a JetStream stream's acknowledgement: does a stream capture the subject?"
 /** As many characters of a stranger's reply are told. */
 const MOST_TOLD = 100
 
@@ -38,7 +40,7 @@ export function readReply(message: Msg, call: Asker): Answer {
   const echoed = head?.get(Header.requestId)
   const code = head?.get(Header.errorCode)
   if (echoed !== requestId && (echoed !== undefined || !(executorId || code)))
-    return { kind: 'strange', text: (echoed ?? message.string()).slice(0, MOST_TOLD) }
+    return { kind: 'strange', text: `${STRANGE}: ${JSON.stringify((echoed ?? message.string()).slice(0, MOST_TOLD))}` }
   const computeMs = Number(head!.get(Header.computeMs)) || undefined
   if (code) {
     const error = remoteError(Number(code), head!.get(Header.error) || 'no text', call.details({ executorId }))
