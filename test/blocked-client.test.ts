@@ -4,7 +4,9 @@ import { newClient } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
-const TIMEOUT = 500
+const TIMEOUT = 1000
+/** Without taking the processor from the executor. */
+const block = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1.5 * TIMEOUT)
 const server = await startServer(t)
 const flags = ['--servers', server.url, '--subject', 'acts', '--module', 'test/fixtures/acts.mjs', '--backlog', '10000']
 const executor = run(t, 'executor', [...flags, '--concurrency', '2'])
@@ -13,7 +15,7 @@ let computed = 0
 
 for (const kind of ['own', 'handed in'])
   for (const [what, count, act, length] of [
-    ['many', 400, ['echo', 'x'], 1],
+    ['many', 300, ['echo', 'x'], 1],
     ['large', 8, ['text', 500_000], 500_000],
   ] as const)
     t.test(`${what} answers, on a connection ${kind}`, async t => {
@@ -22,8 +24,7 @@ for (const kind of ['own', 'handed in'])
       await client.call(['echo', 1])
       const calls = Array.from({ length: count }, () => client.call<string>(act, { timeout: TIMEOUT }))
       await new Promise(resolve => setImmediate(resolve))
-      const until = performance.now() + 2 * TIMEOUT
-      while (performance.now() < until);
+      block()
       const outcomes = await Promise.allSettled(calls)
       const wrong = outcomes.filter(outcome => outcome.status === 'rejected' || outcome.value.length !== length)
       t.strictSame(wrong, [])
@@ -40,7 +41,6 @@ t.test('what has no answer ends all the same', async t => {
   await nc.flush()
   const call = newClient(t, server, { subject: 'silent' }).call(1, { timeout: TIMEOUT })
   await asked
-  const until = performance.now() + 2 * TIMEOUT
-  while (performance.now() < until);
+  block()
   await t.rejects(call, { name: 'TimeoutError' })
 })
