@@ -6,6 +6,10 @@ export interface ErrorDetails {
   requestId?: string | undefined
   /** The id of the executor that answered, where one did. */
   executorId?: string | undefined
+  /** How often the request was sent to an executor. */
+  attempts?: number | undefined
+  /** How often it was lost there. */
+  losses?: number | undefined
   cause?: unknown
 }
 
@@ -14,12 +18,19 @@ export class RequestError extends Error {
   readonly code: number
   readonly requestId: string | undefined
   readonly executorId: string | undefined
-  constructor(code: number, message: string, { requestId, executorId, cause }: ErrorDetails = {}) {
+  /** How often the request was sent to an executor, as far as the client knows. */
+  readonly attempts: number | undefined
+  /** How often it was lost there. */
+  readonly losses: number | undefined
+  constructor(code: number, message: string, details: ErrorDetails = {}) {
+    const { requestId, executorId, attempts, losses, cause } = details
     super(message, cause === undefined ? undefined : { cause })
     this.name = new.target.name
     this.code = code
     this.requestId = requestId
     this.executorId = executorId
+    this.attempts = attempts
+    this.losses = losses
   }
 }
 
@@ -93,7 +104,7 @@ export class ConnectionError extends RequestError {
   }
 }
 
-/** 502: what came back is not a reply to this request: another id, not JSON, an unknown code. */
+/** 502: the reply is not JSON, or an error with an unknown code. */
 export class ProtocolError extends RequestError {
   constructor(message: string, details?: ErrorDetails) {
     super(502, message, details)
@@ -104,6 +115,13 @@ export class ProtocolError extends RequestError {
 export class RequestLostError extends RequestError {
   constructor(message: string, details?: ErrorDetails) {
     super(Code.unavailable, message, details)
+  }
+}
+
+/** 500: executors died while they computed the request, again and again; it is not sent to another one. */
+export class ExecutorDiedError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.failed, message, details)
   }
 }
 

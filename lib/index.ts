@@ -1,4 +1,4 @@
-export type { Reply } from './client/call.js'
+export type { Reply } from './client/reply.js'
 export { ExecutorClient } from './client/client.js'
 export {
   CancelledError,
@@ -6,6 +6,7 @@ export {
   DeadlineExceededError,
   type ErrorDetails,
   ExecutionError,
+  ExecutorDiedError,
   RequestLostError,
   NoExecutorsError,
   OverloadedError,

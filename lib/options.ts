@@ -98,7 +98,7 @@ export interface ClientOptions extends ConnectionChoice {
 export interface CallOptions {
   /** How long this call waits for its answer, in milliseconds. @default the client's */
   timeout?: number
-  /** How often this request is sent again when it was lost. @default the client's */
+  /** How often this request is sent again when it was lost; 0 is at most once. @default the client's */
   retries?: number
   /** Ends the call, and the computation, when it is aborted. */
   signal?: AbortSignal
@@ -200,35 +200,59 @@ export function fillClientOptions(options: ClientOptions): FilledClientOptions {
   return filled
 }
 
-export const checkTimeout = (ms: number) => checkNumber('timeout', ms, 1, MAX_MS)
+export type FilledCallOptions = { timeout: number; retries: number; signal: AbortSignal | undefined }
 
-export function checkRetries(retries: number) {
-  if (retries !== Infinity) checkInteger('retries', retries, 0, Number.MAX_SAFE_INTEGER)
+export function fillCallOptions(
+  options: CallOptions,
+  client: FilledClientOptions,
+  names: readonly string[] = CALL_OPTIONS,
+): FilledCallOptions {
+  checkNames(options, names)
+  const { timeout = client.timeout, retries = client.retries, signal } = options
+  checkTimeout(timeout)
+  checkRetries(retries)
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new TypeError(expected('signal', 'an AbortSignal', signal))
+  return { timeout, retries, signal }
 }
 
 export const MAP_DEFAULTS = { concurrency: 64, batchSize: 'auto' as number | 'auto', ordered: true }
 
-export function fillMapOptions({ concurrency, batchSize, ordered }: MapOptions): typeof MAP_DEFAULTS {
-  const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, batchSize, ordered }) }
+const CALL_OPTIONS = ['timeout', 'retries', 'signal']
+const MAP_OPTIONS = [...CALL_OPTIONS, ...Object.keys(MAP_DEFAULTS)]
+
+export type FilledMapOptions = typeof MAP_DEFAULTS & { call: FilledCallOptions }
+
+export function fillMapOptions(options: MapOptions, client: FilledClientOptions): FilledMapOptions {
+  const call = fillCallOptions(options, client, MAP_OPTIONS)
+  const { concurrency, batchSize, ordered } = options
+  const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, batchSize, ordered }), call }
   checkInteger('concurrency', filled.concurrency, 1, 10_000)
   if (filled.batchSize !== 'auto') checkInteger('batchSize', filled.batchSize, 1, MAX_BATCH_SIZE)
   if (typeof filled.ordered !== 'boolean') throw new TypeError(expected('ordered', 'a boolean', filled.ordered))
   return filled
 }
 
-/** The options that are given; a name that is none is an error, since a misspelt option would do nothing. */
 function defined(options: object, defaults: object) {
+  checkNames(options, ['connection', ...Object.keys(defaults)])
+  return withoutUndefined(options)
+}
+
+/** A name that is none is an error, since a misspelt option would do nothing. */
+function checkNames(options: object, names: readonly string[]) {
   if (options === null || typeof options !== 'object') throw new TypeError(expected('options', 'an object', options))
   for (const name of Object.keys(options))
-    if (name !== 'connection' && !(name in defaults))
-      throw new TypeError(
-        `unknown option \`${name}\`; the options are ${['connection', ...Object.keys(defaults)].join(', ')}`,
-      )
-  return withoutUndefined(options)
+    if (!names.includes(name)) throw new TypeError(`unknown option \`${name}\`; the options are ${names.join(', ')}`)
 }
 
 const withoutUndefined = (options: object) =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+
+const checkTimeout = (ms: number) => checkNumber('timeout', ms, 1, MAX_MS)
+
+function checkRetries(retries: number) {
+  if (retries !== Infinity) checkInteger('retries', retries, 0, Number.MAX_SAFE_INTEGER)
+}
 
 function checkSubject(subject: unknown) {
   if (typeof subject !== 'string' || !isSubject(subject))

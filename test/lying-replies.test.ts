@@ -125,7 +125,9 @@ const tell = (all: Lie[]) => {
 
 /** Whether a call may resolve with this because of that reply. */
 function isResult(reply: Reply, result: unknown) {
-  if (!reply.echoes || headersOf(reply, '').get(Header.errorCode) !== '') return false
+  const head = headersOf(reply, 'id')
+  const isOurs = reply.echoes || (!head.has(Header.requestId) && head.get(Header.executorId) !== '')
+  if (!isOurs || head.get(Header.errorCode) !== '') return false
   try {
     return isDeepStrictEqual(JSON.parse(new TextDecoder().decode(reply.body.bytes)), result)
   } catch (error) {

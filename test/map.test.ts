@@ -206,7 +206,55 @@ t.test('a chunk is a plain request with one more header', async t => {
   t.match(await ask('4', body), { results: [7, null, { requestId: /^[\w-]+\.2$/ }, null], errors: { 1: [500, 'odd'] } })
   t.match(await ask('3', body), /^400 the body is not an array of 3/)
   t.match(await ask('1', '7'), /^400 the body is not an array/)
-  for (const items of ['0', '-1', '10001', '1.5', 'many']) t.match(await ask(items, body), /^400 Items must be/)
+  for (const items of ['0', '-1', '10001', '1.5', 'many']) t.match(await ask(items, body), /^400 Batch-Size must be/)
+  await executor.stop()
+})
+
+t.test('a source that does not keep to what iterators do ends its own map alone', async t => {
+  const executor = await startExecutor(t, server)
+  const client = newClient(t, server)
+  const fails = () => {
+    throw new Error('odd')
+  }
+  const step = { done: false, value: ['echo', 1] }
+  const sources: [name: string, iterator: object, message: RegExp][] = [
+    ['no step', { next: () => undefined }, /^expected a step of the arguments, got undefined$/],
+    ['a number', { next: () => 5 }, /got 5$/],
+    ['a promise of no step', { next: () => Promise.resolve(null) }, /got null$/],
+    // oxlint-disable-next-line unicorn/no-thenable
+    ['a thenable that fails', { next: () => ({ then: (_: unknown, no: (e: Error) => void) => no(new Error('odd')) }) }, /odd/], // prettier-ignore
+    ['no next', {}, /next is not a function/],
+    ['a next that throws', { next: fails }, /odd/],
+    ['a value that throws', { next: () => ({ get value() { return fails() } }) }, /odd/], // prettier-ignore
+  ]
+  for (const [name, iterator, message] of sources)
+    for (const symbol of [Symbol.iterator, Symbol.asyncIterator])
+      t.match(await rejection(collect(client.map({ [symbol]: () => iterator } as any))), { message }, name)
+  for await (const { result } of client.map({ [Symbol.iterator]: () => ({ next: () => step, return: fails }) })) {
+    t.equal(result, 1)
+    break
+  }
+  // oxlint-disable-next-line unicorn/no-thenable
+  const thenable = (value: object) => ({ then: (yes: (value: object) => void) => yes(value) })
+  const steps = [step, step, { done: true }]
+  const other = { [Symbol.asyncIterator]: () => ({ next: () => thenable(steps.shift()!) }) }
+  t.equal((await collect(client.map(other as any))).length, 2)
+  await executor.stop()
+})
+
+t.test('an argument that JSON cannot say is an error of its own', async t => {
+  const executor = await startExecutor(t, server)
+  const odd = [
+    () => {
+      throw new Error('odd')
+    },
+    () => undefined,
+    () => Symbol('odd'),
+  ]
+  const args = echoes(16, Object.fromEntries(odd.map((toJSON, i) => [5 * i, { toJSON }])))
+  for (const { index, result, error } of await collect(newClient(t, server).map(args, { batchSize: 8 })))
+    if (index % 5 === 0 && index < 15) t.match(error, { message: /odd|^JSON cannot say the argument/ }, String(index))
+    else t.strictSame({ result, error }, { result: index, error: undefined })
   await executor.stop()
 })
 

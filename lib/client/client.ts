@@ -1,43 +1,42 @@
 // A client: its connection, and the calls that are under way on it.
 import { nanoid } from 'nanoid'
 import { type Deferred, type NatsConnection, deferred } from '../nats/nats.js'
-import { Call, type CallOwner, type Reply } from './call.js'
+import { listen, unlisten } from './abort.js'
+import { Backoff } from './backoff.js'
+import { type Argument, Call, type CallOwner } from './call.js'
 import { isConnection, open, serversOf, watch } from '../nats/connection.js'
+import { Inbox } from '../nats/inbox.js'
 import { Custody } from './custody.js'
 import { ConnectionError } from '../errors.js'
-import { MapRun, type SendRequest } from './map.js'
+import { MapRun } from './map.js'
+import type { Reply } from './reply.js'
+import { Suspects } from './suspects.js'
 import {
   type CallOptions,
   type ClientOptions,
+  type FilledCallOptions,
   type FilledClientOptions,
   type MapOptions,
-  checkRetries,
-  checkTimeout,
+  fillCallOptions,
   fillClientOptions,
+  fillMapOptions,
 } from '../options.js'
 
-/** Nobody is there, or all are full: try again after this, longer with each time, in milliseconds. */
-const AGAIN_MS = { first: 20, most: 250 }
-/** Of many calls that try again, that many do it in a millisecond. */
-const TRIES_PER_MS = 4
-/** Fewer of those that were refused, since each call that ends lets one of them in, and every so many one more. */
-const REFUSED_TRIES_PER_MS = 0.5
-const ONE_MORE_EVERY = 16
-
-export class ExecutorClient implements CallOwner {
+export class ExecutorClient {
   readonly subject: string
   readonly #options: FilledClientOptions
   readonly #closing = new AbortController()
   readonly #calls = new Set<Call>()
-  readonly #custody = new Custody(this.#calls, () => this.connected)
-  /** Found no room in a backlog, oldest first; some may have tried again meanwhile. */
-  readonly #refused = new Set<Call>()
-  #ended = 0
+  readonly #custody: Custody
+  readonly #backoff = new Backoff(this.#calls)
+  readonly #suspects = new Suspects()
   #nc: NatsConnection | undefined
+  #inbox: Inbox | undefined
   #isUp = false
   #connecting: Promise<unknown> | undefined
   #up: Deferred<void> | undefined
   #closed: Promise<void> | undefined
+  readonly #owner: CallOwner
 
   /**
    * Connects with the first call.
@@ -47,13 +46,28 @@ export class ExecutorClient implements CallOwner {
   constructor(options: ClientOptions = {}) {
     this.#options = fillClientOptions(options)
     this.subject = this.#options.subject
+    const inbox = () => (this.#isUp ? this.#inbox : undefined)
+    this.#custody = new Custody(this.#calls, this.subject, inbox)
+    this.#owner = {
+      subject: this.subject,
+      get inbox() {
+        return inbox()
+      },
+      connection: () => this.#connection(),
+      suspects: this.#suspects,
+      backoff: this.#backoff,
+      whoIsMissing: () => this.#whoIsMissing(),
+      settled: call => this.#settled(call),
+      cancelled: call => this.#custody.cancel(call),
+    }
   }
 
   /**
    * Has `argument` computed by an executor and resolves with the result.
    * @param argument anything that JSON can say
    * @throws {RequestError} one of its subclasses: what the executor answered, or why there is no answer
-   * @throws {TypeError} when JSON cannot say the argument, or an option is of the wrong type
+   * @throws {TypeError} when JSON cannot say the argument, or an option is of the wrong type or name
+   * @throws {RangeError} when an option is out of range
    */
   call<Result = unknown>(argument: unknown, options: CallOptions = {}): Promise<Result> {
     return this.request<Result>(argument, options).then(({ result }) => result)
@@ -62,9 +76,10 @@ export class ExecutorClient implements CallOwner {
   /** As `call`, and resolves with the request's id and who computed it beside the result. */
   request<Result = unknown>(argument: unknown, options: CallOptions = {}): Promise<Reply<Result>> {
     try {
+      const filled = fillCallOptions(options, this.#options)
       const body = JSON.stringify(argument) as string | undefined
       if (body === undefined) throw new TypeError(`JSON cannot say the argument: ${String(argument)}`)
-      return this.#request(body, 0, options) as Promise<Reply<any>>
+      return this.#request({ body, batchSize: 0, deaths: 0 }, filled) as Promise<Reply<any>>
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -81,31 +96,22 @@ export class ExecutorClient implements CallOwner {
     source: Iterable<Argument> | AsyncIterable<Argument>,
     options: MapOptions = {},
   ): MapRun<Argument, Result> {
-    const { timeout = this.#options.timeout, retries = this.#options.retries } = options
-    checkTimeout(timeout)
-    checkRetries(retries)
-    const send: SendRequest = (body, batchSize, callOptions) => this.#request(body, batchSize, callOptions)
-    return new MapRun(source, { ...options, timeout, retries }, send)
+    const filled = fillMapOptions(options, this.#options)
+    return new MapRun(source, filled, (argument, callOptions) => this.#request(argument, callOptions))
   }
 
-  #request(body: string, batchSize: number, options: CallOptions): Promise<Reply> {
-    const { timeout = this.#options.timeout, retries = this.#options.retries, signal } = options
-    try {
-      checkTimeout(timeout)
-      checkRetries(retries)
-      const call = new Call(this, nanoid(), body, batchSize, timeout, retries)
-      if (this.#closing.signal.aborted) call.cancel(new Error('the client is closed'))
-      else if (signal?.aborted) call.cancel(signal.reason)
-      else {
-        this.#calls.add(call)
-        if (signal) this.#listen(call, signal)
-        this.#custody.watch()
-        call.send()
-      }
-      return call.done
-    } catch (error) {
-      return Promise.reject(error as Error)
+  #request(argument: Argument, options: FilledCallOptions): Promise<Reply> {
+    const call = new Call(this.#owner, nanoid(), argument, options)
+    const { signal } = options
+    if (this.#closing.signal.aborted) call.cancel(new Error('the client is closed'))
+    else if (signal?.aborted) call.cancel(signal.reason)
+    else {
+      this.#calls.add(call)
+      if (signal) listen(signal, call)
+      this.#custody.watch()
+      call.start()
     }
+    return call.done
   }
 
   /**
@@ -120,38 +126,31 @@ export class ExecutorClient implements CallOwner {
     this.#closing.abort()
     for (const call of this.#calls) call.cancel(new Error('the client was closed'))
     await this.#custody.close()
-    const { connection } = this.#options
-    if (connection && isConnection(connection)) return
     await this.#connecting?.catch(() => {})
-    await this.#nc?.close()
-  }
-
-  #listen(call: Call, signal: AbortSignal) {
-    const onAbort = () => call.cancel(signal.reason)
-    signal.addEventListener('abort', onAbort)
-    const ended = () => signal.removeEventListener('abort', onAbort)
-    call.done.then(ended, ended)
+    this.#inbox?.close()
+    if (this.#inbox?.isOwn) await this.#nc?.close()
   }
 
   async #connect() {
-    const { connection } = this.#options
-    const nc =
-      connection && isConnection(connection)
-        ? connection
-        : await open(connection ?? {}, { name: `client ${this.subject}` }, this.#closing.signal).catch(cause => {
-            throw new ConnectionError(`${serversOf(connection ?? {})} refuses the connection: ${cause.message}`, {
-              cause,
-            })
-          })
+    const { connection = {} } = this.#options
+    const isOwn = !isConnection(connection)
+    const nc = isOwn
+      ? await open(connection, { name: `client ${this.subject}` }, this.#closing.signal).catch(cause => {
+          throw new ConnectionError(`${serversOf(connection)} refuses the connection: ${cause.message}`, { cause })
+        })
+      : connection
     this.#nc = nc
+    const inbox = (this.#inbox = new Inbox(nc, isOwn))
     this.#isUp = true
-    void watch(nc, isUp => {
+    const tell = (isUp: boolean) => {
       this.#isUp = isUp
       if (!isUp) return
       this.#custody.suspectAll()
       this.#up?.resolve()
-    }).then(cause => {
+    }
+    void watch(nc, tell, this.#closing.signal).then(cause => {
       this.#isUp = false
+      inbox.close()
       const error = new ConnectionError('the connection was closed', { cause })
       for (const call of this.#calls) call.fail(error)
       this.#up?.reject(error)
@@ -159,13 +158,7 @@ export class ExecutorClient implements CallOwner {
     })
   }
 
-  // What calls need.
-
-  get connected() {
-    return this.#isUp ? this.#nc : undefined
-  }
-
-  async connection() {
+  async #connection() {
     if (!this.#nc) {
       this.#connecting ??= this.#connect()
       try {
@@ -181,43 +174,19 @@ export class ExecutorClient implements CallOwner {
     }
   }
 
-  pause(tries: number, isRefused: boolean) {
-    const { first, most } = AGAIN_MS
-    const perMs = isRefused ? REFUSED_TRIES_PER_MS : TRIES_PER_MS
-    // All over the interval, since what was sent together is refused together.
-    const inTurn = (this.#calls.size / perMs) * 2 * Math.random()
-    return Math.min(most, first * 1.5 ** tries) * (0.5 + Math.random()) + inTurn
-  }
-
-  refused(call: Call) {
-    this.#refused.add(call)
-  }
-
-  whoIsMissing() {
-    const { connection } = this.#options
+  #whoIsMissing() {
+    const { connection = {} } = this.#options
     if (this.#isUp) return `no executor on ${this.subject}`
-    return `no nats-server${connection && isConnection(connection) ? '' : ` at ${serversOf(connection ?? {})}`}`
+    return `no nats-server${isConnection(connection) ? '' : ` at ${serversOf(connection)}`}`
   }
 
-  settled(call: Call) {
+  #settled(call: Call) {
+    const { signal } = call.options
+    if (signal) unlisten(signal, call)
     this.#calls.delete(call)
-    this.#refused.delete(call)
+    this.#backoff.forget(call)
+    this.#suspects.found(call)
     if (call.losses > 0) this.#custody.dismiss(call)
-    if (call.sentAt === 0 || !this.connected || this.#closing.signal.aborted) return
-    // It was in a backlog or a slot, where there is room now.
-    this.#letIn()
-    if (++this.#ended % ONE_MORE_EVERY === 0) this.#letIn()
-  }
-
-  /** The one that was refused first may try again at once. */
-  #letIn() {
-    for (const call of this.#refused) {
-      this.#refused.delete(call)
-      if (call.tryNow()) return
-    }
-  }
-
-  cancelled(call: Call) {
-    this.#custody.cancel(call)
+    if (call.sentAt > 0 && this.#isUp && !this.#closing.signal.aborted) this.#backoff.letIn()
   }
 }

@@ -7,9 +7,10 @@
 // is not sent again is lost when nobody held it for LAST_CHANCE_MS: it may lie unread before an executor that has no time.
 // After the connection was down nothing is asked for RETURN_MS: executors may be back later than we are, with their answers.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { NatsConnection, NatsError } from '../nats/nats.js'
+import type { Inbox } from '../nats/inbox.js'
+import type { Msg } from '../nats/nats.js'
 import type { Call } from './call.js'
-import { heldSubject } from '../protocol/subjects.js'
+import { heldSubject, pingSubject } from '../protocol/subjects.js'
 
 const FIRST_MS = 250
 const ASKS_PER_MS = 0.5
@@ -31,15 +32,21 @@ const CANCEL_FOR_MS = 2000
 
 export class Custody {
   readonly #calls: ReadonlySet<Call>
-  readonly #connection: () => NatsConnection | undefined
+  readonly #inbox: () => Inbox | undefined
+  readonly #subject: string
   readonly #cancels = new Set<Promise<unknown>>()
   #timer: NodeJS.Timeout | undefined
   /** Nothing is asked before. */
   #askFrom = 0
+  /** Since when the connection is up. */
+  #upSince = 0
+  /** Whether any executor is there: a question that is under way. */
+  #presence: Promise<string> | undefined
 
-  constructor(calls: ReadonlySet<Call>, connection: () => NatsConnection | undefined) {
+  constructor(calls: ReadonlySet<Call>, subject: string, inbox: () => Inbox | undefined) {
     this.#calls = calls
-    this.#connection = connection
+    this.#subject = subject
+    this.#inbox = inbox
   }
 
   /** There are calls to look after. */
@@ -49,9 +56,9 @@ export class Custody {
 
   /** The connection was down: whatever was sent then may be lost. */
   suspectAll() {
-    const now = performance.now()
-    this.#askFrom = now + RETURN_MS
-    for (const call of this.#calls) if (call.askAt > 0) call.askAt = Math.min(call.askAt, now)
+    this.#upSince = performance.now()
+    this.#askFrom = this.#upSince + RETURN_MS
+    for (const { watch } of this.#calls) if (watch.askAt > 0) watch.askAt = Math.min(watch.askAt, this.#upSince)
   }
 
   /** Tells the holder of a call that nobody waits any more. */
@@ -75,18 +82,19 @@ export class Custody {
     this.#timer = undefined
     if (this.#calls.size === 0) return
     this.watch()
-    const nc = this.#connection()
-    if (!nc) return
+    const inbox = this.#inbox()
+    if (!inbox) return
     const now = performance.now()
     if (now < this.#askFrom) return
     const pause = Math.max(FIRST_MS, this.#calls.size / ASKS_PER_MS)
     let asks = 0
     for (const call of this.#calls) {
       if (call.sentAt === 0) continue
-      if (call.askAt === 0) call.askAt = call.sentAt + this.#pause(call, FIRST_MS)
-      if (call.askAt > now) continue
-      call.askAt = now + this.#pause(call, pause)
-      this.#ask(nc, call)
+      const { watch } = call
+      if (watch.askAt === 0) watch.askAt = call.sentAt + this.#pause(call, FIRST_MS)
+      if (watch.askAt > now) continue
+      watch.askAt = now + this.#pause(call, pause)
+      void this.#ask(inbox, call)
       if (++asks === MOST_ASKS) return
     }
   }
@@ -95,32 +103,50 @@ export class Custody {
     return pause * 2 ** Math.min(call.losses, MOST_DOUBLINGS) * (0.8 + 0.4 * Math.random())
   }
 
-  #ask(nc: NatsConnection, call: Call) {
-    const { sentAt } = call
-    ask(nc, call.id, 'status', ANSWER_MS).then(answer => {
-      // It may have been answered, or sent once more, meanwhile.
-      if (call.isSettled || call.sentAt !== sentAt) return
-      if (answer === 'held') call.misses = 0
-      else if (answer === 'nobody' && this.#isLost(call)) {
-        call.misses = 0
-        this.#suspectOthers(call)
-        call.lost()
-      } else if (answer !== 'unknown') call.askAt = performance.now() + TWICE_AFTER_MS
-    })
+  async #ask(inbox: Inbox, call: Call) {
+    const { sentAt, watch } = call
+    // It may be answered, or sent once more, at any time.
+    const isOver = () => call.isSettled || call.sentAt !== sentAt
+    const answer = await inbox.ask(heldSubject(call.id), 'status', ANSWER_MS, readStatus)
+    if (isOver()) return
+    if (typeof answer === 'object') {
+      if (answer.state === 'gone') watch.askAt = performance.now() + TWICE_AFTER_MS
+      else call.held(answer.state === 'waiting', answer.executorId)
+    } else if (answer === 'nobody') {
+      if (!this.#isLost(call)) {
+        watch.askAt = performance.now() + TWICE_AFTER_MS
+        return
+      }
+      watch.misses = 0
+      this.#suspectOthers(call)
+      const hasDied = watch.isWaiting || sentAt < this.#upSince ? false : await this.#isAnybodyThere(inbox)
+      if (!isOver()) call.lost(hasDied)
+    }
+  }
+
+  /** Whether executors are there; if not, who took a request may be somebody else, who only listens. */
+  async #isAnybodyThere(inbox: Inbox): Promise<true | undefined> {
+    const read = (message: Msg) => (message.string().includes('ping_response') ? 'somebody' : undefined)
+    this.#presence ??= inbox
+      .ask(pingSubject(this.#subject), '', ANSWER_MS / 4, read)
+      .finally(() => (this.#presence = undefined))
+    return (await this.#presence) === 'nobody' ? undefined : true
   }
 
   /** Takes note that nobody holds a call's request. */
-  #isLost(call: Call): boolean {
+  #isLost({ watch, maySendAgain }: Call): boolean {
     const now = performance.now()
-    if (++call.misses === 1) call.missedAt = now
-    return call.misses >= 2 && (call.maySendAgain || now - call.missedAt >= LAST_CHANCE_MS)
+    if (++watch.misses === 1) watch.missedAt = now
+    return watch.misses >= 2 && (maySendAgain || now - watch.missedAt >= LAST_CHANCE_MS)
   }
 
   #suspectOthers(lost: Call) {
     const now = performance.now()
-    for (const call of this.#calls)
-      if (call !== lost && call.misses === 0 && call.askAt > 0 && call.losses <= lost.losses)
-        call.askAt = Math.min(call.askAt, now)
+    for (const call of this.#calls) {
+      const { watch, losses } = call
+      if (call !== lost && watch.misses === 0 && watch.askAt > 0 && losses <= lost.losses)
+        watch.askAt = Math.min(watch.askAt, now)
+    }
   }
 
   #track(cancel: Promise<unknown>) {
@@ -131,8 +157,7 @@ export class Custody {
   /** Twice, since it may be between two hands, or not told of yet. */
   async #dismiss(id: string, sentAt: number) {
     for (const isLast of [false, true]) {
-      const nc = this.#connection()
-      if (nc) await ask(nc, id, 'cancel', ANSWER_MS / 2)
+      await this.#askToCancel(id)
       if (isLast) return
       await sleep(Math.max(CANCEL_AGAIN_MS, sentAt + ON_ITS_WAY_MS - performance.now()))
     }
@@ -142,26 +167,29 @@ export class Custody {
     const begun = performance.now()
     let misses = 0
     for (;;) {
-      const nc = this.#connection()
-      if (nc) {
-        const answer = await ask(nc, id, 'cancel', ANSWER_MS / 2)
-        if (answer === 'held') return
-        misses = answer === 'nobody' ? misses + 1 : 0
-      }
+      const answer = await this.#askToCancel(id)
+      if (typeof answer === 'object' && answer.state !== 'gone') return
+      misses = answer === 'nobody' ? misses + 1 : 0
       const now = performance.now()
       if (misses >= 2 && now - sentAt > ON_ITS_WAY_MS) return
       if (now - begun > CANCEL_FOR_MS) return
       await sleep(CANCEL_AGAIN_MS)
     }
   }
+
+  async #askToCancel(id: string) {
+    return this.#inbox()?.ask(heldSubject(id), 'cancel', ANSWER_MS / 2, readStatus)
+  }
 }
 
-/** Whether somebody holds a request: `moved` is one that held it and does not any more. */
-async function ask(nc: NatsConnection, id: string, what: 'status' | 'cancel', timeout: number) {
+const STATES = ['waiting', 'computing', 'answered', 'cancelled', 'gone']
+
+/** What an executor says of a request; undefined if it is none that says it. */
+function readStatus(message: Msg): { state: string; executorId: string | undefined } | undefined {
   try {
-    const answer = (await nc.request(heldSubject(id), what, { timeout })).json<{ state?: string }>()
-    return answer?.state === 'gone' ? 'moved' : 'held'
-  } catch (error) {
-    return (error as NatsError).code === '503' ? 'nobody' : 'unknown'
+    const { state, executorId } = message.json<{ state: string; executorId?: string }>()
+    return STATES.includes(state) ? { state, executorId: executorId ? String(executorId) : undefined } : undefined
+  } catch {
+    return undefined
   }
 }

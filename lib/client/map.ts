@@ -4,20 +4,22 @@
 // done, with the outcome of each argument, then given to the caller. The reader (`#read`, one promise for the whole run)
 // waits while `concurrency` batches are sent, or twice as many are not given. A batch that fails as a whole, as when one of
 // its arguments ends the thread, is sent again in halves, so that the others get their results.
-import { setMaxListeners } from 'node:events'
 import { deferred } from '../nats/nats.js'
-import type { Reply } from './call.js'
+import { type Abortable, listen, unlisten } from './abort.js'
+import type { Argument } from './call.js'
+import type { Reply } from './reply.js'
 import type { BatchReply } from '../protocol/batch.js'
 import {
   CancelledError,
   ConnectionError,
   DeadlineExceededError,
   ExecutionError,
+  ExecutorDiedError,
   ProtocolError,
   TooLargeError,
   remoteError,
 } from '../errors.js'
-import { type CallOptions, type MapOptions, fillMapOptions } from '../options.js'
+import type { FilledCallOptions, FilledMapOptions } from '../options.js'
 
 /** How long a batch whose size is found out should take to compute, in milliseconds. */
 const BATCH_MS = 2
@@ -26,6 +28,11 @@ const MOST_AUTO = 1024
 const LATEST = 0.2
 /** A batch whose body has more characters is sent in halves. */
 const LONGEST_BODY = 2 ** 17
+
+/** With a batch of that so many executors died, one more may die of one of its halves. */
+const DEATHS = 2
+/** What may be one argument's fault, so that the others fare better without it. */
+const HALVED = [ExecutionError, DeadlineExceededError, TooLargeError, ExecutorDiedError]
 
 /** What came of an argument; `index` counts the arguments from 0. */
 export type MapOutcome<Argument = unknown, Result = unknown> =
@@ -42,28 +49,30 @@ export interface MapCounts {
   failed: number
 }
 
-/** Sends a request: a body, and how many arguments it has if it is a batch, else 0. */
-export type SendRequest = (body: string, batchSize: number, options: CallOptions) => Promise<Reply>
+/** Sends a request. */
+export type SendRequest = (argument: Argument, options: FilledCallOptions) => Promise<Reply>
 
-type Batch<Argument, Result> = { outcomes: MapOutcome<Argument, Result>[] | undefined }
+type Batch<Item, Result> = { outcomes: MapOutcome<Item, Result>[] | undefined }
 
-export class MapRun<Argument, Result> implements AsyncIterable<MapOutcome<Argument, Result>> {
+export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Result>> {
   readonly counts: MapCounts = { read: 0, done: 0, failed: 0 }
-  readonly #source: Iterator<Argument> | AsyncIterator<Argument>
-  readonly #options: ReturnType<typeof fillMapOptions>
-  readonly #callOptions: CallOptions
-  readonly #signal: AbortSignal | undefined
+  readonly #source: Iterator<Item> | AsyncIterator<Item>
+  readonly #options: FilledMapOptions
+  readonly #callOptions: FilledCallOptions
+  readonly #user: Abortable = {
+    cancel: cause => this.#end(new CancelledError('the map was cancelled', { cause })),
+  }
   readonly #send: SendRequest
   readonly #outcomes = this.#run()
   readonly #abort = new AbortController()
   /** Not given yet, as they were read. */
-  readonly #batches: Batch<Argument, Result>[] = []
+  readonly #batches: Batch<Item, Result>[] = []
   #sent = 0
   /** How many arguments go into the next batch. */
   #size = 1
   #msPerItem: number | undefined
   /** A step of an asynchronous source that has been asked for. */
-  #step: Promise<IteratorResult<Argument>> | undefined
+  #step: Promise<IteratorResult<Item>> | undefined
   #isRead = false
   /** What the source threw: the last thing to happen. */
   #sourceError: { error: unknown } | undefined
@@ -73,38 +82,33 @@ export class MapRun<Argument, Result> implements AsyncIterable<MapOutcome<Argume
   #room = deferred<void>()
   #news = deferred<void>()
 
-  constructor(source: Iterable<Argument> | AsyncIterable<Argument>, options: MapOptions, send: SendRequest) {
-    this.#options = fillMapOptions(options)
-    const { timeout, retries, signal } = options
-    // Each request under way listens to it.
-    setMaxListeners(0, this.#abort.signal)
-    this.#callOptions = { signal: this.#abort.signal, timeout, retries } as CallOptions
-    this.#signal = signal
+  constructor(source: Iterable<Item> | AsyncIterable<Item>, options: FilledMapOptions, send: SendRequest) {
+    this.#options = options
+    this.#callOptions = { ...options.call, signal: this.#abort.signal }
     this.#source = iteratorOf(source)
     this.#send = send
-    if (this.#options.batchSize !== 'auto') this.#size = this.#options.batchSize
+    if (options.batchSize !== 'auto') this.#size = options.batchSize
   }
 
   [Symbol.asyncIterator]() {
     return this.#outcomes
   }
 
-  async *#run(): AsyncGenerator<MapOutcome<Argument, Result>, void, undefined> {
-    const signal = this.#signal
-    const onAbort = () => this.#end(new CancelledError('the map was cancelled', { cause: signal!.reason }))
-    if (signal?.aborted) onAbort()
-    signal?.addEventListener('abort', onAbort)
+  async *#run(): AsyncGenerator<MapOutcome<Item, Result>, void, undefined> {
+    const { signal } = this.#options.call
+    if (signal?.aborted) this.#user.cancel(signal.reason)
+    else if (signal) listen(signal, this.#user)
     void this.#read()
     try {
       for (let batch; (batch = await this.#next());) for (const outcome of batch) yield outcome
     } finally {
-      signal?.removeEventListener('abort', onAbort)
+      if (signal) unlisten(signal, this.#user)
       this.#end(new CancelledError('the map has ended'))
     }
   }
 
   /** Takes the outcomes of the next batch out; undefined when there are no more. */
-  async #next(): Promise<MapOutcome<Argument, Result>[] | undefined> {
+  async #next(): Promise<MapOutcome<Item, Result>[] | undefined> {
     for (;;) {
       if (this.#fatal) throw this.#fatal
       const at = this.#options.ordered ? 0 : this.#batches.findIndex(({ outcomes }) => outcomes)
@@ -147,17 +151,18 @@ export class MapRun<Argument, Result> implements AsyncIterable<MapOutcome<Argume
   }
 
   /** Reads arguments for a batch; less than would fit when the source takes its time. */
-  async #gather(): Promise<Argument[]> {
-    const batch: Argument[] = []
+  async #gather(): Promise<Item[]> {
+    const batch: Item[] = []
     try {
       while (batch.length < this.#size && !this.#fatal) {
         let step = this.#step ?? this.#source.next()
-        if (step instanceof Promise) {
+        if (isPromise(step)) {
           this.#step = step
           if (batch.length > 0 && !(await isSoon(step))) return batch
           step = await step
           this.#step = undefined
         }
+        if (Object(step) !== step) throw new TypeError(`expected a step of the arguments, got ${String(step)}`)
         if (step.done) {
           this.#isRead = true
           break
@@ -171,9 +176,9 @@ export class MapRun<Argument, Result> implements AsyncIterable<MapOutcome<Argume
     return batch
   }
 
-  #sendBatch(args: Argument[]) {
+  #sendBatch(args: Item[]) {
     if (args.length === 0) return
-    const batch: Batch<Argument, Result> = { outcomes: undefined }
+    const batch: Batch<Item, Result> = { outcomes: undefined }
     const index = this.counts.read
     this.counts.read += args.length
     this.#batches.push(batch)
@@ -189,19 +194,20 @@ export class MapRun<Argument, Result> implements AsyncIterable<MapOutcome<Argume
   }
 
   /** Has arguments computed, of which the first has that index; it never rejects. */
-  async #compute(args: Argument[], index: number): Promise<MapOutcome<Argument, Result>[]> {
+  async #compute(args: Item[], index: number, deaths = 0): Promise<MapOutcome<Item, Result>[]> {
     const isBatch = args.length > 1
     try {
       const body = isBatch ? batchBody(args) : JSON.stringify(args[0])
       if (body === undefined) {
-        if (isBatch) return await this.#halves(args, index)
+        if (isBatch) return await this.#halves(args, index, deaths)
         throw new TypeError(`JSON cannot say the argument: ${String(args[0])}`)
       }
-      const reply = await this.#send(body, isBatch ? args.length : 0, this.#callOptions)
+      const reply = await this.#send({ body, batchSize: isBatch ? args.length : 0, deaths }, this.#callOptions)
       this.#learn(reply.computeMs ?? 0, args.length)
       return isBatch ? readBatch(args, index, reply) : [{ index, argument: args[0]!, result: reply.result as Result }]
     } catch (error) {
-      if (isBatch && this.#isWorthHalves(error)) return this.#halves(args, index)
+      if (isBatch && this.#isWorthHalves(error))
+        return this.#halves(args, index, error instanceof ExecutorDiedError ? DEATHS : deaths)
       if (error instanceof CancelledError || error instanceof ConnectionError) this.#end(error)
       return args.map((argument, i) => ({ index: index + i, argument, error: error as Error }))
     }
@@ -209,17 +215,14 @@ export class MapRun<Argument, Result> implements AsyncIterable<MapOutcome<Argume
 
   /** Whether a batch's arguments may fare better without each other. What must not be computed twice is not sent again. */
   #isWorthHalves(error: unknown) {
-    return (
-      this.#callOptions.retries !== 0 &&
-      (error instanceof ExecutionError || error instanceof DeadlineExceededError || error instanceof TooLargeError)
-    )
+    return this.#callOptions.retries !== 0 && HALVED.some(Class => error instanceof Class)
   }
 
-  async #halves(args: Argument[], index: number) {
+  async #halves(args: Item[], index: number, deaths: number) {
     const middle = args.length >> 1
     const [first, second] = await Promise.all([
-      this.#compute(args.slice(0, middle), index),
-      this.#compute(args.slice(middle), index + middle),
+      this.#compute(args.slice(0, middle), index, deaths),
+      this.#compute(args.slice(middle), index + middle, deaths),
     ])
     return [...first, ...second]
   }
@@ -242,6 +245,9 @@ function iteratorOf<Item>(source: Iterable<Item> | AsyncIterable<Item>): Iterato
   throw new TypeError(`expected the arguments to be an iterable, got ${String(source)}`)
 }
 
+const isPromise = <Value>(value: Value | PromiseLike<Value>): value is Promise<Value> =>
+  typeof (value as PromiseLike<Value> | undefined)?.then === 'function'
+
 /** Whether a promise settles before the event loop turns. */
 const isSoon = (promise: Promise<unknown>) =>
   Promise.race([
@@ -254,22 +260,21 @@ const isSoon = (promise: Promise<unknown>) =>
 
 /** The body of a batch; undefined if it cannot be one, because of its length or what is in it. */
 function batchBody(args: unknown[]): string | undefined {
-  // In an array JSON would silently make null of these.
-  if (args.some(argument => argument === undefined || typeof argument === 'function' || typeof argument === 'symbol'))
-    return undefined
   try {
-    const body = JSON.stringify(args)
-    return body.length > LONGEST_BODY ? undefined : body
+    // One by one: in an array JSON silently makes null of what it cannot say.
+    const items = args.map(argument => JSON.stringify(argument) as string | undefined)
+    const body = `[${items.join()}]`
+    return body.length > LONGEST_BODY || items.includes(undefined) ? undefined : body
   } catch {
     return undefined
   }
 }
 
-function readBatch<Argument, Result>(
-  args: Argument[],
+function readBatch<Item, Result>(
+  args: Item[],
   index: number,
   { result, requestId, executorId }: Reply,
-): MapOutcome<Argument, Result>[] {
+): MapOutcome<Item, Result>[] {
   const { results, errors } = (result ?? {}) as Partial<BatchReply>
   const details = { requestId, executorId }
   if (!Array.isArray(results) || results.length !== args.length)

@@ -19,9 +19,6 @@ export interface ServiceDescription {
 
 const VERBS = ['PING', 'INFO', 'STATS'] as const
 
-/** A subject as an ADR-32 name. */
-export const serviceName = (subject: string) => subject.replace(/[^A-Za-z0-9_-]/g, '_')
-
 export class Discovery {
   #requests = 0
   #errors = 0

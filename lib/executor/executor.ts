@@ -13,10 +13,11 @@ import { subscribeSafely } from '../nats/subscribe-safely.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../options.js'
 import { Code } from '../protocol/codes.js'
 import { INBOX, NotARequest, parseRequest } from '../protocol/request.js'
+import { serviceName } from '../protocol/subjects.js'
 import { Pool, type PoolOwner } from '../slots/pool.js'
 import type { Outcome, Output } from '../slots/task.js'
 import { VERSION } from '../version.js'
-import { Discovery, serviceName } from './discovery.js'
+import { Discovery } from './discovery.js'
 import { Handover } from './handover/handover.js'
 import { Holding } from './holding.js'
 import { type Job, newJob } from './job.js'
@@ -355,10 +356,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       await this.#subscription!.drain().catch(() => {})
       if (this.#canSend) this.#handover?.takesNoMore(true)
     }
-    const leaving = left()
-    let hasLeft = false
-    void leaving.then(() => (hasLeft = true))
-    while (!isOver() && !(hasLeft && this.#isIdle)) await sleep(LOOK_MS)
+    await this.#within(left(), until)
+    while (!isOver() && !this.#isIdle) await sleep(LOOK_MS)
     this.#refusesRest = true
     for (let rest; (rest = this.#pool.take());) this.#refuse(rest)
     for (const job of this.#pool.running) this.#pool.end(job, Code.unavailable, 'the executor was stopped')

@@ -148,7 +148,13 @@ export class Holding {
           : request.slot?.isRunning(request)
             ? 'computing'
             : 'waiting'
-    message.respond(JSON.stringify({ state, heldMs: Math.round(performance.now() - request.arrivedAt) }))
+    message.respond(
+      JSON.stringify({
+        state,
+        executorId: this.#replies.executorId,
+        heldMs: Math.round(performance.now() - request.arrivedAt),
+      }),
+    )
   }
 
   /** Forgets the answers that the server has; to be called when all that are kept have been sent. */

@@ -22,9 +22,11 @@ export interface Answer {
 
 export class Replies {
   readonly #nc: NatsConnection
+  readonly executorId: string
   readonly #executorLine: string
   constructor(nc: NatsConnection, executorId: string) {
     this.#nc = nc
+    this.executorId = executorId
     this.#executorLine = line(Header.executorId, executorId)
   }
 

@@ -73,10 +73,19 @@ export async function open(
   }
 }
 
-/** Tells of each loss and return of a connection, until it is closed for good; resolves then, with the error if any. */
-export async function watch(nc: NatsConnection, tell: (isConnected: boolean) => void): Promise<Error | undefined> {
+/**
+ * Tells of each loss and return of a connection, until `signal` is aborted or it is closed for good; resolves then, with
+ * the error if any.
+ */
+export async function watch(
+  nc: NatsConnection,
+  tell: (isConnected: boolean) => void,
+  signal?: AbortSignal,
+): Promise<Error | undefined> {
+  const status: AsyncIterable<{ type: string }> & { stop?(): void } = nc.status()
+  signal?.addEventListener('abort', () => status.stop?.())
   void (async () => {
-    for await (const { type } of nc.status()) {
+    for await (const { type } of status) {
       if (type === 'disconnect') tell(false)
       else if (type === 'reconnect') tell(true)
     }

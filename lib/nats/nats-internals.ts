@@ -1,24 +1,13 @@
 // What this project uses of nats.js beyond its types, all in one place. Where a version of it keeps other parts, these are
 // undefined, and whoever needs them does the same by public methods.
-import type { ConnectionOptions, Msg, NatsConnection, NatsError, Subscription } from './nats.js'
+import type { ConnectionOptions, Msg, NatsConnection, Subscription } from './nats.js'
+import type { Callback } from './subscribe-safely.js'
 
-/** What nats.js keeps of a request that is under way. */
-export interface Pending {
-  token: string
-  requestSubject: string
-  received: number
-  resolver(error: NatsError | null, message: Msg): void
-}
-
-/** What `request` does, in parts: a connection has one inbox, whose subjects end with the tokens of its requests. */
-export interface RequestParts {
-  request(pending: Pending): void
-  muxSubscriptions: { baseInbox: string; get(token: string): Pending | undefined; cancel(pending: Pending): void }
-  subscriptions: { getMux(): Inbox | null }
-}
-
-export interface Inbox {
-  callback(error: NatsError | null, message: Msg): void
+/** Where the replies to `request()` come: one subscription, made by the first request. */
+export interface InboxParts {
+  initMux(): void
+  muxSubscriptions: { baseInbox: string }
+  subscriptions: { getMux(): { callback: Callback } | null }
 }
 
 /** What `drain` of a subscription does, in parts. */
@@ -27,12 +16,12 @@ export interface DrainParts {
   subscriptions: { cancel(subscription: Subscription): void }
 }
 
-const protocolOf = (nc: NatsConnection) => (nc as { protocol?: Partial<RequestParts & DrainParts> }).protocol
+const protocolOf = (nc: NatsConnection) => (nc as { protocol?: Partial<InboxParts & DrainParts> }).protocol
 
-export function requestParts(nc: NatsConnection): RequestParts | undefined {
+export function inboxParts(nc: NatsConnection): InboxParts | undefined {
   const protocol = protocolOf(nc)
-  const isKnown = protocol?.request && protocol.muxSubscriptions?.cancel && protocol.subscriptions?.getMux
-  return isKnown ? (protocol as RequestParts) : undefined
+  const isKnown = protocol?.initMux && protocol.muxSubscriptions && protocol.subscriptions?.getMux
+  return isKnown ? (protocol as InboxParts) : undefined
 }
 
 export function drainParts(nc: NatsConnection): DrainParts | undefined {

@@ -22,13 +22,20 @@ export function subscribeSafely(
 ): Subscription {
   return nc.subscribe(subject, {
     ...(queue !== undefined && { queue }),
-    callback: (refusal, message) => {
-      try {
-        if (refusal) onRefused?.(refusal)
-        else if (!(message.reply && message.reply.length > LONGEST_REPLY)) handle(message)
-      } catch (error) {
-        process.emitWarning(error as Error)
-      }
-    },
+    callback: safeCallback(handle, onRefused),
   })
 }
+
+export type Callback = (refusal: NatsError | null, message: Msg) => void
+
+/** A callback of a subscription that never throws. */
+export const safeCallback =
+  (handle: (message: Msg) => void, onRefused?: (error: NatsError) => void): Callback =>
+  (refusal, message) => {
+    try {
+      if (refusal) onRefused?.(refusal)
+      else if (!(message.reply && message.reply.length > LONGEST_REPLY)) handle(message)
+    } catch (error) {
+      process.emitWarning(error as Error)
+    }
+  }

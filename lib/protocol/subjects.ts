@@ -12,6 +12,12 @@ export const surplusSubject = (queue: string, subject: string) => `$EXEC.surplus
 /** Where the executor that holds a request answers `status` and `cancel`. */
 export const heldSubject = (requestId: string) => `$EXEC.held.${requestId}`
 
+/** A subject as an ADR-32 name. */
+export const serviceName = (subject: string) => subject.replace(/[^A-Za-z0-9_-]/g, '_')
+
+/** Where executors of a subject say that they are there, by ADR-32. */
+export const pingSubject = (subject: string) => `$SRV.PING.${serviceName(subject)}`
+
 const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/
 export const isRequestId = (text: string) => REQUEST_ID.test(text)
 

@@ -63,6 +63,7 @@ export class SlotProcess {
 
 /** What lies in a pipe and the event loop has not read; undefined where that cannot be known. */
 export function readNow(socket: unknown): Buffer | undefined {
+  // oxlint-disable-next-line no-underscore-dangle -- there is no public name
   const fd = (socket as { _handle?: { fd?: number } })._handle?.fd
   if (fd === undefined || fd < 0) return undefined
   const parts: Buffer[] = []

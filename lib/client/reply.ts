@@ -1,0 +1,56 @@
+// What a message says that came to a call's inbox.
+import { type ErrorDetails, ProtocolError, type RequestError, remoteError } from '../errors.js'
+import { headersOf } from '../nats/headers.js'
+import type { Msg } from '../nats/nats.js'
+import { Code } from '../protocol/codes.js'
+import { Header } from '../protocol/headers.js'
+
+const STRANGE =
+  "a reply came that is none of an executor's, such as a JetStream stream's acknowledgement: does a stream capture the subject?"
+/** As many characters of a stranger's reply are told. */
+const MOST_TOLD = 100
+
+/** What a call resolves with, where more than the result is asked for. */
+export interface Reply<Result = unknown> {
+  result: Result
+  requestId: string
+  /** The id of the executor that computed it. */
+  executorId: string | undefined
+  /** How long that took, in milliseconds. */
+  computeMs: number | undefined
+}
+
+export type Answer =
+  | { kind: 'result'; reply: Reply }
+  | { kind: 'error'; error: RequestError }
+  /** To be sent again after a while. `hasStarted`: it was not refused, its executor was stopped at once. */
+  | { kind: 'later'; error: RequestError; afterMs: number; hasStarted: boolean }
+  /** None of an executor's, or to another request. */
+  | { kind: 'strange'; text: string }
+
+interface Asker {
+  readonly id: string
+  details(more: ErrorDetails): ErrorDetails
+}
+
+export function readReply(message: Msg, call: Asker): Answer {
+  const requestId = call.id
+  const head = headersOf(message)
+  const executorId = head?.get(Header.executorId) || undefined
+  const echoed = head?.get(Header.requestId)
+  const code = head?.get(Header.errorCode)
+  if (echoed !== requestId && (echoed !== undefined || !(executorId || code)))
+    return { kind: 'strange', text: `${STRANGE}: ${JSON.stringify((echoed ?? message.string()).slice(0, MOST_TOLD))}` }
+  const computeMs = Number(head!.get(Header.computeMs)) || undefined
+  if (code) {
+    const error = remoteError(Number(code), head!.get(Header.error) || 'no text', call.details({ executorId }))
+    if (error.code !== Code.overloaded && error.code !== Code.unavailable) return { kind: 'error', error }
+    const afterMs = Math.max(0, Number(head!.get(Header.retryAfterMs)) || 0)
+    return { kind: 'later', error, afterMs, hasStarted: error.code === Code.unavailable && (computeMs ?? 0) > 0 }
+  }
+  try {
+    return { kind: 'result', reply: { result: message.json(), requestId, executorId, computeMs } }
+  } catch (cause) {
+    return { kind: 'error', error: new ProtocolError('the reply is not JSON', call.details({ executorId, cause })) }
+  }
+}

@@ -1,0 +1,22 @@
+// Calls with which executors died twice. They go one after the other, or it would not be clear of which one executors die.
+import type { Call } from './call.js'
+
+export class Suspects {
+  /** The first is under way. */
+  readonly #calls = new Set<Call>()
+
+  /** Sends a call when it is its turn. */
+  sendAlone(call: Call) {
+    const [first] = this.#calls.add(call)
+    if (call === first) call.send()
+  }
+
+  /** It is over, or an executor says that it has it, so its death will tell: the next one may be sent. */
+  found(call: Call) {
+    if (this.#calls.size === 0) return
+    const [first] = this.#calls
+    if (!this.#calls.delete(call) || call !== first) return
+    const [next] = this.#calls
+    next?.send()
+  }
+}

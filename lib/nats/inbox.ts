@@ -1,0 +1,155 @@
+// Requests and their replies, as with `request()` of nats.js. That method makes a timer, four promises and an error for each
+// request, half of a client's time when answers come at once, and takes the first reply, whoever sent it.
+//
+// On a connection of our own replies come to the built-in inbox of `request()`. One that somebody handed in is left as it
+// is: its replies come to an inbox that is subscribed here, and `close` leaves nothing behind.
+import { setImmediate } from 'node:timers/promises'
+import { headersOf } from './headers.js'
+import { inboxParts, inboxPrefix } from './nats-internals.js'
+import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, createInbox, nuid } from './nats.js'
+import { safeCallback, subscribeSafely } from './subscribe-safely.js'
+
+/** A timer that fires so much later than it should, in milliseconds, tells of a blocked event loop. */
+const BLOCKED_MS = 10
+/** The longest that what has arrived is read: the server may be gone. */
+const READ_FOR_MS = 2000
+
+export interface Listener {
+  readonly subject: string
+  /** A reply came, the first or another one. */
+  onReply(message: Msg, token: string): void
+  /** Nobody is there, or the server refuses the subject: codes of nats.js. */
+  onFailure(error: NatsError, token: string): void
+}
+
+export class Inbox {
+  readonly #nc: NatsConnection
+  readonly isOwn: boolean
+  readonly #listeners = new Map<string, Listener>()
+  readonly #status: AsyncIterable<{ permissionContext?: Denied; error?: Partial<Denied> }> & { stop?(): void }
+  #catchingUp: Promise<void> | undefined
+  #prefix = ''
+  #unsubscribe: (() => void) | undefined
+
+  /** `isOwn`: nobody else uses the connection. */
+  constructor(nc: NatsConnection, isOwn: boolean) {
+    this.#nc = nc
+    this.isOwn = isOwn
+    this.#status = nc.status() as AsyncIterable<object>
+    void this.#hearRefusals()
+  }
+
+  /** Publishes a request; `listener` hears of it until its token, which is returned, is forgotten. Throws as `publish`. */
+  send(listener: Listener, body: Uint8Array | string, headers?: MsgHdrs): string {
+    if (!this.#unsubscribe) this.#subscribe()
+    const token = nuid.next()
+    const reply = this.#prefix + token
+    this.#nc.publish(listener.subject, body, headers ? { reply, headers } : { reply })
+    this.#listeners.set(token, listener)
+    return token
+  }
+
+  forget(token: string) {
+    this.#listeners.delete(token)
+  }
+
+  /**
+   * Sends a question; resolves with what `read` makes of a reply, if that is anything, with 'nobody' if the server says
+   * so, and else with 'unknown', after `ms` milliseconds at the latest.
+   */
+  ask<Answer>(subject: string, body: string, ms: number, read: (message: Msg) => Answer | undefined) {
+    return new Promise<Answer | 'nobody' | 'unknown'>(resolve => {
+      const end = (answer: Answer | 'nobody' | 'unknown') => {
+        clearTimeout(timer)
+        this.forget(token)
+        resolve(answer)
+      }
+      const onReply = (message: Msg) => {
+        const answer = read(message)
+        if (answer !== undefined) end(answer)
+      }
+      const onFailure = ({ code }: NatsError) => end(code === ErrorCode.NoResponders ? 'nobody' : 'unknown')
+      const timer = setTimeout(end, ms, 'unknown')
+      let token = ''
+      try {
+        token = this.send({ subject, onReply, onFailure }, body)
+      } catch {
+        end('unknown')
+      }
+    })
+  }
+
+  /** Resolves when what has arrived is read: after a blocked event loop a timer fires before that. */
+  catchUp(lateMs: number): Promise<void> {
+    if (lateMs <= BLOCKED_MS) return setImmediate()
+    return (this.#catchingUp ??= new Promise<void>(resolve => {
+      const end = () => {
+        clearTimeout(timer)
+        this.#catchingUp = undefined
+        resolve()
+      }
+      const timer = setTimeout(end, READ_FOR_MS)
+      // The server's answer comes after all that it has sent before.
+      this.#nc.flush().then(end, end)
+    }))
+  }
+
+  /** Whether somebody closes or drains the connection. */
+  get isClosing() {
+    return this.#nc.isClosed() || this.#nc.isDraining()
+  }
+
+  close() {
+    this.#listeners.clear()
+    this.#status.stop?.()
+    this.#unsubscribe?.()
+  }
+
+  #subscribe() {
+    const refused = (error: NatsError) => {
+      this.#unsubscribe = undefined
+      // nats.js is in the middle of forgetting the subscription.
+      queueMicrotask(() => this.#fail(error))
+    }
+    const parts = this.isOwn ? inboxParts(this.#nc) : undefined
+    if (parts) {
+      parts.initMux()
+      this.#prefix = parts.muxSubscriptions.baseInbox
+      parts.subscriptions.getMux()!.callback = safeCallback(this.#hear, refused)
+      this.#unsubscribe = () => {}
+    } else {
+      this.#prefix = `${createInbox(inboxPrefix(this.#nc))}.`
+      const subscription = subscribeSafely(this.#nc, `${this.#prefix}*`, this.#hear, { onRefused: refused })
+      this.#unsubscribe = () => subscription.unsubscribe()
+    }
+  }
+
+  readonly #hear = (message: Msg) => {
+    const token = message.subject.slice(this.#prefix.length)
+    const listener = this.#listeners.get(token)
+    if (!listener) return
+    if (message.data.length === 0 && headersOf(message)?.code === 503)
+      listener.onFailure(NatsError.errorForCode(ErrorCode.NoResponders), token)
+    else listener.onReply(message, token)
+  }
+
+  /** A subject that may not be published to is told of in the connection's status alone. */
+  async #hearRefusals() {
+    for await (const { permissionContext, error } of this.#status) {
+      const { operation, subject } = permissionContext ?? error ?? {}
+      if (operation !== 'publish' || subject === undefined) continue
+      const text = `Permissions Violation for Publish to "${subject}"`
+      this.#fail(new NatsError(text, ErrorCode.PermissionsViolation), subject)
+    }
+  }
+
+  #fail(error: NatsError, subject?: string) {
+    for (const [token, listener] of new Map(this.#listeners))
+      if (subject === undefined || listener.subject === subject) listener.onFailure(error, token)
+  }
+}
+
+interface Denied {
+  operation: string
+  subject: string
+}
