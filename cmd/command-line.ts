@@ -2,9 +2,9 @@
 import { type Command, cac } from 'cac'
 import { VERSION } from '../lib/version.js'
 
-/** Marks what looks like a number: cac would take -5 for options, and turn 007 into 7. */
+/** Marks what looks like a number: cac would take -5 for options, and turn 007 into 7 and nothing into 0. */
 const MARK = '\u0000'
-const NUMERIC = /^(--[a-z-]+=)?(?=-?\.?\d)/
+const NUMERIC = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$)/
 
 /** Wrong usage; its message is for the person at the terminal. */
 export class UsageError extends Error {}
@@ -94,16 +94,12 @@ export async function runCommand({ name, synopsis, describe, options, examples, 
   }
 }
 
-/** Says what is wrong, and sets the exit code; the process ends when nothing is left to do. */
+/** Says what is wrong, without a URL's credentials, and sets the exit code; the process ends when nothing is left to do. */
 export function exit(name: string, message: string, code: number) {
-  process.stderr.write(`${name}: ${message}\n`)
+  process.stderr.write(`${name}: ${message.replace(/([a-z]+:\/\/)\S*@/gi, '$1…@')}\n`)
   process.exitCode = code
 }
 
 /** What a stranger sent, fit for a terminal: on one line, not long, no control characters. */
 export const printable = (text: string, longest = 100) =>
   (text.length > longest ? `${text.slice(0, longest)}…` : text).replace(/[\p{Cc}\p{Cf}\u2028\u2029\ufffd]+/gu, '·')
-
-/** How to name the servers of `--servers`: as nats.js wants them. */
-export const serverList = (text: string | undefined) =>
-  text === undefined ? undefined : text.split(',').map(server => server.trim())

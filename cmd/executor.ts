@@ -1,7 +1,7 @@
 // The command that runs one executor until it is told to stop.
 import { Executor } from '../lib/executor/executor.js'
 import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/options.js'
-import { type Options, UsageError, exit, runCommand, serverList } from './command-line.js'
+import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { LOGS, type LogKind, logTo } from './executor-log.js'
 
 const NAME = 'executor'
@@ -36,9 +36,9 @@ async function run(positionals: string[], options: Options) {
 }
 
 function makeExecutor(options: Options) {
-  const servers = serverList(options.text('servers'))
+  const servers = options.text('servers')
   const chosen: ExecutorOptions = {
-    ...(servers && { connection: { servers } }),
+    ...(servers !== undefined && { connection: { servers } }),
     ...defined({
       subject: options.text('subject'),
       queue: options.text('queue'),

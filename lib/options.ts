@@ -1,14 +1,17 @@
 // Options: their defaults, and the checks where they enter.
+import { type CheckedOptions, checkConnection } from './nats/connection-options.js'
 import type { ConnectionOptions, NatsConnection } from './nats/nats.js'
 import { MAX_BATCH_SIZE } from './protocol/batch.js'
 import { isQueue, isSubject } from './protocol/subjects.js'
 
 export interface ConnectionChoice {
   /**
-   * A NATS connection, which stays yours to close; or options for one that is then owned and closed here.
-   * @default `{ servers: process.env.NATS_URL ?? 'nats://127.0.0.1:4222' }`
+   * A NATS connection, which stays yours to close; or URLs or options of nats.js for one that is then owned and closed here.
+   * URLs are `nats://` or, for TLS only, `tls://`; they may have credentials, the same in all of them, percent-encoded:
+   * `nats://user:password@host:4222`, `nats://token@host`.
+   * @default process.env.NATS_URL, else 'nats://127.0.0.1:4222'
    */
-  connection?: NatsConnection | ConnectionOptions
+  connection?: NatsConnection | ConnectionOptions | string | string[]
   /**
    * The subject of the requests.
    * @default 'fibonacci'
@@ -121,11 +124,17 @@ export const CLIENT_DEFAULTS = {
   retries: Infinity,
 }
 
-export type FilledExecutorOptions = typeof EXECUTOR_DEFAULTS & ExecutorOptions & { module: string | URL }
-export type FilledClientOptions = typeof CLIENT_DEFAULTS & ClientOptions
+interface FilledConnection {
+  connection: NatsConnection | CheckedOptions
+}
+export type FilledExecutorOptions = Omit<typeof EXECUTOR_DEFAULTS, 'module'> & {
+  module: string | URL
+} & FilledConnection
+export type FilledClientOptions = typeof CLIENT_DEFAULTS & FilledConnection
 
 export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOptions {
   const filled = { ...EXECUTOR_DEFAULTS, ...defined(options, EXECUTOR_DEFAULTS) } as FilledExecutorOptions
+  filled.connection = checkConnection(filled.connection)
   checkSubject(filled.subject)
   if (typeof filled.queue !== 'string' || !isQueue(filled.queue))
     throw new RangeError(expected('queue', '1–64 letters, digits, "_" or "-"', filled.queue))
@@ -142,6 +151,7 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
 
 export function fillClientOptions(options: ClientOptions): FilledClientOptions {
   const filled = { ...CLIENT_DEFAULTS, ...defined(options, CLIENT_DEFAULTS) } as FilledClientOptions
+  filled.connection = checkConnection(filled.connection)
   checkSubject(filled.subject)
   checkTimeout(filled.timeout)
   checkRetries(filled.retries)

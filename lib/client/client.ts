@@ -2,7 +2,8 @@
 import { nanoid } from 'nanoid'
 import { type Deferred, type NatsConnection, deferred } from '../nats/nats.js'
 import { Call, type CallOwner, type Reply } from './call.js'
-import { isConnection, open, serversOf, watch } from '../nats/connection.js'
+import { isConnection } from '../nats/connection-options.js'
+import { open, serversOf, watch } from '../nats/connection.js'
 import { Custody } from './custody.js'
 import { ConnectionError } from '../errors.js'
 import { MapRun, type SendRequest } from './map.js'
@@ -121,7 +122,7 @@ export class ExecutorClient implements CallOwner {
     for (const call of this.#calls) call.cancel(new Error('the client was closed'))
     await this.#custody.close()
     const { connection } = this.#options
-    if (connection && isConnection(connection)) return
+    if (isConnection(connection)) return
     await this.#connecting?.catch(() => {})
     await this.#nc?.close()
   }
@@ -135,14 +136,13 @@ export class ExecutorClient implements CallOwner {
 
   async #connect() {
     const { connection } = this.#options
-    const nc =
-      connection && isConnection(connection)
-        ? connection
-        : await open(connection ?? {}, { name: `client ${this.subject}` }, this.#closing.signal).catch(cause => {
-            throw new ConnectionError(`${serversOf(connection ?? {})} refuses the connection: ${cause.message}`, {
-              cause,
-            })
+    const nc = isConnection(connection)
+      ? connection
+      : await open(connection, { name: `client ${this.subject}` }, this.#closing.signal).catch(cause => {
+          throw new ConnectionError(`${serversOf(connection)} refuses the connection: ${cause.message}`, {
+            cause,
           })
+        })
     this.#nc = nc
     this.#isUp = true
     void watch(nc, isUp => {
@@ -196,7 +196,7 @@ export class ExecutorClient implements CallOwner {
   whoIsMissing() {
     const { connection } = this.#options
     if (this.#isUp) return `no executor on ${this.subject}`
-    return `no nats-server${connection && isConnection(connection) ? '' : ` at ${serversOf(connection ?? {})}`}`
+    return `no nats-server${isConnection(connection) ? '' : ` at ${serversOf(connection)}`}`
   }
 
   settled(call: Call) {

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { nanoid } from 'nanoid'
 import { type Msg, type NatsConnection, type Subscription, deferred } from '../nats/nats.js'
-import { isConnection, open, watch } from '../nats/connection.js'
+import { type CheckedOptions, isConnection } from '../nats/connection-options.js'
+import { open, watch } from '../nats/connection.js'
 import { Handover } from './handover/handover.js'
 import { type Job, newJob } from './job.js'
 import { Holding } from './holding.js'
@@ -71,7 +72,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     this.#options = fillExecutorOptions(options)
     this.subject = this.#options.subject
     const { connection } = this.#options
-    this.#given = connection && isConnection(connection) ? connection : undefined
+    this.#given = isConnection(connection) ? connection : undefined
   }
 
   /**
@@ -160,7 +161,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const nc =
       this.#given ??
       (await open(
-        (connection ?? {}) as object,
+        connection as CheckedOptions,
         // What it publishes is for others: its own questions are not to come back to it.
         { name: `executor ${subject}`, noEcho: true },
         this.#abort.signal,

@@ -1,8 +1,7 @@
 // Opens the NATS connection of an executor or a client, and keeps it.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { CheckedOptions } from './connection-options.js'
 import { type ConnectionOptions, type NatsConnection, type NatsError, connect } from './nats.js'
-
-export const DEFAULT_SERVER = 'nats://127.0.0.1:4222'
 
 /** Between two attempts to connect: this, plus as much again by chance, so that a thousand do not come at once. */
 const RETRY_MS = 250
@@ -26,22 +25,15 @@ const PASSING = new Set([
   'EAI_AGAIN',
 ])
 
-export const isConnection = (value: object): value is NatsConnection =>
-  typeof (value as NatsConnection).publish === 'function'
-
 /** Where a choice of connection options goes, for messages. */
-export function serversOf(options: ConnectionOptions): string {
-  return [options.servers ?? (options.port ? `nats://127.0.0.1:${options.port}` : defaultServer())].flat().join(', ')
-}
-
-const defaultServer = () => process.env['NATS_URL'] || DEFAULT_SERVER
+export const serversOf = ({ servers }: ConnectionOptions) => [servers].flat().join(', ')
 
 /**
  * Connects, again and again until there is a server or `signal` is aborted (then it rejects with the last error).
  * What a new attempt would not change, such as wrong credentials, rejects at once. The connection reconnects for ever.
  */
 export async function open(
-  chosen: ConnectionOptions,
+  chosen: CheckedOptions,
   own: ConnectionOptions,
   signal: AbortSignal,
   onRefused: (error: Error) => void = () => {},
@@ -50,7 +42,6 @@ export async function open(
     try {
       // nats.js changes the options that it is given.
       return await connect({
-        servers: defaultServer(),
         maxReconnectAttempts: -1,
         reconnectTimeWait: RETRY_MS,
         reconnectJitter: RETRY_MS,
@@ -61,9 +52,10 @@ export async function open(
         ...chosen,
       })
     } catch (error) {
-      const { code } = error as NatsError
-      if (!PASSING.has(code) || signal.aborted) throw error
-      onRefused(error as Error)
+      const refusal = error as NatsError
+      if (refusal.code === 'SERVER_OPT_NA') refusal.message = `the server does not offer ${refusal.message}`
+      if (!PASSING.has(refusal.code) || signal.aborted) throw error
+      onRefused(refusal)
       try {
         await sleep(RETRY_MS * (1 + Math.random()), undefined, { signal })
       } catch {
