@@ -6,6 +6,9 @@ import { VERSION } from '../lib/version.js'
 const MARK = '\u0000'
 const NUMERIC = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$)/
 
+/** How long a command that has done its work may take to end, in milliseconds. */
+const END_MS = 500
+
 /** Wrong usage; its message is for the person at the terminal. */
 export class UsageError extends Error {}
 
@@ -87,6 +90,8 @@ export async function runCommand({ name, synopsis, describe, options, examples, 
     cli.parse(argv, { run: false })
     if (cli.options['help'] || cli.options['version']) return
     await cli.runMatchedCommand()
+    // What is still under way, such as a question for the address of a host, must not keep it.
+    setTimeout(() => process.exit(), END_MS).unref()
   } catch (error) {
     if (error instanceof UsageError || (error as Error).name === 'CACError')
       exit(name, `${(error as Error).message.replaceAll(MARK, '')} (see ${name} --help)`, 2)

@@ -8,7 +8,7 @@ export interface ConnectionChoice {
   /**
    * A NATS connection, which stays yours to close; or URLs or options of nats.js for one that is then owned and closed here.
    * URLs are `nats://` or, for TLS only, `tls://`; they may have credentials, the same in all of them, percent-encoded:
-   * `nats://user:password@host:4222`, `nats://token@host`.
+   * `nats://user:password@host:4222`, `nats://token@host`. A server that says nothing for `timeout` (5000 ms) is given up.
    * @default process.env.NATS_URL, else 'nats://127.0.0.1:4222'
    */
   connection?: NatsConnection | ConnectionOptions | string | string[]

@@ -3,7 +3,7 @@ import { nanoid } from 'nanoid'
 import { type Deferred, type NatsConnection, deferred } from '../nats/nats.js'
 import { Call, type CallOwner, type Reply } from './call.js'
 import { isConnection } from '../nats/connection-options.js'
-import { open, serversOf, watch } from '../nats/connection.js'
+import { closeWithin, open, serversOf, watch } from '../nats/connection.js'
 import { Custody } from './custody.js'
 import { ConnectionError } from '../errors.js'
 import { MapRun, type SendRequest } from './map.js'
@@ -24,6 +24,9 @@ const TRIES_PER_MS = 4
 /** Fewer of those that were refused, since each call that ends lets one of them in, and every so many one more. */
 const REFUSED_TRIES_PER_MS = 0.5
 const ONE_MORE_EVERY = 16
+
+/** On closing, for what is on its way to a server that does not answer, in milliseconds. */
+const FAREWELL_MS = 1000
 
 export class ExecutorClient implements CallOwner {
   readonly subject: string
@@ -124,7 +127,7 @@ export class ExecutorClient implements CallOwner {
     const { connection } = this.#options
     if (isConnection(connection)) return
     await this.#connecting?.catch(() => {})
-    await this.#nc?.close()
+    if (this.#nc) await closeWithin(this.#nc, FAREWELL_MS)
   }
 
   #listen(call: Call, signal: AbortSignal) {

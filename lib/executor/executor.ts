@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { nanoid } from 'nanoid'
 import { type Msg, type NatsConnection, type Subscription, deferred } from '../nats/nats.js'
 import { type CheckedOptions, isConnection } from '../nats/connection-options.js'
-import { open, watch } from '../nats/connection.js'
+import { open, watch, within } from '../nats/connection.js'
 import { Handover } from './handover/handover.js'
 import { type Job, newJob } from './job.js'
 import { Holding } from './holding.js'
@@ -300,7 +300,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const until = performance.now() + this.#options.drainTimeout
     const drained = this.#subscription!.drain()
     this.#handover?.stop()
-    await this.#within(drained, this.#options.drainTimeout)
+    await within(drained, this.#options.drainTimeout)
     while (this.#pool.size > 0 || this.#handover?.isExpecting) {
       if (performance.now() > until || this.#abort.signal.aborted) this.#refusesRest = true
       if (this.#refusesRest) for (let rest; (rest = this.#pool.take());) this.#refuse(rest)
@@ -311,22 +311,15 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       await sleep(LOOK_MS)
     }
     // A request may have been given at the last moment.
-    await this.#within(Promise.resolve(this.#handover?.close()), FAREWELL_MS)
+    await within(Promise.resolve(this.#handover?.close()), FAREWELL_MS)
     while (this.#pool.size > 0) await sleep(LOOK_MS)
     while (this.#holding.isDelivering && performance.now() < until && !this.#abort.signal.aborted) await sleep(LOOK_MS)
-    await this.#within(this.#holding.close(), FAREWELL_MS)
-    await this.#within(this.#service.stop(), FAREWELL_MS)
-    await this.#within(nc.flush(), FAREWELL_MS)
+    await within(this.#holding.close(), FAREWELL_MS)
+    await within(this.#service.stop(), FAREWELL_MS)
+    await within(nc.flush(), FAREWELL_MS)
     await this.#pool.close()
     if (!this.#given) await nc.close()
     this.#closed.resolve(undefined)
-  }
-
-  /** Waits for what may hang on a server that is not there. */
-  async #within(work: Promise<void>, ms: number) {
-    const timer = new AbortController()
-    await Promise.race([work.catch(() => {}), sleep(ms, undefined, { signal: timer.signal }).catch(() => {})])
-    timer.abort()
   }
 
   #statistics() {
