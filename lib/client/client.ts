@@ -3,7 +3,8 @@ import { nanoid } from 'nanoid'
 import { type Deferred, type NatsConnection, deferred } from '../nats/nats.js'
 import { Call, type CallOwner, type Reply } from './call.js'
 import { isConnection } from '../nats/connection-options.js'
-import { closeWithin, open, serversOf, watch } from '../nats/connection.js'
+import { closeWithin, open, serversOf } from '../nats/connection.js'
+import { watch } from '../nats/watch.js'
 import { Custody } from './custody.js'
 import { ConnectionError } from '../errors.js'
 import { MapRun, type SendRequest } from './map.js'
@@ -148,12 +149,13 @@ export class ExecutorClient implements CallOwner {
         })
     this.#nc = nc
     this.#isUp = true
-    void watch(nc, isUp => {
+    const tell = (isUp: boolean) => {
       this.#isUp = isUp
       if (!isUp) return
       this.#custody.suspectAll()
       this.#up?.resolve()
-    }).then(cause => {
+    }
+    void watch(nc, tell, this.#closing.signal).then(cause => {
       this.#isUp = false
       const error = new ConnectionError('the connection was closed', { cause })
       for (const call of this.#calls) call.fail(error)

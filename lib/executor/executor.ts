@@ -6,7 +6,8 @@ import { pathToFileURL } from 'node:url'
 import { nanoid } from 'nanoid'
 import { type Msg, type NatsConnection, type Subscription, deferred } from '../nats/nats.js'
 import { type CheckedOptions, isConnection } from '../nats/connection-options.js'
-import { open, watch, within } from '../nats/connection.js'
+import { open, within } from '../nats/connection.js'
+import { watch } from '../nats/watch.js'
 import { Handover } from './handover/handover.js'
 import { type Job, newJob } from './job.js'
 import { Holding } from './holding.js'
@@ -48,6 +49,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   readonly #options: FilledExecutorOptions
   readonly #given: NatsConnection | undefined
   readonly #abort = new AbortController()
+  readonly #watching = new AbortController()
   #nc: NatsConnection | undefined
   #pool!: Pool<Job>
   #replies!: Replies
@@ -149,6 +151,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       await this.#pool.close()
       // It may be there although the function is not.
       if (!this.#given) await connecting.then(nc => nc.close()).catch(() => {})
+      this.#watching.abort()
       this.#closed.resolve(undefined)
       throw error
     }
@@ -170,11 +173,12 @@ export class Executor extends EventEmitter<ExecutorEvents> {
           told = true
         },
       ))
-    void watch(nc, isUp => {
+    const tell = (isUp: boolean) => {
       this.#holding?.connected(isUp)
       this.#handover?.connected(isUp)
       this.emit('warning', isUp ? 'connected again' : 'connection lost')
-    }).then(error => this.#lost(error))
+    }
+    void watch(nc, tell, this.#watching.signal).then(error => this.#lost(error))
     return nc
   }
 
@@ -318,6 +322,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     await within(this.#service.stop(), FAREWELL_MS)
     await within(nc.flush(), FAREWELL_MS)
     await this.#pool.close()
+    this.#watching.abort()
     if (!this.#given) await nc.close()
     this.#closed.resolve(undefined)
   }

@@ -100,14 +100,3 @@ export async function within(work: Promise<unknown>, ms: number): Promise<void> 
   await Promise.race([work.catch(() => {}), sleep(ms, undefined, { signal: timer.signal }).catch(() => {})])
   timer.abort()
 }
-
-/** Tells of each loss and return of a connection, until it is closed for good; resolves then, with the error if any. */
-export async function watch(nc: NatsConnection, tell: (isConnected: boolean) => void): Promise<Error | undefined> {
-  void (async () => {
-    for await (const { type } of nc.status()) {
-      if (type === 'disconnect') tell(false)
-      else if (type === 'reconnect') tell(true)
-    }
-  })()
-  return (await nc.closed()) ?? undefined
-}
