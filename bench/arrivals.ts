@@ -1,4 +1,5 @@
 // Fixed lists of requests: the same seed gives the same list on every machine.
+import { seededRandom } from '../dev/random.js'
 
 /** A request: when it is due, in milliseconds from the start, and how many milliseconds it takes. */
 export interface Arrival {
@@ -45,14 +46,3 @@ export function burst({ durations, count, seed }: ListOptions): Arrival[] {
 
 /** Timers know whole milliseconds only. */
 const wholeMs = (ms: number) => Math.max(1, Math.round(ms))
-
-/** Mulberry32: numbers from 0 to below 1. */
-function seededRandom(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let x = Math.imul(state ^ (state >>> 15), 1 | state)
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
-  }
-}

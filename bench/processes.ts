@@ -1,12 +1,10 @@
 // The processes of a run: a nats-server and executors, each ended by whoever started it.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { findNatsServer } from '../cmd/find-nats-server.js'
+import { adopt, plainEnvironment, stopAll as stopAllChildren, stop as stopChildren } from '../dev/children.js'
+import { startNatsServer } from '../dev/nats-server.js'
 import type { Member } from './pool-members.js'
 
-const SERVER_START_MS = 10_000
 /** What does not end by SIGTERM within this time gets SIGKILL. */
 const STOP_MS = 5000
 
@@ -21,28 +19,8 @@ export interface ExecutorChoice {
   member: Member
 }
 
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
 /** Starts a nats-server on a free port of the loopback interface. */
-export async function startServer(): Promise<{ url: string; child: ChildProcess }> {
-  const file = findNatsServer()
-  if (!file) throw new Error('nats-server is not installed')
-  const child = start(file, ['-a', '127.0.0.1', '-p', '-1'])
-  const lines = createInterface({ input: child.stderr! })
-  const signal = AbortSignal.timeout(SERVER_START_MS)
-  const url = await new Promise<string>((resolve, reject) => {
-    lines.on('line', line => {
-      const port = /Listening for client connections on .*:(\d+)$/.exec(line)?.[1]
-      if (port) resolve(`nats://127.0.0.1:${port}`)
-    })
-    child.on('exit', () => reject(new Error('nats-server ended')))
-    signal.addEventListener('abort', () => reject(new Error('nats-server does not start')))
-  })
-  return { url, child }
-}
+export const startServer = () => startNatsServer({ detached: true })
 
 export function startExecutor({ url, subject, balance, member }: ExecutorChoice): ChildProcess {
   const child = start(process.execPath, [
@@ -59,16 +37,9 @@ export function startExecutor({ url, subject, balance, member }: ExecutorChoice)
 }
 
 /** Ends processes that were started here, and waits for their end. */
-export async function stop(...children: ChildProcess[]) {
-  const left = children.filter(child => running.has(child))
-  const ends = left.map(child => once(child, 'exit'))
-  for (const child of left) child.kill('SIGTERM')
-  const timer = setTimeout(() => left.forEach(child => child.kill('SIGKILL')), STOP_MS)
-  await Promise.all(ends)
-  clearTimeout(timer)
-}
+export const stop = (...children: ChildProcess[]) => stopChildren(children, STOP_MS)
 
-export const stopAll = () => stop(...running)
+export const stopAll = () => stopAllChildren(STOP_MS)
 
 /** Ctrl-C ends them too, and then this process. */
 export function stopAllOnSignals() {
@@ -81,17 +52,5 @@ export function stopAllOnSignals() {
 
 function start(file: string, args: string[]): ChildProcess {
   // In a group of its own, so that the terminal's Ctrl-C reaches only this process, which ends the others in order.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NATS_')))
-  return adopt(spawn(file, args, { detached: true, stdio: ['ignore', 'ignore', 'pipe'], env }))
-}
-
-/** Sees to it that a process ends with this one. */
-export function adopt(child: ChildProcess): ChildProcess {
-  running.add(child)
-  child.on('exit', () => running.delete(child))
-  child.on('error', error => {
-    running.delete(child)
-    process.stderr.write(`${child.spawnfile}: ${error.message}\n`)
-  })
-  return child
+  return adopt(spawn(file, args, { detached: true, stdio: ['ignore', 'ignore', 'pipe'], env: plainEnvironment() }))
 }

@@ -2,13 +2,14 @@
 // Everything stays up for the whole run, and the rows are measured in turn, so that what else the machine does meets all.
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { adopt } from '../dev/children.js'
 import type { Kind, Load } from './load.js'
-import { adopt, startServer, stopAll, stopAllOnSignals } from './processes.js'
+import { startServer, stopAll, stopAllOnSignals } from './processes.js'
 import { warnUnlessQuiet } from './quiet.js'
 import { median } from './statistics.js'
 
@@ -122,7 +123,8 @@ function checkOut(commit: string): string {
 }
 
 function hasMap(root: string) {
-  return readFileSync(join(root, 'lib/client.ts'), 'utf8').includes('  map<')
+  const files = ['lib/client/client.ts', 'lib/client.ts'].map(file => join(root, file)).filter(file => existsSync(file))
+  return files.some(file => readFileSync(file, 'utf8').includes('  map<'))
 }
 
 function print(rows: Row[]) {

@@ -2,20 +2,20 @@
 import { ExecutorClient } from '../lib/client/client.js'
 import { CancelledError, NoExecutorsError, type RequestError, TimeoutError } from '../lib/errors.js'
 import { CLIENT_DEFAULTS } from '../lib/options.js'
-import { type Options, UsageError, exit, printable, runCommand, serverList } from './command-line.js'
+import { type Options, UsageError, exit, printable, runCommand } from './command-line.js'
 
 const NAME = 'client'
 
 async function run(positionals: string[], options: Options) {
   const subject = options.text('subject') ?? CLIENT_DEFAULTS.subject
-  const servers = serverList(options.text('servers'))
+  const servers = options.text('servers')
   const timeout = options.seconds('timeout')
   const isJson = options.isOn('json')
   if (positionals.length === 0) throw new UsageError('what is to be computed? An argument is missing, such as 30')
   const args = positionals.map(text => ({ text, value: parse(text) }))
   const client = makeClient({
     subject,
-    ...(servers && { connection: { servers } }),
+    ...(servers !== undefined && { connection: { servers } }),
     ...(timeout !== undefined && { timeout }),
   })
 

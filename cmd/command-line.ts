@@ -2,9 +2,12 @@
 import { type Command, cac } from 'cac'
 import { VERSION } from '../lib/version.js'
 
-/** Marks what looks like a number: cac would take -5 for options, and turn 007 into 7. */
+/** Marks what looks like a number: cac would take -5 for options, and turn 007 into 7 and nothing into 0. */
 const MARK = '\u0000'
-const NUMERIC = /^(--[a-z-]+=)?(?=-?\.?\d)/
+const NUMERIC = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$)/
+
+/** How long a command that has done its work may take to end, in milliseconds. */
+const END_MS = 500
 
 /** Wrong usage; its message is for the person at the terminal. */
 export class UsageError extends Error {}
@@ -87,6 +90,8 @@ export async function runCommand({ name, synopsis, describe, options, examples, 
     cli.parse(argv, { run: false })
     if (cli.options['help'] || cli.options['version']) return
     await cli.runMatchedCommand()
+    // What is still under way, such as a question for the address of a host, must not keep it.
+    setTimeout(() => process.exit(), END_MS).unref()
   } catch (error) {
     if (error instanceof UsageError || (error as Error).name === 'CACError')
       exit(name, `${(error as Error).message.replaceAll(MARK, '')} (see ${name} --help)`, 2)
@@ -94,14 +99,14 @@ export async function runCommand({ name, synopsis, describe, options, examples, 
   }
 }
 
-/** Says what is wrong, and sets the exit code; the process ends when nothing is left to do. */
+/** Says what is wrong, without a URL's credentials, and sets the exit code; the process ends when nothing is left to do. */
 export function exit(
   name: string,
   message: string,
   code: number,
   say = (line: string): unknown => process.stderr.write(`${line}\n`),
 ) {
-  say(`${name}: ${message}`)
+  say(`${name}: ${message.replace(/([a-z]+:\/\/)\S*@/gi, '$1…@')}`)
   process.exitCode = code
 }
 
@@ -111,7 +116,3 @@ export const printable = (text: string, longest = 100) =>
     /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\ufffd]+/gu,
     '·',
   )
-
-/** How to name the servers of `--servers`: as nats.js wants them. */
-export const serverList = (text: string | undefined) =>
-  text === undefined ? undefined : text.split(',').map(server => server.trim())

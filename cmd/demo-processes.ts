@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { adopt, plainEnvironment, stop } from '../dev/children.js'
 
 /** How long a process may take to end after SIGTERM before it gets SIGKILL. */
-const GRACE_MS = 3_000
+export const GRACE_MS = 3_000
 
 /** A program to start; the listeners get its console output line by line. */
 export interface Program {
@@ -25,13 +26,10 @@ export class Processes {
   /** Starts a program. The promise resolves, after its last line of output, with how it ended: '' for exit code 0. */
   start({ file, args, onStdout, onStderr }: Program): Promise<string> {
     if (this.stopping) throw new Error(`not started while stopping: ${file}`)
-    const child = spawn(file, args, {
-      // A group of its own: the terminal sends Ctrl-C to the whole foreground group, but executors need the server until
-      // they have stopped.
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: withoutNatsSettings(process.env),
-    })
+    // A group of its own: the terminal sends Ctrl-C to the whole foreground group, but executors need the server until they
+    // have stopped. And no settings for another server: the demo's own one needs no password.
+    const env = plainEnvironment()
+    const child = adopt(spawn(file, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env }))
     let problem = ''
     createInterface({ input: child.stdout }).on('line', line => onStdout?.(line))
     createInterface({ input: child.stderr }).on('line', line => {
@@ -56,17 +54,7 @@ export class Processes {
   }
 
   async #stop(): Promise<void> {
-    const signal = (name: NodeJS.Signals) => {
-      for (const child of this.#running.keys()) child.kill(name)
-    }
-    const timer = setTimeout(() => signal('SIGKILL'), GRACE_MS)
-    signal('SIGTERM')
+    await stop(this.#running.keys(), GRACE_MS)
     await Promise.all(this.#running.values())
-    clearTimeout(timer)
   }
-}
-
-/** The demo's own server needs no password: what the user has set for another server must not get in the way. */
-function withoutNatsSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('NATS_')))
 }

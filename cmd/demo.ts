@@ -5,9 +5,10 @@
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
-import { Processes } from './demo-processes.js'
+import { GRACE_MS, Processes } from './demo-processes.js'
 import { timeline, type Computation } from './demo-timeline.js'
-import { findNatsServer } from './find-nats-server.js'
+import { stopAll } from '../dev/children.js'
+import { startNatsServer } from '../dev/nats-server.js'
 
 const ARGUMENTS = [28, 29, 30, 31, 33, 34, 35, 28]
 const COLOURS = ['cyan', 'magenta', 'yellow', 'green'] as const
@@ -24,7 +25,6 @@ class Interrupted extends Error {
 }
 
 const hasColour = process.stdout.isTTY && !process.env.NO_COLOR
-const server = new Processes()
 const workers = new Processes()
 const computations: Computation[] = []
 
@@ -47,7 +47,8 @@ async function main(): Promise<number> {
   } finally {
     clearTimeout(deadline)
     await workers.stop()
-    await server.stop()
+    // The server.
+    await stopAll(GRACE_MS)
   }
 }
 
@@ -68,23 +69,9 @@ async function demo(): Promise<number> {
 
 /** Resolves with the server's URL. */
 async function startServer(): Promise<string> {
-  const file = findNatsServer()
-  if (!file) throw new Error('nats-server is not installed: run `npm run setup`')
-  return new Promise((resolve, reject) => {
-    const ended = server.start({
-      file,
-      args: ['-a', '127.0.0.1', '-p', '-1'],
-      onStderr(line) {
-        const address = /Listening for client connections on (\S+)/.exec(line)?.[1]
-        if (address) resolve(`nats://${address}`)
-      },
-    })
-    void ended.then(how => {
-      const error = new Error(`${file} ended: ${how || 'exit code 0'} (\`npm run setup\` looks after it)`)
-      reject(error)
-      fail(error)
-    })
-  })
+  const { child, url } = await startNatsServer({ detached: true })
+  child.on('exit', (code, signal) => fail(new Error(`nats-server ended: ${signal ?? `exit code ${code}`}`)))
+  return url
 }
 
 /** Resolves when the executor awaits requests. */

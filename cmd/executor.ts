@@ -2,7 +2,7 @@
 import { constants } from 'node:os'
 import { Executor } from '../lib/executor/executor.js'
 import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/options.js'
-import { type Options, UsageError, exit, runCommand, serverList } from './command-line.js'
+import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { LOGS, type LogKind, logTo } from './executor-log.js'
 
 const NAME = 'executor'
@@ -41,9 +41,9 @@ async function run(positionals: string[], options: Options) {
 }
 
 function makeExecutor(options: Options) {
-  const servers = serverList(options.text('servers'))
+  const servers = options.text('servers')
   const chosen: ExecutorOptions = {
-    ...(servers && { connection: { servers } }),
+    ...(servers !== undefined && { connection: { servers } }),
     ...defined({
       subject: options.text('subject'),
       queue: options.text('queue'),

@@ -1,4 +1,5 @@
 // Options: their defaults, and the checks where they enter.
+import { type CheckedOptions, checkConnection } from './nats/connection-options.js'
 import type { ConnectionOptions, NatsConnection } from './nats/nats.js'
 import { parse, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,10 +8,12 @@ import { isQueue, isSubject } from './protocol/subjects.js'
 
 export interface ConnectionChoice {
   /**
-   * A NATS connection, which stays yours to close; or options for one that is then owned and closed here.
-   * @default `{ servers: process.env.NATS_URL ?? 'nats://127.0.0.1:4222' }`
+   * A NATS connection, which stays yours to close; or URLs or options of nats.js for one that is then owned and closed here.
+   * URLs are `nats://` or, for TLS only, `tls://`; they may have credentials, the same in all of them, percent-encoded:
+   * `nats://user:password@host:4222`, `nats://token@host`. A server that says nothing for `timeout` (5000 ms) is given up.
+   * @default process.env.NATS_URL, else 'nats://127.0.0.1:4222'
    */
-  connection?: NatsConnection | ConnectionOptions
+  connection?: NatsConnection | ConnectionOptions | string | string[]
   /**
    * The subject of the requests.
    * @default 'fibonacci'
@@ -144,13 +147,17 @@ export const CLIENT_DEFAULTS = {
   retries: Infinity,
 }
 
+interface FilledConnection {
+  connection: NatsConnection | CheckedOptions
+}
 export type FilledExecutorOptions = Omit<Required<ExecutorOptions>, 'connection' | 'module'> &
-  Pick<ExecutorOptions, 'connection'> & { /** A URL. */ module: string }
-export type FilledClientOptions = typeof CLIENT_DEFAULTS & ClientOptions
+  FilledConnection & { /** A URL. */ module: string }
+export type FilledClientOptions = typeof CLIENT_DEFAULTS & FilledConnection
 
 export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOptions {
   const given = defined(options, { subject: 0, ...EXECUTOR_DEFAULTS, processes: 0, execArgv: 0 }) as ExecutorOptions
   const filled = { ...EXECUTOR_DEFAULTS, ...given }
+  const connection = checkConnection(filled.connection)
   if (typeof filled.queue !== 'string' || !isQueue(filled.queue))
     throw new RangeError(expected('queue', '1–64 letters, digits, "_" or "-"', filled.queue))
   if (typeof filled.module !== 'string' && !((filled.module as unknown) instanceof URL))
@@ -169,7 +176,7 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
   const module = moduleUrl(filled.module)
   const subject = given.subject ?? nameOf(module)
   checkSubject(subject)
-  return { ...filled, module, subject, processes, execArgv }
+  return { ...filled, connection, module, subject, processes, execArgv }
 }
 
 /** A path is one from the working directory. */
@@ -194,6 +201,7 @@ const inheritedExecArgv = () =>
 
 export function fillClientOptions(options: ClientOptions): FilledClientOptions {
   const filled = { ...CLIENT_DEFAULTS, ...defined(options, CLIENT_DEFAULTS) } as FilledClientOptions
+  filled.connection = checkConnection(filled.connection)
   checkSubject(filled.subject)
   checkTimeout(filled.timeout)
   checkRetries(filled.retries)

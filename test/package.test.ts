@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { plainEnvironment } from '../dev/children.js'
 import { startServer } from './fixtures/nats-server.js'
 import { runFile } from './fixtures/processes.js'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS|NATS_)/.test(name)))
+const env = plainEnvironment(/^(npm_|NODE_OPTIONS)/)
 const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts']
 
 const PROGRAM = `import { Executor, ExecutorClient, InvalidArgumentError } from 'nats-executor'
@@ -59,7 +60,7 @@ t.test('npm pack, npm install, tsc, node', async t => {
   const names: string[] = files.map(({ path }: { path: string }) => path)
   t.ok(names.includes('dist/lib/index.d.ts') && names.includes('cmd/executor'))
   t.strictSame(
-    names.filter(name => /^(test|bench|dist\/test|dist\/bench|\.ci)/.test(name)),
+    names.filter(name => /^(dist\/)?(test|bench|dev|\.ci|cmd\/demo)/.test(name)),
     [],
   )
   await run('npm', ['install', ...QUIET, join(project, filename)], inProject)

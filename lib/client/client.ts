@@ -1,11 +1,13 @@
 // A client: its connection, and the calls that are under way on it.
 import { nanoid } from 'nanoid'
 import { type Deferred, type NatsConnection, deferred } from '../nats/nats.js'
+import { isConnection } from '../nats/connection-options.js'
+import { closeWithin, open, serversOf } from '../nats/connection.js'
+import { Inbox } from '../nats/inbox.js'
+import { watch } from '../nats/watch.js'
 import { listen, unlisten } from './abort.js'
 import { Backoff } from './backoff.js'
 import { type Argument, Call, type CallOwner } from './call.js'
-import { isConnection, open, serversOf, watch } from '../nats/connection.js'
-import { Inbox } from '../nats/inbox.js'
 import { Custody } from './custody.js'
 import { ConnectionError } from '../errors.js'
 import { MapRun } from './map.js'
@@ -21,6 +23,9 @@ import {
   fillClientOptions,
   fillMapOptions,
 } from '../options.js'
+
+/** On closing, for what is on its way to a server that does not answer, in milliseconds. */
+const FAREWELL_MS = 1000
 
 export class ExecutorClient {
   readonly subject: string
@@ -128,11 +133,11 @@ export class ExecutorClient {
     await this.#custody.close()
     await this.#connecting?.catch(() => {})
     this.#inbox?.close()
-    if (this.#inbox?.isOwn) await this.#nc?.close()
+    if (this.#nc && this.#inbox?.isOwn) await closeWithin(this.#nc, FAREWELL_MS)
   }
 
   async #connect() {
-    const { connection = {} } = this.#options
+    const { connection } = this.#options
     const isOwn = !isConnection(connection)
     const nc = isOwn
       ? await open(connection, { name: `client ${this.subject}` }, this.#closing.signal).catch(cause => {

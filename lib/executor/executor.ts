@@ -6,10 +6,12 @@ import { EventEmitter } from 'node:events'
 import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nanoid } from 'nanoid'
-import { isConnection, open, watch } from '../nats/connection.js'
+import { type CheckedOptions, isConnection } from '../nats/connection-options.js'
+import { open, within } from '../nats/connection.js'
 import { headersOf } from '../nats/headers.js'
 import { type Msg, type NatsConnection, type Subscription, deferred } from '../nats/nats.js'
 import { subscribeSafely } from '../nats/subscribe-safely.js'
+import { watch } from '../nats/watch.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../options.js'
 import { Code } from '../protocol/codes.js'
 import { INBOX, NotARequest, parseRequest } from '../protocol/request.js'
@@ -61,6 +63,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   readonly #tell = new Teller<ExecutorEvents>(this)
   readonly #closed = deferred<Error | undefined>()
   readonly #loaded = deferred<void>()
+  readonly #watching = new AbortController()
   #nc: NatsConnection | undefined
   #pool!: Pool<Job>
   #replies!: Replies
@@ -85,7 +88,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     this.#options = fillExecutorOptions(options)
     this.subject = this.#options.subject
     const { connection } = this.#options
-    this.#given = connection && isConnection(connection) ? connection : undefined
+    this.#given = isConnection(connection) ? connection : undefined
   }
 
   /**
@@ -135,7 +138,11 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       clearTimeout(slow)
       this.#abort.abort()
       await this.#pool.close()
-      if (!this.#given) await this.#nc?.close()
+      // A connection that stays open must not keep what is of no use.
+      if (this.#canSend) this.#subscription?.unsubscribe()
+      await within(Promise.all([this.#handover?.close(), this.#discovery?.stop()]), FAREWELL_MS.drained)
+      if (!this.#given && this.#nc) await within(this.#nc.close(), FAREWELL_MS.drained)
+      this.#watching.abort()
       this.#closed.resolve(undefined)
       throw error
     }
@@ -194,7 +201,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const nc =
       this.#given ??
       (await open(
-        (connection ?? {}) as object,
+        connection as CheckedOptions,
         // What it publishes is for others: its own questions are not to come back to it.
         { name: `executor ${subject}`, noEcho: true },
         this.#abort.signal,
@@ -203,11 +210,12 @@ export class Executor extends EventEmitter<ExecutorEvents> {
           told = true
         },
       ))
-    void watch(nc, isUp => {
+    const tell = (isUp: boolean) => {
       this.#holding?.connected(isUp)
       if (this.#canSend) this.#handover?.connected(isUp)
       this.#tell.emit('warning', isUp ? 'connected again' : 'connection lost')
-    }).then(error =>
+    }
+    void watch(nc, tell, this.#watching.signal).then(error =>
       this.#fail(new Error(`the connection is closed${error ? `: ${error.message}` : ''}`, { cause: error })),
     )
     return nc
@@ -356,7 +364,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       await this.#subscription!.drain().catch(() => {})
       if (this.#canSend) this.#handover?.takesNoMore(true)
     }
-    await this.#within(left(), until)
+    const aborted = new Promise(resolve => this.#abort.signal.addEventListener('abort', resolve))
+    if (!isOver()) await within(Promise.race([left(), aborted]), until - performance.now())
     while (!isOver() && !this.#isIdle) await sleep(LOOK_MS)
     this.#refusesRest = true
     for (let rest; (rest = this.#pool.take());) this.#refuse(rest)
@@ -369,22 +378,14 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       await this.#discovery.stop()
       if (this.#canSend) await nc.flush()
     }
-    await this.#within(goodbye(), farewell)
+    await within(goodbye(), farewell - performance.now())
     await this.#pool.close()
-    if (!this.#given) await this.#within(nc.close(), Math.max(farewell, performance.now() + LOOK_MS))
+    this.#watching.abort()
+    if (!this.#given) await within(nc.close(), Math.max(LOOK_MS, farewell - performance.now()))
   }
 
   get #isIdle() {
     return this.#pool.size === 0 && !this.#handover?.isExpecting && !this.#holding.isDelivering
-  }
-
-  /** Waits for what may hang on a server that is not there, until then. */
-  async #within(work: Promise<void>, until: number) {
-    const timer = new AbortController()
-    const over = sleep(Math.max(0, until - performance.now()), undefined, { signal: timer.signal })
-    await Promise.race([work, over]).catch(() => {})
-    timer.abort()
-    await over.catch(() => {})
   }
 
   #statistics() {

@@ -1,9 +1,12 @@
 // Opens the NATS connection of an executor or a client, and keeps it.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { CheckedOptions } from './connection-options.js'
+import { dial, dialFailure } from './dial.js'
 import { type ConnectionOptions, type NatsConnection, type NatsError, connect } from './nats.js'
+import { socketOf, wrapDials } from './nats-internals.js'
 
-export const DEFAULT_SERVER = 'nats://127.0.0.1:4222'
-
+/** A server that says nothing is given up after this. */
+const DIAL_MS = 5000
 /** Between two attempts to connect: this, plus as much again by chance, so that a thousand do not come at once. */
 const RETRY_MS = 250
 /** A peer that answers no ping is given up after two of these. */
@@ -26,69 +29,74 @@ const PASSING = new Set([
   'EAI_AGAIN',
 ])
 
-export const isConnection = (value: object): value is NatsConnection =>
-  typeof (value as NatsConnection).publish === 'function'
-
 /** Where a choice of connection options goes, for messages. */
-export function serversOf(options: ConnectionOptions): string {
-  return [options.servers ?? (options.port ? `nats://127.0.0.1:${options.port}` : defaultServer())].flat().join(', ')
-}
-
-const defaultServer = () => process.env['NATS_URL'] || DEFAULT_SERVER
+export const serversOf = ({ servers }: ConnectionOptions) => [servers].flat().join(', ')
 
 /**
- * Connects, again and again until there is a server or `signal` is aborted (then it rejects with the last error).
+ * Connects, again and again until there is a server or `signal` is aborted; then it rejects at once, with the last error.
  * What a new attempt would not change, such as wrong credentials, rejects at once. The connection reconnects for ever.
  */
 export async function open(
-  chosen: ConnectionOptions,
+  chosen: CheckedOptions,
   own: ConnectionOptions,
   signal: AbortSignal,
   onRefused: (error: Error) => void = () => {},
 ): Promise<NatsConnection> {
-  for (;;) {
+  const { tls } = chosen
+  const options = {
+    timeout: DIAL_MS,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RETRY_MS,
+    reconnectJitter: RETRY_MS,
+    reconnectJitterTLS: RETRY_MS,
+    pingInterval: PING_MS,
+    noAsyncTraces: true,
+    ...own,
+    ...chosen,
+    // This does, in a way that can be ended.
+    waitOnFirstConnect: false,
+    ...(tls?.handshakeFirst && { tls: { ...tls, get signal() { return dialFailure() } } }), // prettier-ignore
+  }
+  for (let last: unknown; ;) {
     try {
       // nats.js changes the options that it is given.
-      return await connect({
-        servers: defaultServer(),
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: RETRY_MS,
-        reconnectJitter: RETRY_MS,
-        reconnectJitterTLS: RETRY_MS,
-        pingInterval: PING_MS,
-        noAsyncTraces: true,
-        ...own,
-        ...chosen,
-      })
+      return await dial(async () => keep(await connect({ ...options }), signal), signal)
     } catch (error) {
-      const { code } = error as NatsError
-      if (!PASSING.has(code) || signal.aborted) throw error
-      onRefused(error as Error)
-      try {
-        await sleep(RETRY_MS * (1 + Math.random()), undefined, { signal })
-      } catch {
-        throw error
-      }
+      if (signal.aborted) throw last ?? error
+      last = error
+      const refusal = error as NatsError
+      if (refusal.code === 'SERVER_OPT_NA') refusal.message = `the server does not offer ${refusal.message}`
+      if (!PASSING.has(refusal.code)) throw error
+      onRefused(refusal)
+      await sleep(RETRY_MS * (1 + Math.random()), undefined, { signal }).catch(() => {})
     }
   }
 }
 
-/**
- * Tells of each loss and return of a connection, until `signal` is aborted or it is closed for good; resolves then, with
- * the error if any.
- */
-export async function watch(
-  nc: NatsConnection,
-  tell: (isConnected: boolean) => void,
-  signal?: AbortSignal,
-): Promise<Error | undefined> {
-  const status: AsyncIterable<{ type: string }> & { stop?(): void } = nc.status()
-  signal?.addEventListener('abort', () => status.stop?.())
-  void (async () => {
-    for await (const { type } of status) {
-      if (type === 'disconnect') tell(false)
-      else if (type === 'reconnect') tell(true)
-    }
-  })()
-  return (await nc.closed()) ?? undefined
+function keep(nc: NatsConnection, signal: AbortSignal): NatsConnection {
+  // Nobody waits for it any more.
+  if (signal.aborted) void nc.close()
+  const closed = new AbortController()
+  void nc.closed().then(() => closed.abort())
+  wrapDials(nc, connect => dial(connect, closed.signal))
+  void leaveStale(nc)
+  return nc
+}
+
+/** nats.js leaves a server that answers no ping when that one has taken all that it was sent, which may be never. */
+async function leaveStale(nc: NatsConnection) {
+  for await (const { type } of nc.status()) if (type === 'staleConnection') socketOf(nc)?.destroy()
+}
+
+/** Closes a connection when all that was published has arrived, but after `ms` milliseconds at the latest. */
+export async function closeWithin(nc: NatsConnection, ms: number): Promise<void> {
+  await within(nc.flush(), ms)
+  await within(nc.close(), ms)
+}
+
+/** Waits for what may hang on a server that does not answer, `ms` milliseconds at most; how it ends does not matter. */
+export async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  const timer = new AbortController()
+  await Promise.race([work.catch(() => {}), sleep(ms, undefined, { signal: timer.signal }).catch(() => {})])
+  timer.abort()
 }

@@ -1,5 +1,6 @@
 // What this project uses of nats.js beyond its types, all in one place. Where a version of it keeps other parts, these are
 // undefined, and whoever needs them does the same by public methods.
+import type { Socket } from 'node:net'
 import type { ConnectionOptions, Msg, NatsConnection, Subscription } from './nats.js'
 import type { Callback } from './subscribe-safely.js'
 
@@ -16,7 +17,7 @@ export interface DrainParts {
   subscriptions: { cancel(subscription: Subscription): void }
 }
 
-const protocolOf = (nc: NatsConnection) => (nc as { protocol?: Partial<InboxParts & DrainParts> }).protocol
+const protocolOf = (nc: NatsConnection) => (nc as { protocol?: Partial<InboxParts & DrainParts & DialParts> }).protocol
 
 export function inboxParts(nc: NatsConnection): InboxParts | undefined {
   const protocol = protocolOf(nc)
@@ -28,6 +29,20 @@ export function drainParts(nc: NatsConnection): DrainParts | undefined {
   const protocol = protocolOf(nc)
   return protocol?.unsub && protocol.subscriptions?.cancel ? (protocol as DrainParts) : undefined
 }
+
+interface DialParts {
+  dial(server: unknown): Promise<void>
+  transport: { socket?: Socket }
+}
+
+/** Has each later dial of a connection run inside of `wrap`. */
+export function wrapDials(nc: NatsConnection, wrap: (dial: () => Promise<void>) => Promise<void>) {
+  const protocol = protocolOf(nc)
+  const dial = protocol?.dial?.bind(protocol)
+  if (dial) protocol!.dial = server => wrap(() => dial(server))
+}
+
+export const socketOf = (nc: NatsConnection): Socket | undefined => protocolOf(nc)?.transport?.socket
 
 /** Where a connection's replies go. */
 export const inboxPrefix = (nc: NatsConnection): string | undefined =>

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'nats'
 import { ExecutorClient } from 'nats-executor'
+import { seededRandom } from '../../dev/random.js'
 import { Server } from '../fixtures/nats-server.js'
 import { ALL_STRIKES, Nemesis, type Strikes } from './nemesis.js'
-import { seededRandom } from './random.js'
 
 export interface ChaosOptions {
   /** How long to call. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Server } from '../fixtures/nats-server.js'
-import { Process, plainEnvironment } from '../fixtures/processes.js'
+import { Process, commandEnvironment } from '../fixtures/processes.js'
 
 const ROOT = new URL(import.meta.url.includes('/dist/') ? '../../../' : '../../', import.meta.url)
 const EXECUTOR = fileURLToPath(new URL('cmd/executor', ROOT))
@@ -127,7 +127,7 @@ export class Nemesis {
 
   #spawn() {
     const args = ['--servers', this.#server.url, '--subject', 'chaos', '--module', WORK]
-    return new Process(EXECUTOR, args, { ...plainEnvironment(), JOURNALS: this.#journals })
+    return new Process(EXECUTOR, args, { ...commandEnvironment(), JOURNALS: this.#journals })
   }
 
   async #allAwaiting() {

@@ -1,0 +1,39 @@
+// Child processes that do not outlive this one, and the environment that they get.
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+
+const running = new Set<ChildProcess>()
+
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** Sees to it that a process ends with this one. */
+export function adopt<Child extends ChildProcess>(child: Child): Child {
+  running.add(child)
+  child.on('exit', () => running.delete(child))
+  child.on('error', error => {
+    running.delete(child)
+    process.stderr.write(`${child.spawnfile}: ${error.message}\n`)
+  })
+  return child
+}
+
+/** Ends adopted processes with SIGTERM and, those that do not go within `graceMs`, with SIGKILL; waits for their end. */
+export async function stop(children: Iterable<ChildProcess>, graceMs: number): Promise<void> {
+  const left = [...children].filter(child => running.has(child))
+  const ends = left.map(child => once(child, 'exit'))
+  for (const child of left) child.kill('SIGTERM')
+  const timer = setTimeout(() => left.forEach(child => child.kill('SIGKILL')), graceMs)
+  await Promise.all(ends)
+  clearTimeout(timer)
+}
+
+export const stopAll = (graceMs: number) => stop(running, graceMs)
+
+/** This process's environment without what the person has set for a server of their own, and without what `others` says. */
+export function plainEnvironment(others?: RegExp): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('NATS_') && !others?.test(name)),
+  )
+}

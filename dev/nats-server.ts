@@ -1,0 +1,52 @@
+// Starts a real nats-server on the loopback interface.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { adopt, plainEnvironment } from './children.js'
+import { findNatsServer } from './find-nats-server.js'
+
+const START_MS = 10_000
+
+export interface NatsServer {
+  child: ChildProcess
+  url: string
+  port: number
+  /** The port of its monitoring, if `args` ask for one. */
+  monitorPort: number | undefined
+}
+
+export interface NatsServerOptions {
+  /** A free one, unless it is given. */
+  port?: number
+  args?: string[]
+  /** In a group of its own: the terminal's Ctrl-C does not reach it, and whoever started it ends it in order. */
+  detached?: boolean
+}
+
+/** Resolves when it takes connections; it ends with this process. */
+export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
+  const { port = -1, args = [], detached = false } = options
+  const file = findNatsServer()
+  if (!file) throw new Error('nats-server is not installed: run `npm run setup`')
+  const child = adopt(
+    spawn(file, ['-a', '127.0.0.1', '-p', String(port), ...args], {
+      detached,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: plainEnvironment(),
+    }),
+  )
+  const signal = AbortSignal.timeout(START_MS)
+  const portIn = (pattern: RegExp) => Number(pattern.exec(said)?.[1]) || undefined
+  let said = ''
+  for await (const line of createInterface({ input: child.stderr, signal })) {
+    said += `${line}\n`
+    if (line.includes('Server is ready')) break
+  }
+  child.stderr.resume()
+  const ownPort = portIn(/client connections on \S+:(\d+)$/m)
+  if (!said.includes('Server is ready') || !ownPort) {
+    child.kill('SIGKILL')
+    throw new Error(`${file} does not start (\`npm run setup\` looks after it):\n${said}`)
+  }
+  const url = `nats://127.0.0.1:${ownPort}`
+  return { child, url, port: ownPort, monitorPort: portIn(/http monitor on \S+:(\d+)$/m) }
+}

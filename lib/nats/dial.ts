@@ -1,0 +1,76 @@
+// Dials so that no socket is left behind. nats.js forgets the socket of a dial that has timed out: it keeps the process alive,
+// and may connect later, without anybody who reads from it.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { subscribe } from 'node:diagnostics_channel'
+import type { Socket } from 'node:net'
+
+class Dial {
+  #socket: Socket | undefined
+  #isOver = false
+  readonly #failure = new AbortController()
+
+  /** For `tls.connect`, of whose sockets nobody tells: is aborted when this has failed. */
+  get failure(): AbortSignal {
+    if (!this.#failure.signal.aborted) return this.#failure.signal
+    // A socket can be destroyed only when it is about to be connected.
+    const late = new AbortController()
+    queueMicrotask(() => late.abort())
+    return late.signal
+  }
+
+  /** nats.js tries one server after the other; what it has tried before is of no use any more. */
+  opened(socket: Socket) {
+    const hasFailed = this.#failure.signal.aborted
+    // What a connection's callbacks do later runs on behalf of its dial, too: those sockets are not ours.
+    if (this.#isOver && !hasFailed) return
+    this.#socket?.destroy()
+    this.#socket = socket
+    if (hasFailed) queueMicrotask(() => socket.destroy())
+  }
+
+  succeeded() {
+    this.#isOver = true
+    this.#socket = undefined
+  }
+
+  failed() {
+    this.#isOver = true
+    this.#socket?.destroy()
+    this.#failure.abort()
+  }
+}
+
+/** The dial on whose behalf code runs. */
+const dials = new AsyncLocalStorage<Dial>()
+let underWay = 0
+
+subscribe('net.client.socket', message => dials.getStore()?.opened((message as { socket: Socket }).socket))
+
+/** To be read by nats.js for each socket of TLS. */
+export const dialFailure = (): AbortSignal | undefined => dials.getStore()?.failure
+
+/** Runs what dials. If it fails, or `signal` is aborted meanwhile, no socket is left of it. */
+export async function dial<Connected>(connect: () => Promise<Connected>, signal: AbortSignal): Promise<Connected> {
+  signal.throwIfAborted()
+  const dial = new Dial()
+  let onAbort!: () => void
+  const aborted = new Promise<never>((_, reject) => (onAbort = () => reject(signal.reason as Error)))
+  signal.addEventListener('abort', onAbort)
+  underWay++
+  const connecting = dials.run(dial, connect)
+  const ended = () => {
+    // While nobody dials it costs nothing.
+    if (--underWay === 0) dials.disable()
+  }
+  connecting.then(ended, ended)
+  try {
+    const connected = await Promise.race([connecting, aborted])
+    dial.succeeded()
+    return connected
+  } catch (error) {
+    dial.failed()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
