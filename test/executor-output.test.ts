@@ -84,6 +84,7 @@ t.test('--log json', async t => {
     { level: 'info', event: 'started', requestId: String, argument: '-1' },
     { level: 'warn', event: 'failed', requestId: String, code: 400, error: /integer/ },
     { level: 'warn', event: 'warning', text: /reply subject/ },
+    { level: 'info', event: 'stopping', computing: 0, waiting: 0 },
   ]
   t.equal(lines.length, expected.length)
   for (const [i, line] of expected.entries()) t.match(lines[i], { ...line, executorId, pid: executor.pid })

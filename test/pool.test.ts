@@ -107,6 +107,6 @@ t.test('a slot that waits for an older request gets it, though another one has n
   t.equal(pool.waiting, 2, 'it waits for what else comes')
   t.equal(old.slot, undefined)
   pool.resume()
-  t.equal(pool.slots.find((slot: { first: Task }) => slot.first === old)?.outstanding, 1)
+  t.equal(pool.slots.find((slot: { running: Task[] }) => slot.running[0] === old)?.outstanding, 1)
   t.equal(young.slot, undefined)
 })

@@ -15,10 +15,10 @@ t.test('requests and errors are counted', async t => {
   await send(['refuses', 'not this'])
   await send(['throws', 'first failure'])
   await nc.request('acts', 'not JSON', { timeout: 10_000 })
-  t.match(await statistics(), { num_requests: 4, num_errors: 3, last_error: 'the body is not JSON' })
+  t.match(await statistics(), { num_requests: 4, num_errors: 3, last_error: '400: InvalidArgumentError' })
   await send(['throws', 'last failure'])
   await send(['echo', 2])
-  t.match(await statistics(), { num_requests: 6, num_errors: 4, last_error: 'last failure' })
+  t.match(await statistics(), { num_requests: 6, num_errors: 4, last_error: '500: ExecutionError' })
 })
 
 t.test('the time of an asynchronous computation is the time until its end', async t => {

@@ -68,23 +68,23 @@ export class Pool<T extends Task> implements CrewOwner<T> {
 
   /** How many requests would start at once. */
   get freeSlots() {
-    return this.#slots.reduce((sum, slot) => sum + slot.freePlaces, 0)
+    return this.slots.reduce((sum, slot) => sum + slot.freePlaces, 0)
   }
 
   /** Whether no slot will be free soon: each one computes something that is or may be long, or has no process now. */
   get isSaturated() {
-    return this.#slots.every(slot => slot.isSaturated)
+    return this.slots.every(slot => slot.isSaturated)
   }
 
   /** How many requests have not started, and are not about to. */
   get waiting() {
-    return this.#backlog.length + this.#slots.reduce((sum, slot) => sum + (slot.prefetched ? 1 : 0), 0)
+    return this.#backlog.length + this.slots.reduce((sum, slot) => sum + (slot.prefetched ? 1 : 0), 0)
   }
 
   /** The oldest of them. */
   get oldest(): T | undefined {
     let oldest = this.#backlog.oldest
-    for (const { prefetched } of this.#slots)
+    for (const { prefetched } of this.slots)
       if (prefetched && !(oldest && oldest.since <= prefetched.since)) oldest = prefetched
     return oldest
   }
@@ -96,7 +96,7 @@ export class Pool<T extends Task> implements CrewOwner<T> {
 
   /** Whether all slots have loaded the function. */
   get isReady() {
-    return this.#slots.every(({ state }) => state === 'open')
+    return this.slots.every(({ state }) => state === 'open')
   }
 
   /** Takes a request in; false when the backlog is full. */
@@ -135,7 +135,7 @@ export class Pool<T extends Task> implements CrewOwner<T> {
 
   /** Others are known to have older requests now. */
   reconsider() {
-    if (this.#slots.some(({ prefetched }) => prefetched && this.#owner.isOutranked(prefetched)))
+    if (this.slots.some(({ prefetched }) => prefetched && this.#owner.isOutranked(prefetched)))
       this.#recallPrefetched()
     this.#fill()
   }
@@ -154,7 +154,7 @@ export class Pool<T extends Task> implements CrewOwner<T> {
   /** Takes the newest request that has not started out of here, unless it is the only one that waits for some slot. */
   takeSpare(mayLeave: (task: T) => boolean): T | undefined {
     const { newest } = this.#backlog
-    if (!newest || !mayLeave(newest) || this.waiting <= this.#slots.length) return undefined
+    if (!newest || !mayLeave(newest) || this.waiting <= this.slots.length) return undefined
     this.#backlog.remove(newest)
     return newest
   }
@@ -239,13 +239,13 @@ export class Pool<T extends Task> implements CrewOwner<T> {
     this.#owner.hopeless(error)
   }
 
-  get #slots() {
+  get slots() {
     return this.#crew.slots
   }
 
   #leastBusy(): Slot<T> | undefined {
     let best: Slot<T> | undefined
-    for (const slot of this.#slots)
+    for (const slot of this.slots)
       if (slot.hasRoom && (!best || slot.outstanding < best.outstanding)) {
         best = slot
         if (slot.outstanding === 0) break
@@ -259,7 +259,7 @@ export class Pool<T extends Task> implements CrewOwner<T> {
     // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
     // moment; until it starts it can be taken back.
     if (this.#isFetching) return
-    for (const slot of this.#slots) {
+    for (const slot of this.slots) {
       const next = this.#backlog.oldest
       if (!next) return
       if (slot.mayPrefetch && !this.#owner.isOutranked(next)) slot.send(this.#backlog.shift()!)
@@ -278,7 +278,7 @@ export class Pool<T extends Task> implements CrewOwner<T> {
   }
 
   #recallPrefetched() {
-    for (const slot of this.#slots) if (slot.prefetched) this.#backlog.add(...slot.recall())
+    for (const slot of this.slots) if (slot.prefetched) this.#backlog.add(...slot.recall())
   }
 
   #tellIfStuck() {
@@ -370,7 +370,7 @@ export class Pool<T extends Task> implements CrewOwner<T> {
 
   #dropExpired() {
     const now = performance.now()
-    if (this.#slots.some(({ prefetched }) => prefetched && prefetched.deadline <= now)) this.#recallPrefetched()
+    if (this.slots.some(({ prefetched }) => prefetched && prefetched.deadline <= now)) this.#recallPrefetched()
     for (const task of this.#backlog.takeExpired(now)) this.#expire(task)
   }
 
