@@ -97,6 +97,8 @@ export class Holding {
       if (isHeld) this.#byId.delete(request.id)
       return
     }
+    // What is kept must not keep the whole packet alive that it came in.
+    answer.body = new Uint8Array(answer.body)
     this.#keep({ request, answer, until: Math.min(request.deadline, performance.now() + AGAIN_FOR_MS) })
   }
 

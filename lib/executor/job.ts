@@ -8,8 +8,16 @@ export interface Job extends Request, Task {
   isGone: boolean
 }
 
+/** Each field by its name: a spread takes microseconds. */
 export const newJob = (request: Request): Job => ({
-  ...request,
+  id: request.id,
+  isNamed: request.isNamed,
+  replyTo: request.replyTo,
+  batchSize: request.batchSize,
+  body: request.body,
+  deadline: request.deadline,
+  since: request.since,
+  arrivedAt: request.arrivedAt,
   startedAt: 0,
   isAnnounced: false,
   slot: undefined,

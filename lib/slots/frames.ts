@@ -55,34 +55,50 @@ export interface Frame {
 const HEADER = 32
 /** A body is no larger than a message of NATS can be. */
 const MAX_BODY = 2 ** 27
-const SMALL = 2 ** 15
+const USUAL = 2 ** 15
 
-/** Writes frames into a buffer of its own, which each frame of up to 32 KiB uses anew. */
-export class FrameEncoder {
+/** Puts frames one behind the other into one buffer. */
+export class FrameWriter {
   readonly #secret: number
-  readonly #small = Buffer.allocUnsafe(HEADER + SMALL)
+  #bytes = Buffer.allocUnsafe(USUAL)
+  #length = 0
   constructor(secret: number) {
     this.#secret = secret
   }
 
-  /** The bytes are those of the frame until the next one is encoded. */
-  encode(kind: number, number = NOBODY, extra = 0, body: string | Uint8Array = '', id = '', time = 0): Buffer {
-    const most = id.length + (typeof body === 'string' ? body.length * 3 : body.length)
-    const frame = most <= SMALL ? this.#small : Buffer.allocUnsafe(HEADER + most)
-    let to = HEADER + frame.write(id, HEADER, 'latin1')
-    if (typeof body === 'string') to += frame.write(body, to)
+  add(kind: number, number = NOBODY, extra = 0, body: string | Uint8Array = '', id = '', time = 0) {
+    const from = this.#length
+    const most = from + HEADER + id.length + (typeof body === 'string' ? body.length * 3 : body.length)
+    if (most > this.#bytes.length) this.#grow(most)
+    const bytes = this.#bytes
+    let to = from + HEADER + bytes.write(id, from + HEADER, 'latin1')
+    if (typeof body === 'string') to += bytes.write(body, to)
     else {
-      frame.set(body, to)
+      bytes.set(body, to)
       to += body.length
     }
-    frame.writeUInt32LE(to - HEADER, 0)
-    frame.writeUInt32LE(this.#secret, 4)
-    frame.writeUInt32LE(kind, 8)
-    frame.writeUInt32LE(number, 12)
-    frame.writeUInt32LE(extra, 16)
-    frame.writeUInt32LE(id.length, 20)
-    frame.writeDoubleLE(time, 24)
-    return frame.subarray(0, to)
+    bytes.writeUInt32LE(to - from - HEADER, from)
+    bytes.writeUInt32LE(this.#secret, from + 4)
+    bytes.writeUInt32LE(kind, from + 8)
+    bytes.writeUInt32LE(number, from + 12)
+    bytes.writeUInt32LE(extra, from + 16)
+    bytes.writeUInt32LE(id.length, from + 20)
+    bytes.writeDoubleLE(time, from + 24)
+    this.#length = to
+  }
+
+  /** Takes all out that was added; the bytes are these until the next frame is added. */
+  take(): Buffer {
+    const bytes = this.#bytes.subarray(0, this.#length)
+    this.#length = 0
+    if (this.#bytes.length > USUAL) this.#bytes = Buffer.allocUnsafe(USUAL)
+    return bytes
+  }
+
+  #grow(least: number) {
+    const bytes = Buffer.allocUnsafe(Math.max(least, 2 * this.#bytes.length))
+    this.#bytes.copy(bytes, 0, 0, this.#length)
+    this.#bytes = bytes
   }
 }
 
@@ -106,30 +122,31 @@ export class FrameReader {
     this.#parts.push(chunk)
     this.#length += chunk.length
     if (this.#length < this.#needed) return frames
-    let bytes = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts)
+    const bytes = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts)
     this.#parts = []
     this.#needed = HEADER
-    while (bytes.length >= HEADER) {
-      const length = bytes.readUInt32LE(0)
-      if (bytes.readUInt32LE(4) !== this.#secret || length > MAX_BODY) throw new RangeError('not a frame')
-      const end = HEADER + length
+    let at = 0
+    while (bytes.length - at >= HEADER) {
+      const length = bytes.readUInt32LE(at)
+      if (bytes.readUInt32LE(at + 4) !== this.#secret || length > MAX_BODY) throw new RangeError('not a frame')
+      const end = at + HEADER + length
       if (bytes.length < end) {
-        this.#needed = end
+        this.#needed = end - at
         break
       }
-      const from = HEADER + bytes.readUInt32LE(20)
+      const from = at + HEADER + bytes.readUInt32LE(at + 20)
       frames.push({
-        kind: bytes.readUInt32LE(8),
-        number: bytes.readUInt32LE(12),
-        extra: bytes.readUInt32LE(16),
-        time: bytes.readDoubleLE(24),
-        id: bytes.toString('latin1', HEADER, from),
+        kind: bytes.readUInt32LE(at + 8),
+        number: bytes.readUInt32LE(at + 12),
+        extra: bytes.readUInt32LE(at + 16),
+        time: bytes.readDoubleLE(at + 24),
+        id: from === at + HEADER ? '' : bytes.toString('latin1', at + HEADER, from),
         body: bytes.subarray(from, end),
       })
-      bytes = bytes.subarray(end)
+      at = end
     }
-    this.#length = bytes.length
-    if (bytes.length > 0) this.#parts.push(bytes)
+    this.#length = bytes.length - at
+    if (this.#length > 0) this.#parts.push(bytes.subarray(at))
     return frames
   }
 }

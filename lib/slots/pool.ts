@@ -135,8 +135,7 @@ export class Pool<T extends Task> implements CrewOwner<T> {
 
   /** Others are known to have older requests now. */
   reconsider() {
-    if (this.slots.some(({ prefetched }) => prefetched && this.#owner.isOutranked(prefetched)))
-      this.#recallPrefetched()
+    if (this.slots.some(({ prefetched }) => prefetched && this.#owner.isOutranked(prefetched))) this.#recallPrefetched()
     this.#fill()
   }
 

@@ -1,6 +1,6 @@
 // The process of a slot: it loads the module and computes requests, `width` at a time, in the order in which they come.
 //
-// Each result is told before the next computation begins, so the executor knows what runs when the process dies. Requests may be
+// Each result is in the pipe before the next computation begins, so the executor knows what runs when the process dies. Requests may be
 // sent ahead, and taken back: before one starts that was sent ahead, the process looks for such words if the computation before it
 // has taken LONG_MS or more, since only then may the executor have said so (see `recall` in ../slot.ts).
 //
@@ -11,8 +11,10 @@ import { type Frame, Kind, LONG_MS, NOBODY, sharedNow } from '../frames.js'
 import type { ComputeFunction, Context } from '../function.js'
 import { BatchResult, UNWRITABLE, codeOf, computeBatch, errorBody, isThenable, textOf } from './compute-batch.js'
 import { captureOutput } from './output.js'
-import { listen, look, send, setup } from './pipes.js'
+import { listen, look, send, setup, tell } from './pipes.js'
 
+/** The executor hears of results when nothing is left to compute, but not later than this after the first of them. */
+const TELL_AFTER_MS = 0.25
 /** Functions that never give the process back let its event loop turn this often. */
 const TURN_AFTER_MS = 10
 /** The most errors of one batch that are told one by one. */
@@ -45,6 +47,7 @@ const contexts = new AsyncLocalStorage<Computation>()
 const queue: Frame[] = []
 const running = new Map<number, Computation>()
 let lastEnd = 0
+let lastTold = 0
 /** The executor may have taken back what comes next. */
 let mustLook = false
 let isPumping = false
@@ -57,9 +60,13 @@ if (typeof compute !== 'function') throw new TypeError(`${setup.module} has no f
 
 process.on('uncaughtException', error => stray('an exception', error))
 process.on('unhandledRejection', error => stray('a rejection', error))
-process.on('exit', code => send(Kind.exit, contexts.getStore()?.number, code))
+process.on('exit', code => {
+  send(Kind.exit, contexts.getStore()?.number, code)
+  tell()
+})
 
 send(Kind.ready)
+tell()
 listen(frames => {
   hear(frames)
   pump()
@@ -94,11 +101,17 @@ function pump() {
     const frame = queue.shift()
     if (!frame) break
     start(frame)
-    if (sharedNow() - begun > TURN_AFTER_MS) {
+    const now = sharedNow()
+    if (now - lastTold > TELL_AFTER_MS) {
+      tell()
+      lastTold = now
+    }
+    if (now - begun > TURN_AFTER_MS) {
       if (queue.length > 0) setImmediate(pump)
       break
     }
   }
+  tell()
   isPumping = false
 }
 
@@ -154,12 +167,12 @@ function fail(computation: Computation, error: unknown) {
   end(computation, nanoseconds => send(Kind.error, computation.number, code, errorBody(code, error), '', nanoseconds))
 }
 
-function end(computation: Computation, tell: (nanoseconds: number) => void) {
+function end(computation: Computation, sendOutcome: (nanoseconds: number) => void) {
   // It may have ended before, by an exception that it threw outside of its promise.
   if (!running.delete(computation.number)) return
   lastEnd = sharedNow()
-  tell(Math.round((lastEnd - computation.started) * 1e6))
-  // Not before it is told: as long as it is not, the executor takes it for running.
+  sendOutcome(Math.round((lastEnd - computation.started) * 1e6))
+  // Not before it is sent: as long as it is not, the executor takes it for running.
   mustLook = sharedNow() - computation.begun >= LONG_MS
 }
 

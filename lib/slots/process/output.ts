@@ -2,7 +2,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { Writable } from 'node:stream'
 import { Kind, NOBODY } from '../frames.js'
-import { send } from './pipes.js'
+import { send, tell } from './pipes.js'
 
 class Output extends Writable {
   readonly fd: number
@@ -16,6 +16,7 @@ class Output extends Writable {
   override _write(chunk: string | Buffer, _encoding: string, done: () => void) {
     const text = typeof chunk === 'string' ? chunk : this.#decoder.write(chunk)
     send(Kind.output, NOBODY, this.fd, text, this.#idOf())
+    tell()
     done()
   }
 }

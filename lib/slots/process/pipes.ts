@@ -1,12 +1,15 @@
-// The ends of the pipes in the process of a slot. Writing waits until the executor has taken all, so that what is told before a
-// crash is told; reading is left to the event loop, and between two computations done by hand.
+// The ends of the pipes in the process of a slot. What is sent lies in its pipe before the code goes on, whatever it does then; the
+// executor is told of it by `tell`. Reading is left to the event loop, and between two computations done by hand.
 import { readSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { type Frame, FrameEncoder, FrameReader } from '../frames.js'
-import { PREAMBLE, type Setup } from './setup.js'
+import { type Frame, FrameReader, FrameWriter } from '../frames.js'
+import { PREAMBLE, type Setup, TOLD_SIZE } from './setup.js'
 
 const IN = 3
 const OUT = 4
+const TOLD = 5
+/** The pipe takes a few hundred small frames; before it is full the executor must hear of it. */
+const MAX_UNTOLD = { frames: 100, bytes: 2 ** 14 }
 function readExactly(length: number): Buffer {
   const bytes = Buffer.alloc(length)
   for (let at = 0; at < length;) {
@@ -21,15 +24,38 @@ const preamble = readExactly(PREAMBLE)
 const secret = preamble.readUInt32LE(0)
 export const setup = JSON.parse(readExactly(preamble.readUInt32LE(4)).toString()) as Setup
 
-const encoder = new FrameEncoder(secret)
+const writer = new FrameWriter(secret)
 const reader = new FrameReader(secret)
 const scratch = Buffer.allocUnsafe(2 ** 16)
 const exit = process.exit.bind(process)
 
-export function send(...frame: Parameters<FrameEncoder['encode']>) {
-  const bytes = encoder.encode(...frame)
+const untold = { frames: 0, bytes: 0 }
+const told = Buffer.alloc(TOLD_SIZE)
+
+export function send(...frame: Parameters<FrameWriter['add']>) {
+  writer.add(...frame)
+  const bytes = writer.take()
+  for (let at = 0; at < bytes.length; at += MAX_UNTOLD.bytes) {
+    const part = bytes.subarray(at, at + MAX_UNTOLD.bytes)
+    write(OUT, part)
+    untold.bytes += part.length
+    if (untold.bytes >= MAX_UNTOLD.bytes) tell()
+  }
+  if (++untold.frames >= MAX_UNTOLD.frames) tell()
+}
+
+/** Tells the executor of what was sent. */
+export function tell() {
+  if (untold.bytes > 0) {
+    told.writeUInt32LE(untold.bytes)
+    write(TOLD, told)
+  }
+  untold.frames = untold.bytes = 0
+}
+
+function write(pipe: number, bytes: Buffer) {
   try {
-    for (let at = 0; at < bytes.length;) at += writeSync(OUT, bytes, at)
+    for (let at = 0; at < bytes.length;) at += writeSync(pipe, bytes, at)
   } catch {
     // The executor is gone, or user code has closed the pipe.
     process.kill(process.pid, 'SIGKILL')
