@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import type { Task } from '../lib/slots/task.js'
 import { parseRequest } from '../lib/protocol/request.js'
-import type { PoolOwner } from '../lib/slots/pool.js'
+import type { PoolOwner } from '../lib/slots/pool-owner.js'
 import { fixture } from './fixtures/library.js'
 
 // Its threads need what was built.

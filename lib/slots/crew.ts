@@ -6,7 +6,8 @@
 // while a computation runs that may have to be ended by force, so that its place is not empty then.
 import { residentMiB } from './memory.js'
 import type { Setup } from './process/setup.js'
-import { Slot, type SlotOwner } from './slot.js'
+import type { SlotOwner } from './slot-owner.js'
+import { Slot } from './slot.js'
 import type { Outcome, Output, Task } from './task.js'
 import { Code } from '../protocol/codes.js'
 

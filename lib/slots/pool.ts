@@ -1,56 +1,24 @@
 // The slots of an executor and its backlog: which request is computed next, which one has been computed for long, and which one
 // must end.
 import { Code } from '../protocol/codes.js'
+import { Alarm } from './alarm.js'
 import { Backlog } from './backlog.js'
-import { Crew, type CrewOptions, type CrewOwner } from './crew.js'
+import { Crew } from './crew.js'
+import { unstarted } from './endings.js'
 import { LONG_MS } from './frames.js'
+import type { PoolOptions, PoolOwner } from './pool-owner.js'
 import type { Slot } from './slot.js'
-import type { Outcome, Output, Task } from './task.js'
+import type { Outcome, Task } from './task.js'
 
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** A computation that has taken so long may be one that is cancelled, or runs into a limit. */
 const OLD_MS = 500
 
-export interface PoolOwner<T extends Task> {
-  ended(outcome: Outcome<T>): void
-  /** It had started, and something ended it that is not its fault. */
-  interrupted(task: T, text: string): void
-  /** One argument of a batch has failed. */
-  argumentFailed(task: T, index: number, code: number, text: string, stack: string | undefined): void
-  /** A computation started, as far as this process can know. */
-  started(task: T): void
-  /** The last free slot has been taken. */
-  saturated(): void
-  /** A computation has just turned out to be long. */
-  turnedLong(): void
-  /** The backlog has become longer and no slot is about to take from it. */
-  stuck(): void
-  /** Requests left the backlog for slots, or a slot became free. */
-  moved(): void
-  /** Whether an older request, which is elsewhere, is to be computed before this one. */
-  isOutranked(task: T): boolean
-  /** A slot is free for this request. True: an older one is fetched first, and `resume` follows. */
-  fetchBefore(task: T): boolean
-  output(output: Output): void
-  warning(text: string): void
-  /** A slot has failed to start; before all have started for the first time there is no second try. */
-  failed(error: Error): void
-  isWorking(isWorking: boolean): void
-  hopeless(error: Error): void
-}
-
-export interface PoolOptions extends CrewOptions {
-  timeLimit: number
-  backlog: number
-}
-
-export class Pool<T extends Task> implements CrewOwner<T> {
+export class Pool<T extends Task> {
   readonly #backlog = new Backlog<T>()
   readonly #crew: Crew<T>
   readonly #options: PoolOptions
   readonly #owner: PoolOwner<T>
-  #timer: NodeJS.Timeout | undefined
-  #lookAt = Infinity
+  readonly #alarm = new Alarm(() => this.#look())
   /** A slot is free for what waits, and stays so until an older request is here. */
   #isFetching = false
   #isClosed = false
@@ -58,7 +26,15 @@ export class Pool<T extends Task> implements CrewOwner<T> {
   constructor(options: PoolOptions, owner: PoolOwner<T>) {
     this.#options = options
     this.#owner = owner
-    this.#crew = new Crew(options, this)
+    this.#crew = new Crew(options, {
+      ...owner,
+      opened: () => this.#opened(),
+      settled: (slot, outcomes) => this.#settled(slot, outcomes),
+      returned: tasks => this.#returned(tasks),
+      interrupted: (tasks, text) => {
+        if (!this.#isClosed) for (const task of tasks) owner.interrupted(task, text)
+      },
+    })
   }
 
   /** How many requests are here. */
@@ -120,7 +96,7 @@ export class Pool<T extends Task> implements CrewOwner<T> {
     this.#recallPrefetched()
     this.#backlog.add(task)
     this.#fill()
-    this.#lookBy(task.deadline)
+    this.#alarm.ringBy(task.deadline)
     this.#tellIfStuck()
   }
 
@@ -172,18 +148,18 @@ export class Pool<T extends Task> implements CrewOwner<T> {
   /** Ends all processes, whatever they do. */
   async close() {
     this.#isClosed = true
-    clearTimeout(this.#timer)
+    this.#alarm.close()
     await this.#crew.close()
   }
 
   // What slots tell.
 
-  opened() {
+  #opened() {
     this.#fill()
     this.#owner.moved()
   }
 
-  settled(slot: Slot<T>, outcomes: Outcome<T>[]) {
+  #settled(slot: Slot<T>, outcomes: Outcome<T>[]) {
     if (this.#isClosed) return
     for (const outcome of outcomes) {
       // One that was sent ahead may be over before anybody saw it run.
@@ -198,44 +174,16 @@ export class Pool<T extends Task> implements CrewOwner<T> {
     this.#owner.moved()
   }
 
-  returned(tasks: T[]) {
+  #returned(tasks: T[]) {
     if (this.#isClosed) return
     for (const task of tasks)
       if (task.ending) this.#owner.ended(unstarted(task, task.ending.code, task.ending.text))
       else {
         this.#backlog.add(task)
-        this.#lookBy(task.deadline)
+        this.#alarm.ringBy(task.deadline)
       }
     this.#fill()
     this.#tellIfStuck()
-  }
-
-  interrupted(tasks: T[], text: string) {
-    if (!this.#isClosed) for (const task of tasks) this.#owner.interrupted(task, text)
-  }
-
-  argumentFailed(...failure: Parameters<PoolOwner<T>['argumentFailed']>) {
-    this.#owner.argumentFailed(...failure)
-  }
-
-  output(output: Output) {
-    this.#owner.output(output)
-  }
-
-  warning(text: string) {
-    this.#owner.warning(text)
-  }
-
-  failed(error: Error) {
-    this.#owner.failed(error)
-  }
-
-  isWorking(isWorking: boolean) {
-    this.#owner.isWorking(isWorking)
-  }
-
-  hopeless(error: Error) {
-    this.#owner.hopeless(error)
   }
 
   get slots() {
@@ -309,19 +257,11 @@ export class Pool<T extends Task> implements CrewOwner<T> {
     this.#crew.watchMemory()
     const isKnown = slot.isCautious && !slot.isLong && slot.isSaturated
     if (isKnown) slot.isLong = true
-    this.#lookBy(this.#nextLookAt(slot))
+    this.#alarm.ringBy(this.#nextLookAt(slot))
     if (isKnown) this.#owner.turnedLong()
   }
 
-  #lookBy(at: number) {
-    if (this.#isClosed || this.#lookAt <= at) return
-    clearTimeout(this.#timer)
-    this.#lookAt = at
-    this.#timer = setTimeout(this.#look, Math.min(Math.max(0, Math.ceil(at - performance.now())), LONGEST_TIMER_MS))
-  }
-
-  readonly #look = () => {
-    this.#lookAt = Infinity
+  #look() {
     const now = performance.now()
     let turnedLong = false
     for (const slot of this.#crew.all) {
@@ -340,7 +280,7 @@ export class Pool<T extends Task> implements CrewOwner<T> {
     }
     let at = this.#backlog.nextDeadline
     for (const slot of this.#crew.all) at = Math.min(at, this.#nextLookAt(slot))
-    this.#lookBy(Math.max(at, performance.now() + LONG_MS))
+    this.#alarm.ringBy(Math.max(at, performance.now() + LONG_MS))
   }
 
   /** When something is to be seen in a slot next: a computation that may turn long, or get old, or must end. */
@@ -377,11 +317,3 @@ export class Pool<T extends Task> implements CrewOwner<T> {
     this.#owner.ended(unstarted(task, Code.deadline, 'the deadline passed before computing'))
   }
 }
-
-const unstarted = <T extends Task>(task: T, code: number, text: string): Outcome<T> => ({
-  task,
-  code,
-  body: Buffer.from(text),
-  nanoseconds: 0,
-  failedArguments: 0,
-})

@@ -2,42 +2,21 @@
 //
 // States: starting (the function is being loaded) → loaded → open (it takes requests) → leaving (it takes no more) → ended.
 // From each of them the process may end at any time.
-//
-// Of the requests in a slot with a width of 1 the first one runs and the others wait, sent ahead so that the slot stands empty
-// for no moment. They may be taken back at once (`recall`), although the process may be blocked: the word is written first, then
-// all results are read. If the first one's is not among them, it still runs, and since it has run for LONG_MS the process looks
-// for the word before it starts another. If it is among them, the next one may have started or not: when it has been the first for
-// LONG_MS as well, none behind it can start any more; of itself the process says whether it is taken back.
-// In a wider slot all requests run.
+// In a slot with a width of 1 one request runs and others may wait, sent ahead (see sent.ts); in a wider one all run.
 import { Code } from '../protocol/codes.js'
-import { type Frame, Kind, LONG_MS, sharedNow } from './frames.js'
+import { ended, endingsOf } from './endings.js'
+import { type Frame, Kind, sharedNow } from './frames.js'
 import { OutputLines } from './output-lines.js'
+import { Sent } from './sent.js'
+import type { SlotOwner } from './slot-owner.js'
 import { type ProcessOptions, SlotProcess } from './slot-process.js'
-import type { Outcome, Output, Task } from './task.js'
+import type { Outcome, Task } from './task.js'
 import { Window } from './window.js'
 
 /** How long a computation that listens to its signal may take to end by itself. */
 const ABORT_GRACE_MS = 25
 /** How long a process without work may take to end in order. */
 const CLOSE_GRACE_MS = 250
-
-export interface SlotOwner<T extends Task> {
-  /** The function is loaded. */
-  loaded(slot: Slot<T>): void
-  /** Computations have ended, or a slot has become free: there may be room. */
-  settled(slot: Slot<T>, outcomes: Outcome<T>[]): void
-  /** These had not started, and will not start here. */
-  returned(tasks: T[]): void
-  /** These had started and were ended by what is not their fault. */
-  interrupted(tasks: T[], text: string): void
-  /** One argument of a batch has failed. */
-  argumentFailed(task: T, index: number, code: number, text: string, stack: string | undefined): void
-  /** User code has thrown where nobody could catch it; `id` is that of its request. */
-  stray(slot: Slot<T>, text: string, id: string | undefined): void
-  output(output: Output): void
-  /** The process has ended, and why; `wasIdle` unless a request ran. */
-  ended(slot: Slot<T>, why: string, wasIdle: boolean): void
-}
 
 export class Slot<T extends Task> {
   state: 'starting' | 'loaded' | 'open' | 'leaving' | 'ended' = 'starting'
@@ -56,13 +35,7 @@ export class Slot<T extends Task> {
   readonly #process: SlotProcess
   readonly #lines: Record<'stdout' | 'stderr', OutputLines>
   readonly #window = new Window()
-  /** Sent and not ended, in order. */
-  #sent: T[] = []
-  #number = 0
-  /** Since when the first one runs, not before it does. */
-  #firstSince = 0
-  /** What has a smaller number is taken back, unless it has started. */
-  #recallBefore: number | undefined
+  readonly #sent = new Sent<T>()
   /** The owner is in the middle of something, and is told afterwards. */
   #isBusy = false
   #abortTimer: NodeJS.Timeout | undefined
@@ -82,7 +55,7 @@ export class Slot<T extends Task> {
     this.#process = new SlotProcess(options, {
       heard: frames => this.#heard(frames),
       printed: (stream, chunk) =>
-        this.#lines[stream].write(chunk, this.#sent.length === 1 ? this.#sent[0]!.id : undefined),
+        this.#lines[stream].write(chunk, this.#sent.length === 1 ? this.#sent.first!.id : undefined),
       ended: why => this.#ended(why),
     })
   }
@@ -102,7 +75,7 @@ export class Slot<T extends Task> {
 
   /** How many more requests start at once. */
   get freePlaces() {
-    if (this.state !== 'open' || this.#isRecalling) return 0
+    if (this.state !== 'open' || this.#sent.isUncertain) return 0
     return this.width > 1 ? this.width - this.#sent.length : this.#sent.length === 0 ? 1 : 0
   }
 
@@ -114,7 +87,7 @@ export class Slot<T extends Task> {
 
   /** Whether one more request may be sent that is computed soon. */
   get hasRoom() {
-    if (this.state !== 'open' || this.#isRecalling) return false
+    if (this.state !== 'open' || this.#sent.isUncertain) return false
     return this.#sent.length < (this.width > 1 ? this.width : this.isLong ? 0 : this.#window.size)
   }
 
@@ -122,7 +95,7 @@ export class Slot<T extends Task> {
   get mayPrefetch() {
     return (
       this.state === 'open' &&
-      !this.#isRecalling &&
+      !this.#sent.isUncertain &&
       this.#sent.length === 1 &&
       this.isLong &&
       this.longAt < performance.now()
@@ -131,21 +104,21 @@ export class Slot<T extends Task> {
 
   /** The request that was sent ahead while a long one runs. */
   get prefetched(): T | undefined {
-    return this.isLong && !this.#isRecalling && this.width === 1 ? this.#sent[1] : undefined
+    return this.isLong && !this.#sent.isUncertain && this.width === 1 ? this.#sent.second : undefined
   }
 
   /** The requests that run. */
   get running(): readonly T[] {
-    return this.width > 1 ? this.#sent : this.#sent.slice(0, 1)
+    return this.width > 1 ? this.#sent.all : this.#sent.all.slice(0, 1)
   }
 
   isRunning(task: T) {
-    return task.slot === this && (this.width > 1 || this.#sent[0] === task)
+    return task.slot === this && (this.width > 1 || this.#sent.first === task)
   }
 
   /** When the first computation turns long, by `performance.now()`. */
   get longAt() {
-    return this.#firstSince + LONG_MS
+    return this.#sent.longAt
   }
 
   /** From here on it takes requests; false if it has ended. */
@@ -158,28 +131,23 @@ export class Slot<T extends Task> {
 
   send(task: T) {
     task.slot = this
-    task.number = this.#number++
+    task.number = this.#sent.nextNumber
     this.#process.post(Kind.request, task.number, task.batchSize, task.body, task.id, sharedNow())
-    task.startedAt = performance.now()
-    if (this.#sent.push(task) === 1) this.#firstSince = task.startedAt
+    this.#sent.push(task)
   }
 
   /** Takes back all that has not started. What may have started meanwhile stays, until that is known. */
   recall(): T[] {
-    const [first, second] = this.#sent
-    if (this.width > 1 || !second || this.longAt >= performance.now()) return []
-    const isUncertain = this.#isRecalling
-    if (!isUncertain) {
-      this.#recallBefore = this.#number
-      this.#process.post(Kind.recall, second.number, this.#number)
-    }
-    const isWritten = this.#process.flush()
+    if (this.width > 1) return []
     this.#isBusy = true
-    const isKnown = this.#process.hearAll()
+    const back = this.#sent.recall(
+      (from, before) => this.#process.post(Kind.recall, from, before),
+      () => this.#process.flush(),
+      () => this.#process.hearAll(),
+    )
     this.#isBusy = false
-    if (!isWritten || !isKnown || this.#sent[0] !== first) return []
-    if (!isUncertain) this.#recallBefore = undefined
-    return this.#takeBack(second.number, this.#number)
+    if (this.#sent.length === 0) this.isLong = false
+    return back
   }
 
   /** Ends a computation: by its signal, and if that does not help by the end of its process. */
@@ -210,10 +178,6 @@ export class Slot<T extends Task> {
     this.isOurs = true
     if (this.state === 'starting' || this.#sent.length > 0) this.#process.kill()
     else this.leave()
-  }
-
-  get #isRecalling() {
-    return this.#recallBefore !== undefined
   }
 
   #closeIfEmpty() {
@@ -250,15 +214,15 @@ export class Slot<T extends Task> {
       }
       case Kind.argumentError: {
         const { code, text, stack } = JSON.parse(body.toString())
-        const task = this.#sent.find(sent => sent.number === number)
+        const task = this.#sent.find(number)
         if (task) facts.push(() => this.#owner.argumentFailed(task, extra, code, text, stack))
         return
       }
       case Kind.recalled:
-        if (extra !== this.#recallBefore) return
-        this.#recallBefore = undefined
+        if (!this.#sent.recalled(extra)) return
         facts.push(() => {
-          this.#owner.returned(this.#takeBack(number, extra))
+          this.#owner.returned(this.#sent.takeBack(number, extra))
+          if (this.#sent.length === 0) this.isLong = false
           this.#owner.settled(this, [])
         })
         return
@@ -294,31 +258,29 @@ export class Slot<T extends Task> {
     failedArguments: number,
     stack?: string,
   ) {
-    const at = this.width > 1 ? this.#sent.findIndex(task => task.number === number) : 0
-    const task = this.#sent[at]
+    const task = this.width > 1 ? this.#sent.find(number) : this.#sent.first
     if (task?.number !== number) {
       // It was left alone, and has ended after all.
       if (this.state === 'leaving') return
       throw new RangeError('not a frame')
     }
-    this.#sent.splice(at, 1)
-    task.slot = undefined
+    this.#sent.remove(task)
     this.finished++
     this.#endLines()
     this.#window.learn(nanoseconds / 1e6)
     this.isLong = false
-    if (at === 0) this.#firstIsNew()
+    if (this.width === 1) this.#firstIsNew()
     // It ended by itself, unless it ended because it was told to.
-    if (task.ending && code !== 0) outcomes.push({ task, ...answer(task.ending), nanoseconds, failedArguments: 0 })
+    if (task.ending && code !== 0) outcomes.push(ended(task, task.ending))
     else outcomes.push({ task, code, body, nanoseconds, stack, failedArguments })
   }
 
   #firstIsNew() {
     clearTimeout(this.#abortTimer)
     this.#abortTimer = undefined
-    const first = this.#sent[0]
-    if (!first || this.width > 1) return
-    this.#firstSince = first.startedAt = performance.now()
+    const { first } = this.#sent
+    if (!first) return
+    first.startedAt = performance.now()
     if (first.ending) this.#abort(first)
   }
 
@@ -338,23 +300,12 @@ export class Slot<T extends Task> {
     clearTimeout(this.#abortTimer)
     this.#abortTimer = undefined
     setTimeout(() => {
-      const at = this.#sent.findIndex(task => task.number === number)
-      const task = this.#sent[at]
-      if (!task || this.state === 'ended') return
-      this.#sent.splice(at, 1)
-      task.slot = undefined
+      const task = this.#sent.find(number)
+      if (!task) return
+      this.#sent.remove(task)
       this.leave()
-      const nanoseconds = elapsed(task)
-      this.#owner.settled(this, [{ task, ...answer(task.ending!), nanoseconds, failedArguments: 0 }])
+      this.#owner.settled(this, [ended(task, task.ending!)])
     }, ABORT_GRACE_MS)
-  }
-
-  #takeBack(from: number, before: number): T[] {
-    const back = this.#sent.filter(({ number }) => number >= from && number < before)
-    if (back.length > 0) this.#sent = this.#sent.filter(task => !back.includes(task))
-    for (const task of back) task.slot = undefined
-    if (this.#sent.length === 0) this.isLong = false
-    return back
   }
 
   #endLines() {
@@ -366,35 +317,15 @@ export class Slot<T extends Task> {
     clearTimeout(this.#abortTimer)
     clearTimeout(this.#closeTimer)
     this.#endLines()
-    const sent = this.#sent
-    const started = this.width > 1 ? sent : sent.slice(0, 1)
-    this.#sent = []
+    const started = this.running
+    const sent = this.#sent.clear()
     this.state = 'ended'
-    for (const task of sent) task.slot = undefined
-    const culprits = this.#culprits(started)
-    const outcomes = culprits.map(task => {
-      const text = started.length > 1 ? `${why}, while ${started.length} requests ran in it` : why
-      const ending = task.ending ?? { code: Code.failed, text }
-      return { task, ...answer(ending), nanoseconds: elapsed(task), failedArguments: 0 }
-    })
+    const exitOf = this.#process.killedFor === undefined ? this.#exitOf : undefined
+    const { outcomes, interrupted } = endingsOf(started, { why, exitOf })
     this.#owner.returned(sent.slice(started.length))
-    this.#owner.interrupted(
-      started.filter(task => !culprits.includes(task)),
-      why,
-    )
+    this.#owner.interrupted(interrupted, why)
     this.#owner.settled(this, outcomes)
     this.#owner.ended(this, why, started.length === 0)
     this.#resolveEnded()
   }
-
-  /** Whose fault it is, among those that ran. */
-  #culprits(started: T[]): T[] {
-    const ending = started.filter(task => task.ending)
-    if (ending.length > 0) return ending
-    const isExit = this.#exitOf !== undefined && this.#process.killedFor === undefined
-    return isExit ? started.filter(({ number }) => number === this.#exitOf) : started
-  }
 }
-
-const answer = ({ code, text }: { code: number; text: string }) => ({ code, body: Buffer.from(text) })
-const elapsed = (task: Task) => Math.round((performance.now() - task.startedAt) * 1e6)

@@ -1,0 +1,31 @@
+// One timer for the earliest of all times that somebody asked for.
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+export class Alarm {
+  readonly #ring: () => void
+  #timer: NodeJS.Timeout | undefined
+  #at = Infinity
+  #isClosed = false
+
+  constructor(ring: () => void) {
+    this.#ring = ring
+  }
+
+  /** It rings at that time, by `performance.now()`, or earlier; whoever still wants it then asks again. */
+  ringBy(at: number) {
+    if (this.#isClosed || this.#at <= at) return
+    clearTimeout(this.#timer)
+    this.#at = at
+    const ms = Math.min(Math.max(0, Math.ceil(at - performance.now())), LONGEST_TIMER_MS)
+    this.#timer = setTimeout(() => {
+      this.#at = Infinity
+      this.#ring()
+    }, ms)
+  }
+
+  close() {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+  }
+}

@@ -1,0 +1,39 @@
+// What the end of a process means for the requests that ran in it.
+import { Code } from '../protocol/codes.js'
+import type { Outcome, Task } from './task.js'
+
+export interface ProcessEnd {
+  why: string
+  /** The number of the request whose code ended the process, if it did. */
+  exitOf: number | undefined
+}
+
+/** Whose fault it is, with their answers, and who was interrupted by it. */
+export function endingsOf<T extends Task>(ran: readonly T[], { why, exitOf }: ProcessEnd) {
+  const ending = ran.filter(task => task.ending)
+  const culprits =
+    ending.length > 0 ? ending : exitOf === undefined ? ran : ran.filter(({ number }) => number === exitOf)
+  const text = ran.length > 1 ? `${why}, while ${ran.length} requests ran in it` : why
+  return {
+    outcomes: culprits.map(task => ended(task, task.ending ?? { code: Code.failed, text })),
+    interrupted: ran.filter(task => !culprits.includes(task)),
+  }
+}
+
+/** The outcome of a computation that was ended by force. */
+export const ended = <T extends Task>(task: T, { code, text }: { code: number; text: string }): Outcome<T> => ({
+  task,
+  code,
+  body: Buffer.from(text),
+  nanoseconds: Math.round((performance.now() - task.startedAt) * 1e6),
+  failedArguments: 0,
+})
+
+/** The outcome of a request that is answered without having been computed. */
+export const unstarted = <T extends Task>(task: T, code: number, text: string): Outcome<T> => ({
+  task,
+  code,
+  body: Buffer.from(text),
+  nanoseconds: 0,
+  failedArguments: 0,
+})

@@ -1,0 +1,21 @@
+// What a slot tells whoever keeps it.
+import type { Slot } from './slot.js'
+import type { Outcome, Output, Task } from './task.js'
+
+export interface SlotOwner<T extends Task> {
+  /** The function is loaded. */
+  loaded(slot: Slot<T>): void
+  /** Computations have ended, or a slot has become free: there may be room. */
+  settled(slot: Slot<T>, outcomes: Outcome<T>[]): void
+  /** These had not started, and will not start here. */
+  returned(tasks: T[]): void
+  /** These had started and were ended by what is not their fault. */
+  interrupted(tasks: T[], text: string): void
+  /** One argument of a batch has failed. */
+  argumentFailed(task: T, index: number, code: number, text: string, stack: string | undefined): void
+  /** User code has thrown where nobody could catch it; `id` is that of its request. */
+  stray(slot: Slot<T>, text: string, id: string | undefined): void
+  output(output: Output): void
+  /** The process has ended, and why; `wasIdle` unless a request ran. */
+  ended(slot: Slot<T>, why: string, wasIdle: boolean): void
+}
