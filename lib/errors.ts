@@ -83,7 +83,7 @@ export class CancelledError extends RequestError {
   }
 }
 
-/** 500: the function threw, or its thread died. */
+/** 500: the function threw, or its process died. */
 export class ExecutionError extends RequestError {
   constructor(message: string, details?: ErrorDetails) {
     super(Code.failed, message, details)

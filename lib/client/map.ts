@@ -3,7 +3,7 @@
 // Arguments are read in batches; a batch is one request: a batch, or the plain request of one argument. A batch is sent, then
 // done, with the outcome of each argument, then given to the caller. The reader (`#read`, one promise for the whole run)
 // waits while `concurrency` batches are sent, or twice as many are not given. A batch that fails as a whole, as when one of
-// its arguments ends the thread, is sent again in halves, so that the others get their results.
+// its arguments ends the process, is sent again in halves, so that the others get their results.
 import { deferred } from '../nats/nats.js'
 import { type Abortable, listen, unlisten } from './abort.js'
 import type { Argument } from './call.js'

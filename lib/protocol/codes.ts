@@ -11,7 +11,7 @@ export const Code = {
   overloaded: 429,
   /** Cancelled by its client. */
   cancelled: 499,
-  /** The function threw, or its thread died. */
+  /** The function threw, or its process died. */
   failed: 500,
   /** The executor is stopping: try again after `Retry-After-Ms`. */
   unavailable: 503,

@@ -4,7 +4,7 @@
 export interface Context {
   /** The request's id: the client's, or one made here for a request that came without. */
   readonly requestId: string
-  /** Aborted when nobody waits for the result any more; a function that does not listen is ended with its thread. */
+  /** Aborted when nobody waits for the result any more; a function that does not listen is ended with its process. */
   readonly signal: AbortSignal
 }
 
