@@ -9,12 +9,18 @@ import { LONG_MS } from './frames.js'
 import type { Task } from './task.js'
 
 export class Sent<T extends Task> {
+  readonly #now: () => number
   #tasks: T[] = []
   #nextNumber = 0
   /** Since when the first one runs, not before it does. */
   #firstSince = 0
   /** What has a smaller number is taken back, unless it has started: the process has not said so yet. */
   #uncertainBefore: number | undefined
+
+  /** `now`: milliseconds on a clock that does not go back. */
+  constructor(now = () => performance.now()) {
+    this.#now = now
+  }
 
   get length() {
     return this.#tasks.length
@@ -50,7 +56,7 @@ export class Sent<T extends Task> {
   /** Adds a request that has just been posted with the next number. */
   push(task: T) {
     this.#nextNumber++
-    task.startedAt = performance.now()
+    task.startedAt = this.#now()
     if (this.#tasks.push(task) === 1) this.#firstSince = task.startedAt
   }
 
@@ -63,7 +69,7 @@ export class Sent<T extends Task> {
     const at = this.#tasks.indexOf(task)
     this.#tasks.splice(at, 1)
     task.slot = undefined
-    if (at === 0) this.#firstSince = performance.now()
+    if (at === 0) this.#firstSince = this.#now()
   }
 
   /**
@@ -71,7 +77,7 @@ export class Sent<T extends Task> {
    * each says whether that was possible.
    */
   recall(post: (from: number, before: number) => void, flush: () => boolean, hearAll: () => boolean): T[] {
-    if (this.#tasks.length < 2 || this.longAt >= performance.now()) return []
+    if (this.#tasks.length < 2 || this.longAt >= this.#now()) return []
     const [first, second] = this.#tasks as [T, T]
     // It may be over, and only not have been told.
     hearAll()

@@ -7,11 +7,12 @@
 // User code runs in an asynchronous context of its request, which tells whose an output, a stray exception or an exit is.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Code } from '../../protocol/codes.js'
-import { type Frame, Kind, LONG_MS, NOBODY, sharedNow } from '../frames.js'
+import { type Frame, Kind, NOBODY, sharedNow } from '../frames.js'
 import type { ComputeFunction, Context } from '../function.js'
 import { BatchResult, UNWRITABLE, codeOf, computeBatch, errorBody, isThenable, textOf } from './compute-batch.js'
 import { captureOutput } from './output.js'
 import { listen, look, send, setup, tell } from './pipes.js'
+import { Queue } from './queue.js'
 
 /** The executor hears of results when nothing is left to compute, but not later than this after the first of them. */
 const TELL_AFTER_MS = 0.25
@@ -44,12 +45,9 @@ class Computation implements Context {
 }
 
 const contexts = new AsyncLocalStorage<Computation>()
-const queue: Frame[] = []
+const queue = new Queue()
 const running = new Map<number, Computation>()
-let lastEnd = 0
 let lastTold = 0
-/** The executor may have taken back what comes next. */
-let mustLook = false
 let isPumping = false
 
 process.title = setup.title
@@ -75,18 +73,11 @@ listen(frames => {
 function hear(frames: Frame[]) {
   for (const frame of frames)
     if (frame.kind === Kind.request) queue.push(frame)
-    else if (frame.kind === Kind.recall) recall(frame)
+    else if (frame.kind === Kind.recall) send(Kind.recalled, queue.recall(frame), frame.extra)
     else if (frame.kind === Kind.abort) {
       send(Kind.aborted, frame.number)
       running.get(frame.number)?.abort()
     }
-}
-
-function recall({ number, extra }: Frame) {
-  const at = queue.findIndex(frame => frame.number >= number)
-  const first = at < 0 ? extra : queue[at]!.number
-  if (at >= 0) queue.splice(at)
-  send(Kind.recalled, first, extra)
 }
 
 function pump() {
@@ -94,11 +85,7 @@ function pump() {
   isPumping = true
   const begun = sharedNow()
   while (running.size < setup.width) {
-    if (mustLook) {
-      mustLook = false
-      hear(look())
-    }
-    const frame = queue.shift()
+    const frame = queue.next(() => hear(look()))
     if (!frame) break
     start(frame)
     const now = sharedNow()
@@ -107,7 +94,7 @@ function pump() {
       lastTold = now
     }
     if (now - begun > TURN_AFTER_MS) {
-      if (queue.length > 0) setImmediate(pump)
+      if (!queue.isEmpty) setImmediate(pump)
       break
     }
   }
@@ -115,8 +102,9 @@ function pump() {
   isPumping = false
 }
 
-function start({ number, extra: batchSize, id, body, time }: Frame) {
-  const computation = new Computation(id, number, Math.max(lastEnd, time))
+function start(frame: Frame) {
+  const { number, extra: batchSize, id, body } = frame
+  const computation = new Computation(id, number, queue.begunAt(frame))
   running.set(number, computation)
   try {
     const argument = parseBody(body)
@@ -170,10 +158,9 @@ function fail(computation: Computation, error: unknown) {
 function end(computation: Computation, sendOutcome: (nanoseconds: number) => void) {
   // It may have ended before, by an exception that it threw outside of its promise.
   if (!running.delete(computation.number)) return
-  lastEnd = sharedNow()
-  sendOutcome(Math.round((lastEnd - computation.started) * 1e6))
-  // Not before it is sent: as long as it is not, the executor takes it for running.
-  mustLook = sharedNow() - computation.begun >= LONG_MS
+  const ended = sharedNow()
+  sendOutcome(Math.round((ended - computation.started) * 1e6))
+  queue.sent(computation.begun, ended, sharedNow())
 }
 
 function stray(what: string, error: unknown) {
