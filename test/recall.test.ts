@@ -47,12 +47,20 @@ function simulate(seed: number) {
     sent.push(task)
   }
   const recall = () => {
+    const elsewhere = () => {
+      while (random() < 0.5) process.next()
+    }
     const post = (from: number, before: number) => {
+      elsewhere()
       toProcess.push(frame(Kind.recall, from, before))
       pass()
     }
     // What was written may not have left, or cannot be read: then the process has to say.
-    const back = sent.recall(post, () => random() < 0.9, hear)
+    const flush = () => {
+      elsewhere()
+      return random() < 0.9
+    }
+    const back = sent.recall(post, flush, hear)
     backlog.unshift(...back)
   }
   const executorTurns = [send, send, send, hear, recall]
