@@ -7,7 +7,7 @@ import { startServer } from './fixtures/nats-server.js'
 const server = await startServer(t)
 const INNOCENT = 200
 
-for (const act of [['kill'], ['exit', 3], ['writes', 'x'], ['writes', 'x'.repeat(100)], ['closes'], ['reads']])
+for (const act of [['kill'], ['exit', 3], ['writes', 'x'], ['writes', 'x'.repeat(100)], ['closes']])
   t.test(JSON.stringify(act).slice(0, 40), async t => {
     const { executors, journal } = await startExecutors(t, server, 1, ['--time-limit', '2'])
     const client = newClient(t, server, { subject: 'poison' })
