@@ -15,6 +15,8 @@ import { listen, look, send, setup } from './pipes.js'
 
 /** Functions that never give the process back let its event loop turn this often. */
 const TURN_AFTER_MS = 10
+/** In bytes, as much as the largest message of NATS. */
+const MAX_RESULT = 2 ** 26
 /** The most errors of one batch that are told one by one. */
 const MAX_ARGUMENT_ERRORS = 10
 
@@ -37,7 +39,7 @@ class Computation implements Context {
   }
   abort() {
     void this.signal
-    this.#controller!.abort()
+    contexts.run(this, () => this.#controller!.abort())
   }
 }
 
@@ -105,23 +107,24 @@ function pump() {
 function start({ number, extra: batchSize, id, body, time }: Frame) {
   const computation = new Computation(id, number, Math.max(lastEnd, time))
   running.set(number, computation)
-  try {
-    const argument = parseBody(body)
-    const result = contexts.run(computation, () =>
-      batchSize === 0 ? compute(argument, computation) : computeBatch(compute, argument, batchSize, computation),
-    )
-    // This runs code of the function, too.
-    if (isThenable(result))
-      void Promise.resolve(result)
-        .then(
-          value => succeed(computation, value),
-          error => fail(computation, error),
-        )
-        .then(pump)
-    else succeed(computation, result)
-  } catch (error) {
-    fail(computation, error)
-  }
+  contexts.run(computation, () => {
+    try {
+      const argument = parseBody(body)
+      const result =
+        batchSize === 0 ? compute(argument, computation) : computeBatch(compute, argument, batchSize, computation)
+      // This runs code of the function, and so does the writing of its result.
+      if (isThenable(result))
+        void Promise.resolve(result)
+          .then(
+            value => succeed(computation, value),
+            error => fail(computation, error),
+          )
+          .then(pump)
+      else succeed(computation, result)
+    } catch (error) {
+      fail(computation, error)
+    }
+  })
 }
 
 function parseBody(body: Buffer) {
@@ -141,6 +144,8 @@ function succeed(computation: Computation, result: unknown) {
     else fail(computation, Object.assign(new Error(UNWRITABLE), { stack: textOf(error) }))
     return
   }
+  if (text.length > MAX_RESULT / 3 && Buffer.byteLength(text) > MAX_RESULT)
+    return fail(computation, Object.assign(new Error('the result is larger than 64 MiB'), { stack: '' }), Code.tooLarge)
   end(computation, nanoseconds => {
     const failed = result instanceof BatchResult ? result.failed : []
     for (const { index, code, error } of failed.slice(0, MAX_ARGUMENT_ERRORS))
@@ -149,8 +154,7 @@ function succeed(computation: Computation, result: unknown) {
   })
 }
 
-function fail(computation: Computation, error: unknown) {
-  const code = codeOf(error)
+function fail(computation: Computation, error: unknown, code: number = codeOf(error)) {
   end(computation, nanoseconds => send(Kind.error, computation.number, code, errorBody(code, error), '', nanoseconds))
 }
 
