@@ -9,7 +9,8 @@ import { run, runFile } from './fixtures/processes.js'
 
 const server = await startServer(t)
 const EXECUTOR = fileURLToPath(new URL('../cmd/executor', import.meta.url))
-const slotsOf = (pid: number) => descendants(pid).filter(child => commandLine(child)[0]!.startsWith('nats-executor slot'))
+const slotsOf = (pid: number) =>
+  descendants(pid).filter(child => commandLine(child)[0]!.startsWith('nats-executor slot'))
 
 t.test('--max-requests', async t => {
   const { executors, journal } = await startExecutors(t, server, 1, ['--max-requests', '5'])
@@ -38,14 +39,21 @@ t.test('--max-requests', async t => {
 t.test('a process has the name of what it computes, and nothing of the credentials', async t => {
   const journal = new Journal(t)
   const flags = ['--servers', server.url, '--subject', 'some.thing', '--module', POISON, '--log', 'json']
-  const executor = run(t, 'executor', flags, { ...journal.env, NATS_URL: 'nats://user:secret@nowhere', NATS_TOKEN: 'secret' })
+  const executor = run(t, 'executor', flags, {
+    ...journal.env,
+    NATS_URL: 'nats://user:secret@nowhere',
+    NATS_TOKEN: 'secret',
+  })
   const { executorId } = JSON.parse(await executor.line(/"ready"/))
   const [pid, ...others] = slotsOf(executor.pid)
   t.strictSame(others, [])
   t.equal(commandLine(pid!)[0], `nats-executor slot some.thing ${executorId} poison.mjs`)
   const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
   t.ok(environment.includes(`JOURNAL=${journal.file}`))
-  t.strictSame(environment.filter(entry => entry.startsWith('NATS_')), [])
+  t.strictSame(
+    environment.filter(entry => entry.startsWith('NATS_')),
+    [],
+  )
 })
 
 const HOOK = 'globalThis.hooked = "by a hook"'

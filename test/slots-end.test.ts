@@ -1,15 +1,15 @@
 // What ends a computation ends it at once, whatever it does, and with it all that it has started.
 import t, { type Test } from 'tap'
-import { descendants, isAlive, startExecutors, survivors } from './fixtures/executors.js'
+import { descendants, startExecutors, survivors } from './fixtures/executors.js'
 import { newClient, rejection } from './fixtures/library.js'
-import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
+import { type Server, startServer } from './fixtures/nats-server.js'
 
 const server = await startServer(t)
 const TRIES = Number(process.env.TRIES ?? 3)
 
 const quantiles = (times: number[]) => {
-  const sorted = times.map(Math.round).sort((a, b) => a - b)
-  return `${sorted[0]} … ${sorted[sorted.length >> 1]} … ${sorted.at(-1)} ms of ${sorted.length}`
+  const rounded = times.map(Math.round)
+  return `${rounded.join(', ')} ms`
 }
 
 for (const act of ['loop', 'execSync', 'pbkdf2', 'ignores'])
@@ -104,3 +104,15 @@ for (const act of ['loop', 'execSync', 'ignores'])
     t.strictSame(await survivors(pids), [])
     t.comment(`${(performance.now() - at).toFixed(0)} ms`)
   })
+
+t.test('a function that kills its executor again and again', async t => {
+  const client = newClient(t, server, { subject: 'poison' })
+  const call = rejection(client.call(['killAgent']))
+  for (let deaths = 0; deaths < 3; deaths++) {
+    const { executors } = await startExecutors(t, server, 1)
+    const pids = descendants(executors[0]!.pid)
+    t.equal(await executors[0]!.exit, 'SIGKILL')
+    t.strictSame(await survivors(pids), [])
+  }
+  t.match(await call, { name: 'ExecutorDiedError', losses: 3 })
+})
