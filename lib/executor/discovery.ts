@@ -1,6 +1,7 @@
 // Discovery and statistics by ADR-32 (nats-architecture-and-design, "NATS Micro"), so that `nats service list`, `info`
 // and `stats` see executors. The `services` API of nats.js takes an asynchronous handler for finished when it returns.
 import { errorName } from '../errors.js'
+import { Code } from '../protocol/codes.js'
 import type { Msg, NatsConnection, Subscription } from '../nats/nats.js'
 import { subscribeSafely } from '../nats/subscribe-safely.js'
 import type { Job } from './job.js'
@@ -57,7 +58,7 @@ export class Discovery {
     this.#errors += code === 0 ? failedArguments : size
     // What is wrong may tell of arguments, which are not everybody's to know.
     if (code !== 0) this.#lastError = `${code}: ${errorName(code)}`
-    else if (failedArguments > 0) this.#lastError = `${failedArguments} of a batch of ${size}`
+    else if (failedArguments > 0) this.#lastError = `${Code.failed}: ${errorName(Code.failed)}`
   }
 
   async stop() {

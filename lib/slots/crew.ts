@@ -113,7 +113,9 @@ export class Crew<T extends Task> implements SlotOwner<T> {
   }
 
   settled(slot: Slot<T>, outcomes: Outcome<T>[]) {
-    if (slot.finished >= Math.min(this.#options.maxRequests, MAX_REQUESTS)) this.#wearOut(slot)
+    const share = Math.min(this.#options.maxRequests, MAX_REQUESTS)
+    if (slot.finished >= share / 2) this.#startSpare()
+    if (slot.finished >= share) this.#wearOut(slot)
     if (slot.state === 'leaving') this.#replace(slot)
     this.#owner.settled(slot, outcomes)
   }

@@ -22,7 +22,12 @@ export function deathText({ code, signal, hasLoaded, lastWords, memoryLimit }: D
 function loadError(text: string): string {
   const lines = text.split('\n')
   const place = /^(?:file:\/\/)?(\/.*:\d+)$/m.exec(text)?.[1]
-  const error = lines.find(line => /^(Uncaught )?\w*Error\b/.test(line)) ?? lines.find(line => line.trim() !== '') ?? ''
+  // What is thrown and no error stands below the mark under its line.
+  const error =
+    lines.find(line => /^(Uncaught )?\w*Error\b/.test(line)) ??
+    /^\s*\^+\n+(.+)$/m.exec(text)?.[1] ??
+    lines.find(line => line.trim() !== '') ??
+    ''
   const what = error.replace(/ \[\w+\]:/, ':')
   return place ? `${decodeURI(place)}: ${what}` : what
 }

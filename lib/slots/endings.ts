@@ -1,18 +1,26 @@
 // What the end of a process means for the requests that ran in it.
 import { Code } from '../protocol/codes.js'
+import { NOBODY } from './frames.js'
 import type { Outcome, Task } from './task.js'
 
 export interface ProcessEnd {
   why: string
+  /** By us. */
+  isKilled: boolean
   /** The number of the request whose code ended the process, if it did. */
   exitOf: number | undefined
 }
 
 /** Whose fault it is, with their answers, and who was interrupted by it. */
-export function endingsOf<T extends Task>(ran: readonly T[], { why, exitOf }: ProcessEnd) {
+export function endingsOf<T extends Task>(ran: readonly T[], { why, isKilled, exitOf }: ProcessEnd) {
   const ending = ran.filter(task => task.ending)
-  const culprits =
-    ending.length > 0 ? ending : exitOf === undefined ? ran : ran.filter(({ number }) => number === exitOf)
+  // What runs when the end comes may be the one after that whose end was meant. From code that runs for nobody it may be the fault
+  // of any of them, again and again.
+  const isBlamed =
+    ending.length > 0 || isKilled
+      ? (task: T) => ending.includes(task)
+      : (task: T) => exitOf === undefined || exitOf === NOBODY || task.number === exitOf
+  const culprits = ran.filter(isBlamed)
   const text = ran.length > 1 ? `${why}, while ${ran.length} requests ran in it` : why
   return {
     outcomes: culprits.map(task => ended(task, task.ending ?? { code: Code.failed, text })),

@@ -35,6 +35,8 @@ export const Kind = {
   stray: 17,
   /** User code ends the process with the exit code `extra`, on behalf of `number`. */
   exit: 18,
+  /** Made by the reader: bytes that are no frame were skipped here. */
+  garbage: 19,
 } as const
 
 /** A computation that has taken this long, in milliseconds, is long: what waits behind it is taken back. */
@@ -52,6 +54,7 @@ export interface Frame {
   body: Buffer
 }
 
+export const GARBAGE: Frame = { kind: Kind.garbage, number: NOBODY, extra: 0, time: 0, id: '', body: Buffer.alloc(0) }
 const HEADER = 32
 /** A body is no larger than a message of NATS can be. */
 const MAX_BODY = 2 ** 27
@@ -105,17 +108,19 @@ export class FrameWriter {
 /** Puts what comes through a pipe together again. */
 export class FrameReader {
   readonly #secret: number
+  readonly #secretBytes = Buffer.alloc(4)
   #parts: Buffer[] = []
   #length = 0
   #needed = HEADER
 
   constructor(secret: number) {
     this.#secret = secret
+    this.#secretBytes.writeUInt32LE(secret)
   }
 
   /**
-   * The frames that are whole now; their bodies are parts of `chunk` or copies.
-   * @throws {RangeError} when the bytes are none of ours
+   * The frames that are whole now; their bodies are parts of `chunk` or copies. Bytes of user code, which does not know the
+   * secret, are skipped: what our code has written before and after them counts.
    */
   read(chunk: Buffer): Frame[] {
     const frames: Frame[] = []
@@ -128,7 +133,12 @@ export class FrameReader {
     let at = 0
     while (bytes.length - at >= HEADER) {
       const length = bytes.readUInt32LE(at)
-      if (bytes.readUInt32LE(at + 4) !== this.#secret || length > MAX_BODY) throw new RangeError('not a frame')
+      if (bytes.readUInt32LE(at + 4) !== this.#secret || length > MAX_BODY) {
+        frames.push(GARBAGE)
+        const next = bytes.indexOf(this.#secretBytes, at + 5)
+        at = next < 0 ? bytes.length - 7 : next - 4
+        continue
+      }
       const end = at + HEADER + length
       if (bytes.length < end) {
         this.#needed = end - at

@@ -139,7 +139,11 @@ export class Pool<T extends Task> {
     const { slot } = task
     if (slot && !slot.isRunning(task)) this.#backlog.add(...(slot.recall() as T[]))
     // It runs, or is about to: what may have started is ended there.
-    if (task.slot) return task.slot.end(task, code, text)
+    if (task.slot) {
+      // Its process may have to end, too.
+      this.#crew.prepareSpare()
+      return task.slot.end(task, code, text)
+    }
     this.#backlog.remove(task)
     this.#fill()
     this.#owner.ended(unstarted(task, code, text))
@@ -188,6 +192,10 @@ export class Pool<T extends Task> {
 
   get slots() {
     return this.#crew.slots
+  }
+
+  get #oldMs() {
+    return Math.min(OLD_MS, this.#options.timeLimit / 2)
   }
 
   #leastBusy(): Slot<T> | undefined {
@@ -294,14 +302,14 @@ export class Pool<T extends Task> {
     for (const { startedAt, deadline, ending } of running) {
       if (ending) continue
       at = Math.min(at, deadline, startedAt + this.#options.timeLimit)
-      if (now < startedAt + OLD_MS) at = Math.min(at, startedAt + OLD_MS)
+      if (now < startedAt + this.#oldMs) at = Math.min(at, startedAt + this.#oldMs)
     }
     return at
   }
 
   #endIfOver(slot: Slot<T>, task: T, now: number) {
     const { timeLimit } = this.#options
-    if (now >= task.startedAt + OLD_MS) this.#crew.prepareSpare()
+    if (now >= task.startedAt + this.#oldMs) this.#crew.prepareSpare()
     if (task.deadline <= now) slot.end(task, Code.deadline, 'the deadline passed while computing')
     else if (now >= task.startedAt + timeLimit)
       slot.end(task, Code.deadline, `the computation took longer than the executor's time limit of ${timeLimit} ms`)

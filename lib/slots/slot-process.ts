@@ -9,7 +9,7 @@ import { readSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { deathText } from './death.js'
-import { type Frame, FrameReader, FrameWriter } from './frames.js'
+import { type Frame, FrameReader, FrameWriter, GARBAGE } from './frames.js'
 import { PREAMBLE, type Setup, TOLD_SIZE } from './process/setup.js'
 import { forget, watchOver } from './reaper.js'
 
@@ -25,8 +25,7 @@ export interface ProcessOptions extends Setup {
 }
 
 export interface ProcessOwner {
-  /** Frames have come, or what is none. */
-  heard(frames: Frame[] | 'garbage'): void
+  heard(frames: Frame[]): void
   /** The process, or what it started, wrote to a standard stream past `process.stdout` and `process.stderr`. */
   printed(stream: 'stdout' | 'stderr', chunk: Buffer): void
   ended(why: string): void
@@ -142,18 +141,13 @@ export class SlotProcess {
         this.#heard(Buffer.from(SCRATCH.subarray(0, read)))
       } catch {
         // There is less than was told.
-        return this.#owner.heard('garbage')
+        return this.#owner.heard([GARBAGE])
       }
   }
 
   #heard(bytes: Buffer) {
     this.#read += bytes.length
-    let frames
-    try {
-      frames = this.#reader.read(bytes)
-    } catch {
-      return this.#owner.heard('garbage')
-    }
+    const frames = this.#reader.read(bytes)
     if (frames.length > 0) this.#owner.heard(frames)
   }
 

@@ -17,6 +17,7 @@ import { Window } from './window.js'
 const ABORT_GRACE_MS = 25
 /** How long a process without work may take to end in order. */
 const CLOSE_GRACE_MS = 250
+const WROTE = 'the function wrote to the pipes of its slot'
 
 export class Slot<T extends Task> {
   state: 'starting' | 'loaded' | 'open' | 'leaving' | 'ended' = 'starting'
@@ -186,14 +187,13 @@ export class Slot<T extends Task> {
     this.#closeTimer = setTimeout(() => this.#process.kill(), CLOSE_GRACE_MS)
   }
 
-  #heard(frames: Frame[] | 'garbage') {
+  #heard(frames: Frame[]) {
     const facts: (() => void)[] = []
     const outcomes: Outcome<T>[] = []
     try {
-      if (frames === 'garbage') throw new RangeError('not a frame')
       for (const frame of frames) this.#hear(frame, outcomes, facts)
     } catch {
-      this.kill(Code.failed, 'the function wrote to the pipes of its slot')
+      this.kill(Code.failed, WROTE)
     }
     if (outcomes.length > 0) facts.push(() => this.#owner.settled(this, outcomes))
     const tell = () => {
@@ -236,6 +236,13 @@ export class Slot<T extends Task> {
         facts.push(() => this.#owner.stray(this, `the function left ${what} unhandled: ${text}`, of))
         return
       }
+      case Kind.garbage:
+        // Its descriptors are spoilt, those of Node's own, too. What it has computed until it ends counts.
+        if (this.width === 1 && this.#sent.first)
+          this.#sent.first.ending ??= { code: Code.failed, text: WROTE, isFinal: true }
+        else return this.kill(Code.failed, WROTE)
+        this.#process.kill(WROTE)
+        return
       case Kind.exit:
         this.#exitOf = number
         return
@@ -271,7 +278,7 @@ export class Slot<T extends Task> {
     this.isLong = false
     if (this.width === 1) this.#firstIsNew()
     // It ended by itself, unless it ended because it was told to.
-    if (task.ending && code !== 0) outcomes.push(ended(task, task.ending))
+    if (task.ending && (code !== 0 || task.ending.isFinal)) outcomes.push(ended(task, task.ending))
     else outcomes.push({ task, code, body, nanoseconds, stack, failedArguments })
   }
 
@@ -290,7 +297,8 @@ export class Slot<T extends Task> {
       this.#abortTimer = undefined
       // It may have ended meanwhile.
       this.#process.hearAll()
-      if (this.isRunning(task)) this.kill(task.ending!.code, task.ending!.text)
+      // Those that run beside it are not at fault.
+      if (this.isRunning(task)) this.#process.kill(task.ending!.text)
     }, ABORT_GRACE_MS)
   }
 
@@ -320,8 +328,8 @@ export class Slot<T extends Task> {
     const started = this.running
     const sent = this.#sent.clear()
     this.state = 'ended'
-    const exitOf = this.#process.killedFor === undefined ? this.#exitOf : undefined
-    const { outcomes, interrupted } = endingsOf(started, { why, exitOf })
+    const isKilled = this.#process.killedFor !== undefined
+    const { outcomes, interrupted } = endingsOf(started, { why, isKilled, exitOf: this.#exitOf })
     this.#owner.returned(sent.slice(started.length))
     this.#owner.interrupted(interrupted, why)
     this.#owner.settled(this, outcomes)

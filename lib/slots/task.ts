@@ -18,7 +18,7 @@ export interface Task {
   slot: Slot<any> | undefined
   number: number
   /** It is to end, or has ended by force: its answer, unless it has a result before. */
-  ending: { code: number; text: string } | undefined
+  ending: { code: number; text: string; /** Whatever result comes. */ isFinal?: boolean } | undefined
 }
 
 /** What came of a computation: with code 0 `body` is its result as JSON, else the text of an error. */

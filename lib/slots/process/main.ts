@@ -6,6 +6,7 @@
 //
 // User code runs in an asynchronous context of its request, which tells whose an output, a stray exception or an exit is.
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { writeSync } from 'node:fs'
 import { Code } from '../../protocol/codes.js'
 import { type Frame, Kind, NOBODY, sharedNow } from '../frames.js'
 import type { ComputeFunction, Context } from '../function.js'
@@ -18,6 +19,8 @@ import { Queue } from './queue.js'
 const TELL_AFTER_MS = 0.25
 /** Functions that never give the process back let its event loop turn this often. */
 const TURN_AFTER_MS = 10
+/** In bytes, as much as the largest message of NATS. */
+const MAX_RESULT = 2 ** 26
 /** The most errors of one batch that are told one by one. */
 const MAX_ARGUMENT_ERRORS = 10
 
@@ -40,7 +43,7 @@ class Computation implements Context {
   }
   abort() {
     void this.signal
-    this.#controller!.abort()
+    contexts.run(this, () => this.#controller!.abort())
   }
 }
 
@@ -54,7 +57,11 @@ process.title = setup.title
 captureOutput(() => contexts.getStore()?.requestId ?? '')
 // What goes wrong here ends the process, and Node says where.
 const compute: ComputeFunction = (await import(setup.module)).default
-if (typeof compute !== 'function') throw new TypeError(`${setup.module} has no function as its default export`)
+if (typeof compute !== 'function') {
+  // As Node would say it, but not of this line here.
+  writeSync(2, `TypeError: ${setup.module} has no function as its default export\n`)
+  process.exit(1)
+}
 
 process.on('uncaughtException', error => stray('an exception', error))
 process.on('unhandledRejection', error => stray('a rejection', error))
@@ -106,23 +113,24 @@ function start(frame: Frame) {
   const { number, extra: batchSize, id, body } = frame
   const computation = new Computation(id, number, queue.begunAt(frame))
   running.set(number, computation)
-  try {
-    const argument = parseBody(body)
-    const result = contexts.run(computation, () =>
-      batchSize === 0 ? compute(argument, computation) : computeBatch(compute, argument, batchSize, computation),
-    )
-    // This runs code of the function, too.
-    if (isThenable(result))
-      void Promise.resolve(result)
-        .then(
-          value => succeed(computation, value),
-          error => fail(computation, error),
-        )
-        .then(pump)
-    else succeed(computation, result)
-  } catch (error) {
-    fail(computation, error)
-  }
+  contexts.run(computation, () => {
+    try {
+      const argument = parseBody(body)
+      const result =
+        batchSize === 0 ? compute(argument, computation) : computeBatch(compute, argument, batchSize, computation)
+      // This runs code of the function, and so does the writing of its result.
+      if (isThenable(result))
+        void Promise.resolve(result)
+          .then(
+            value => succeed(computation, value),
+            error => fail(computation, error),
+          )
+          .then(pump)
+      else succeed(computation, result)
+    } catch (error) {
+      fail(computation, error)
+    }
+  })
 }
 
 function parseBody(body: Buffer) {
@@ -142,6 +150,8 @@ function succeed(computation: Computation, result: unknown) {
     else fail(computation, Object.assign(new Error(UNWRITABLE), { stack: textOf(error) }))
     return
   }
+  if (text.length > MAX_RESULT / 3 && Buffer.byteLength(text) > MAX_RESULT)
+    return fail(computation, Object.assign(new Error('the result is larger than 64 MiB'), { stack: '' }), Code.tooLarge)
   end(computation, nanoseconds => {
     const failed = result instanceof BatchResult ? result.failed : []
     for (const { index, code, error } of failed.slice(0, MAX_ARGUMENT_ERRORS))
@@ -150,8 +160,7 @@ function succeed(computation: Computation, result: unknown) {
   })
 }
 
-function fail(computation: Computation, error: unknown) {
-  const code = codeOf(error)
+function fail(computation: Computation, error: unknown, code: number = codeOf(error)) {
   end(computation, nanoseconds => send(Kind.error, computation.number, code, errorBody(code, error), '', nanoseconds))
 }
 

@@ -4,6 +4,9 @@ import { Writable } from 'node:stream'
 import { Kind, NOBODY } from '../frames.js'
 import { send, tell } from './pipes.js'
 
+/** In characters. */
+const PIECE = 2 ** 20
+
 class Output extends Writable {
   readonly fd: number
   readonly #idOf: () => string
@@ -15,7 +18,8 @@ class Output extends Writable {
   }
   override _write(chunk: string | Buffer, _encoding: string, done: () => void) {
     const text = typeof chunk === 'string' ? chunk : this.#decoder.write(chunk)
-    send(Kind.output, NOBODY, this.fd, text, this.#idOf())
+    const id = this.#idOf()
+    for (let at = 0; at < text.length; at += PIECE) send(Kind.output, NOBODY, this.fd, text.slice(at, at + PIECE), id)
     tell()
     done()
   }
