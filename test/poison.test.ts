@@ -17,8 +17,8 @@ const cases: Poison[] = [
   [['throwsLater', 'too late'], 'ExecutionError', /^too late$/],
   [['parentPort'], 'ExecutionError', /postMessage/],
   [['send'], 'ExecutionError', /process.send is not a function/],
-  [['writes', 'x'], 'ExecutionError', /^the function wrote to the pipe of its slot$/],
-  [['writes', 'x'.repeat(100)], 'ExecutionError', /^the function wrote to the pipe of its slot$/],
+  [['writes', 'x'], 'ExecutionError', /^the function wrote to the pipes of its slot$/],
+  [['writes', 'x'.repeat(100)], 'ExecutionError', /^the function wrote to the pipes of its slot$/],
   [['closes'], 'ExecutionError', /pipe|ended/],
 ]
 for (const poison of cases) t.test(JSON.stringify(poison[0]).slice(0, 40), t => costsOnlyItself(t, server, poison, []))

@@ -237,6 +237,8 @@ export class Slot<T extends Task> {
         return
       }
       case Kind.garbage:
+        // It is the fault of whoever runs when it is found first.
+        if (this.#process.killedFor !== undefined) return
         // Its descriptors are spoilt, those of Node's own, too. What it has computed until it ends counts.
         if (this.width === 1 && this.#sent.first)
           this.#sent.first.ending ??= { code: Code.failed, text: WROTE, isFinal: true }
