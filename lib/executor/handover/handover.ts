@@ -215,6 +215,7 @@ export class Handover {
     this.#next.leave()
     // It asks the server, so nothing is on its way to the others either.
     await this.#correspondence.close()
+    if (this.#offer) this.#unanswered(this.#offer.sent.request)
     this.#ended.clear()
   }
 
