@@ -42,6 +42,16 @@ for (const act of ['loop', 'never'])
     t.equal(await codeOf(waiting), '503')
   })
 
+t.test('several of them in one process', async t => {
+  const { server, nc } = await start(t)
+  const options = { subject: 'wide', concurrency: 3, processes: 1, drainTimeout: DRAIN_MS }
+  const executor = await startExecutor(t, server, options)
+  const running = [1, 2, 3].map(() => nc.request('wide', '["never"]', { timeout: 20_000 }))
+  while ((await statistics(nc, 'wide')).computing < 3);
+  await stopIn(t, executor)
+  t.strictSame(await Promise.all(running.map(codeOf)), ['503', '503', '503'])
+})
+
 t.test('a reply whose client is gone', async t => {
   const { server, nc, executor } = await start(t)
   const client = await connectTo(t, server)
