@@ -29,3 +29,21 @@ t.test('one more than the backlog takes', async t => {
   t.equal(await running, 'go')
   t.equal(await waiting, 'waiting')
 })
+
+t.test('when to come again depends on what was computed, not on what was refused', async t => {
+  const subject = 'slow'
+  await startExecutor(t, server, { subject, backlog: 10 })
+  const send = (ms: number) => nc.request(subject, `["sleep",${ms}]`, { timeout: 20_000 })
+  await Promise.all([send(100), send(100)])
+  const gate = new Gate(t)
+  const running = nc.request(subject, JSON.stringify(['gate', gate.name]), { timeout: 20_000 })
+  await gate.heard('here')
+  const waiting = Array.from({ length: 10 }, () => send(1))
+  while ((await statistics(nc, subject)).backlog !== 10);
+  const refused = await Promise.all(Array.from({ length: 500 }, () => send(1)))
+  const times = refused.map(({ headers }) => Number(headers?.get('Retry-After-Ms')))
+  t.ok(times[0]! >= 500 && times[0]! < 5000, `${times[0]} ms`)
+  t.strictSame([...new Set(times)], [times[0]])
+  gate.open()
+  await Promise.all([running, ...waiting])
+})

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { newClient } from './fixtures/library.js'
-import { startServer } from './fixtures/nats-server.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
 t.test('each call is answered once, by another or after the pause', async t => {
@@ -20,4 +20,28 @@ t.test('each call is answered once, by another or after the pause', async t => {
   await sleep(2000)
   paused.kill('SIGCONT')
   t.strictSame(await calls, durations)
+})
+
+t.test('a request that lies unread before one again and again has killed nobody', async t => {
+  const server = await startServer(t)
+  const executor = run(t, 'executor', [
+    '--servers',
+    server.url,
+    '--subject',
+    'sleep',
+    '--module',
+    'dist/lib/functions/sleep.js',
+  ])
+  await executor.line(/Awaiting/)
+  const client = newClient(t, server, { subject: 'sleep' })
+  t.equal(await client.call(1), 1)
+  const nc = await connectTo(t, server)
+  let sent = 0
+  const often = new Promise<void>(resolve => nc.subscribe('sleep', { callback: () => ++sent === 5 && resolve() }))
+  await nc.flush()
+  executor.kill('SIGSTOP')
+  const call = client.call(2)
+  await Promise.race([often, call])
+  executor.kill('SIGCONT')
+  t.equal(await call, 2)
 })

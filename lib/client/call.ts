@@ -44,6 +44,7 @@ export interface CallOwner {
   /** Why nobody answers, for messages: the server or the executors. */
   whoIsMissing(): string
   settled(call: Call): void
+  answered(reply: Reply): void
   /** The call's executor is to be told that nobody waits any more. */
   cancelled(call: Call): void
 }
@@ -65,8 +66,8 @@ export class Call {
   sentAt = 0
   isSettled = false
   losses = 0
-  /** For the custody: when to ask who holds the request, how often in a row nobody did, and since when. */
-  readonly watch = { askAt: 0, misses: 0, missedAt: 0, isWaiting: false }
+  /** For the custody: when to ask who holds the request, how often in a row nobody did, since when, and what was said last. */
+  readonly watch = { askAt: 0, misses: 0, missedAt: 0, state: '' }
   readonly #owner: CallOwner
   readonly #body: Uint8Array
   readonly #batchSize: number
@@ -135,7 +136,7 @@ export class Call {
     this.#token = ''
     this.sentAt = performance.now()
     this.watch.askAt = this.watch.misses = 0
-    this.watch.isWaiting = false
+    this.watch.state = ''
     this.#attempts++
     try {
       this.#token = inbox.send(this.#listener, this.#body, head)
@@ -150,9 +151,9 @@ export class Call {
   }
 
   /** An executor says that it holds the request. */
-  held(isWaiting: boolean, executorId: string | undefined) {
+  held(state: string, executorId: string | undefined) {
     this.watch.misses = 0
-    this.watch.isWaiting = isWaiting
+    this.watch.state = state
     this.#executorId = executorId
     this.#owner.suspects.found(this)
   }
@@ -236,7 +237,9 @@ export class Call {
     if (this.isSettled) return
     const answer = readReply(message, this)
     if (answer.kind === 'result') {
-      if (this.#settle()) this.done.resolve(answer.reply)
+      if (!this.#settle()) return
+      this.#owner.answered(answer.reply)
+      this.done.resolve(answer.reply)
     } else if (answer.kind === 'error') this.#reject(answer.error)
     else if (answer.kind === 'strange') this.#strange ??= answer.text
     // A refusal counts for the newest attempt alone, an older one's has been seen to.

@@ -63,6 +63,7 @@ export class ExecutorClient {
       backoff: this.#backoff,
       whoIsMissing: () => this.#whoIsMissing(),
       settled: call => this.#settled(call),
+      answered: ({ executorId }) => this.#custody.met(executorId),
       cancelled: call => this.#custody.cancel(call),
     }
   }

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Inbox } from '../nats/inbox.js'
 import type { Msg } from '../nats/nats.js'
 import type { Call } from './call.js'
-import { heldSubject, pingSubject } from '../protocol/subjects.js'
+import { heldSubject, isRequestId, pingSubject } from '../protocol/subjects.js'
 
 const FIRST_MS = 250
 const ASKS_PER_MS = 0.5
@@ -22,6 +22,8 @@ const RETURN_MS = 1000
 const MOST_DOUBLINGS = 4
 const LOOK_MS = 25
 const ANSWER_MS = 1000
+/** More executors are not remembered. */
+const MOST_KNOWN = 256
 /** No look sends more than that many questions. */
 const MOST_ASKS = 256
 
@@ -40,8 +42,10 @@ export class Custody {
   #askFrom = 0
   /** Since when the connection is up. */
   #upSince = 0
-  /** Whether any executor is there: a question that is under way. */
-  #presence: Promise<string> | undefined
+  /** Executors that have said something and are not known to be gone. */
+  readonly #known = new Set<string>()
+  /** Whether an executor has died: a question that is under way. */
+  #roll: Promise<boolean | undefined> | undefined
 
   constructor(calls: ReadonlySet<Call>, subject: string, inbox: () => Inbox | undefined) {
     this.#calls = calls
@@ -59,6 +63,12 @@ export class Custody {
     this.#upSince = performance.now()
     this.#askFrom = this.#upSince + RETURN_MS
     for (const { watch } of this.#calls) if (watch.askAt > 0) watch.askAt = Math.min(watch.askAt, this.#upSince)
+  }
+
+  /** An executor has said something. */
+  met(executorId: string | undefined) {
+    if (executorId === undefined || !isRequestId(executorId)) return
+    if (this.#known.add(executorId).size > MOST_KNOWN) this.#known.delete(this.#known.values().next().value!)
   }
 
   /** Tells the holder of a call that nobody waits any more. */
@@ -111,7 +121,8 @@ export class Custody {
     if (isOver()) return
     if (typeof answer === 'object') {
       if (answer.state === 'gone') watch.askAt = performance.now() + TWICE_AFTER_MS
-      else call.held(answer.state === 'waiting', answer.executorId)
+      else call.held(answer.state, answer.executorId)
+      this.met(answer.executorId)
     } else if (answer === 'nobody') {
       if (!this.#isLost(call)) {
         watch.askAt = performance.now() + TWICE_AFTER_MS
@@ -119,18 +130,32 @@ export class Custody {
       }
       watch.misses = 0
       this.#suspectOthers(call)
-      const hasDied = watch.isWaiting || sentAt < this.#upSince ? false : await this.#isAnybodyThere(inbox)
+      const isUnknown = watch.state === '' && sentAt >= this.#upSince
+      const hasDied = isUnknown ? await this.#hasSomebodyDied(inbox) : watch.state === 'computing'
       if (!isOver()) call.lost(hasDied)
     }
   }
 
-  /** Whether executors are there; if not, who took a request may be somebody else, who only listens. */
-  async #isAnybodyThere(inbox: Inbox): Promise<true | undefined> {
-    const read = (message: Msg) => (message.string().includes('ping_response') ? 'somebody' : undefined)
-    this.#presence ??= inbox
-      .ask(pingSubject(this.#subject), '', ANSWER_MS / 4, read)
-      .finally(() => (this.#presence = undefined))
-    return (await this.#presence) === 'nobody' ? undefined : true
+  #hasSomebodyDied(inbox: Inbox) {
+    return (this.#roll ??= this.#callRoll(inbox).finally(() => (this.#roll = undefined)))
+  }
+
+  /**
+   * Whether an executor may have died with a request of which nobody has said anything. Not while one stands still: it lies
+   * unread there. Undefined if no executor is there, since who took it may be somebody else, who only listens.
+   */
+  async #callRoll(inbox: Inbox): Promise<boolean | undefined> {
+    const read = (message: Msg) => (message.string().includes('ping_response') ? 'here' : undefined)
+    const all = pingSubject(this.#subject)
+    const ping = (subject: string) => inbox.ask(subject, '', ANSWER_MS / 4, read)
+    const each = [...this.#known].map(async id => {
+      const answer = await ping(`${all}.${id}`)
+      if (answer === 'nobody') this.#known.delete(id)
+      return answer
+    })
+    const [anybody, ...known] = await Promise.all([ping(all), ...each])
+    if (known.includes('unknown')) return false
+    return anybody === 'nobody' ? undefined : true
   }
 
   /** Takes note that nobody holds a call's request. */

@@ -105,7 +105,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
    * @throws if the function cannot be loaded, the server refuses the connection or the subject, or the executor was stopped
    */
   start(): Promise<void> {
-    if (this.#stopping && !this.#starting) return Promise.reject(new Error('the executor was stopped: make a new one'))
+    if (this.#stopping) return Promise.reject(new Error('the executor was stopped: make a new one'))
     return (this.#starting ??= this.#start())
   }
 

@@ -8,6 +8,7 @@
 import { type Msg, type NatsConnection, type Subscription, createInbox } from '../nats/nats.js'
 import type { Job } from './job.js'
 import { MOST_INBOXES } from '../protocol/request.js'
+import { isOpen } from '../nats/connection.js'
 import { headersOf } from '../nats/headers.js'
 import { subscribeSafely } from '../nats/subscribe-safely.js'
 import { inboxPrefix } from '../nats/nats-internals.js'
@@ -129,7 +130,7 @@ export class Holding {
   }
 
   #tell(request: Job) {
-    if (this.#told.has(request) || this.#nc.isClosed() || this.#nc.isDraining()) return
+    if (this.#told.has(request) || !isOpen(this.#nc)) return
     this.#told.set(
       request,
       subscribeSafely(this.#nc, heldSubject(request.id), message => this.#asked(request, message)),
@@ -201,7 +202,7 @@ export class Holding {
 
   /** Sends an answer so that the server says whether its client is there: it may be back later than we are. */
   #send(token: string, { request, answer }: Kept) {
-    if (this.#nc.isClosed() || this.#nc.isDraining()) return
+    if (!isOpen(this.#nc)) return
     this.#returns ??= subscribeSafely(this.#nc, `${this.#inbox}.*`, message => this.#returned(message))
     this.#replies.send(request.replyTo, answer, `${this.#inbox}.${token}`)
   }

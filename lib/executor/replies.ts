@@ -1,5 +1,6 @@
 // Writes replies: a result, or an error by ADR-32.
 import type { MsgHdrs, NatsConnection } from '../nats/nats.js'
+import { isOpen } from '../nats/connection.js'
 import type { Job } from './job.js'
 import { line } from '../protocol/raw-headers.js'
 import { encodeHeaders } from '../nats/headers.js'
@@ -60,8 +61,7 @@ export class Replies {
 
   /** Sends an answer; `reply` hears of it when there is nobody to take it. */
   send(replyTo: string[], { body, headers }: Answer, reply?: string) {
-    // A connection that was closed for good, or is being drained by its owner, takes nothing.
-    if (this.#nc.isClosed() || this.#nc.isDraining()) return
+    if (!isOpen(this.#nc)) return
     const options = reply === undefined ? { headers } : { headers, reply }
     for (const inbox of replyTo) this.#nc.publish(inbox, body, options)
   }

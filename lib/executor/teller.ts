@@ -1,6 +1,7 @@
 // Tells listeners of events when the state has settled: after the turn in which they happened, in order. A listener that throws
 // is the user's affair and disturbs nobody.
 import type { EventEmitter } from 'node:events'
+import { inspect } from 'node:util'
 
 export class Teller<Events extends { [name in keyof Events]: unknown[] }> {
   readonly #emitter: EventEmitter<Events>
@@ -25,7 +26,7 @@ export class Teller<Events extends { [name in keyof Events]: unknown[] }> {
       try {
         tell()
       } catch (error) {
-        process.emitWarning(error as Error)
+        process.emitWarning(error instanceof Error ? error : inspect(error))
       }
   }
 }

@@ -88,6 +88,9 @@ async function leaveStale(nc: NatsConnection) {
   for await (const { type } of nc.status()) if (type === 'staleConnection') socketOf(nc)?.destroy()
 }
 
+/** Whether a connection takes what is published: not one that its owner drains or has closed. */
+export const isOpen = (nc: NatsConnection) => !nc.isClosed() && !nc.isDraining()
+
 /** Closes a connection when all that was published has arrived, but after `ms` milliseconds at the latest. */
 export async function closeWithin(nc: NatsConnection, ms: number): Promise<void> {
   await within(nc.flush(), ms)

@@ -1,4 +1,5 @@
 // Subscriptions whose callbacks may fail: nats.js reads nothing more from a connection once one of them has thrown.
+import { isOpen } from './connection.js'
 import type { Msg, NatsConnection, NatsError, Subscription } from './nats.js'
 
 /**
@@ -22,7 +23,14 @@ export function subscribeSafely(
 ): Subscription {
   return nc.subscribe(subject, {
     ...(queue !== undefined && { queue }),
-    callback: safeCallback(handle, onRefused),
+    callback: safeCallback(message => {
+      try {
+        handle(message)
+      } catch (error) {
+        // Its owner drains the connection: there is nothing to be answered any more.
+        if (isOpen(nc)) throw error
+      }
+    }, onRefused),
   })
 }
 

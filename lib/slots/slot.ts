@@ -166,7 +166,7 @@ export class Slot<T extends Task> {
 
   /** Takes no more; the process ends when nothing is left to compute. */
   leave() {
-    if (this.state === 'ended' || this.state === 'leaving') return
+    if (this.state === 'ended' || this.state === 'leaving') return this.#closeIfEmpty()
     this.state = 'leaving'
     this.isOurs = true
     const back = this.recall()

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'nats'
-import { ExecutorClient } from 'nats-executor'
+import { ExecutionError, ExecutorClient } from 'nats-executor'
 import { seededRandom } from '../../dev/random.js'
 import { Server } from '../fixtures/nats-server.js'
 import { ALL_STRIKES, Nemesis, type Strikes } from './nemesis.js'
@@ -33,8 +33,13 @@ export interface Outcome {
   calls: number
   right: number
   wrong: number
-  /** By the name of the error. */
+  /** Calls that ended with an error since their slot was killed: at most one for each kill. */
+  slotDeaths: number
+  slotKills: number
+  /** The other errors, by their names. */
   errors: Record<string, number>
+  /** What these say. */
+  messages: string[]
   strikes: Record<string, number>
   wrongExits: (number | string)[]
   /** What the executors still had when all calls had ended. */
@@ -47,6 +52,7 @@ export interface Outcome {
 /** A call's timeout: long enough to outlive whatever the nemesis does. */
 const TIMEOUT_MS = 60_000
 const SETTLED_MS = 20_000
+const SLOT_DEATH = /ended by SIGKILL/
 
 const usualDuration = (random: () => number) => (random() < 0.05 ? 200 + 800 * random() : 40 * random())
 
@@ -59,7 +65,8 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
   await server.start()
   const nemesis = new Nemesis(server, options.strikes ?? ALL_STRIKES, journals, random)
   const errors: Record<string, number> = {}
-  const outcome = { calls: 0, right: 0, wrong: 0, longestMs: 0 }
+  const messages = new Set<string>()
+  const outcome = { calls: 0, right: 0, wrong: 0, slotDeaths: 0, longestMs: 0 }
   try {
     await nemesis.start(executors)
     const until = performance.now() + seconds * 1000
@@ -81,8 +88,12 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
             if (result.value === value && result.square === value * value) outcome.right++
             else outcome.wrong++
           } catch (error) {
-            const { name } = error as Error
-            errors[name] = (errors[name] ?? 0) + 1
+            const { name, message } = error as Error
+            if (error instanceof ExecutionError && SLOT_DEATH.test(message)) outcome.slotDeaths++
+            else {
+              errors[name] = (errors[name] ?? 0) + 1
+              messages.add(message)
+            }
           }
           outcome.longestMs = Math.max(outcome.longestMs, performance.now() - from)
         }
@@ -102,7 +113,9 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
     return {
       ...outcome,
       computedTwice,
+      slotKills: nemesis.slotKills,
       errors,
+      messages: [...messages],
       strikes: Object.fromEntries(nemesis.counts),
       wrongExits: nemesis.wrongExits,
       left,

@@ -20,6 +20,6 @@ const options: ChaosOptions = values.churn
 process.stdout.write(`chaos: seed ${seed}, ${values.churn ? `${calls} calls` : `${seconds} s`}\n`)
 const outcome = await chaos(options)
 process.stdout.write(`${JSON.stringify(outcome, null, 2)}\n`)
-const { right, wrongExits, left, computedTwice } = outcome
-if (right !== outcome.calls || wrongExits.length > 0 || left > 0) process.exitCode = 1
+const { calls: made, right, slotDeaths, slotKills, wrongExits, left, computedTwice } = outcome
+if (right + slotDeaths !== made || slotDeaths > slotKills || wrongExits.length > 0 || left > 0) process.exitCode = 1
 if (values.churn && computedTwice > 0) process.exitCode = 1

@@ -1,4 +1,5 @@
 // Kills, pauses, stops and starts executors and the server, as a seed says; `heal` ends it with all of them running.
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Server } from '../fixtures/nats-server.js'
@@ -9,12 +10,13 @@ const EXECUTOR = fileURLToPath(new URL('cmd/executor', ROOT))
 const WORK = fileURLToPath(new URL('test/chaos/work.mjs', ROOT))
 const AWAITING = /Awaiting requests/
 
-type Strike = 'kill' | 'stop' | 'pause' | 'restart server' | 'pause server'
+type Strike = 'kill' | 'kill slot' | 'stop' | 'pause' | 'restart server' | 'pause server'
 /** How often each strike comes, in parts. */
 export type Strikes = [Strike, number][]
 
 export const ALL_STRIKES: Strikes = [
   ['kill', 4],
+  ['kill slot', 4],
   ['stop', 3],
   ['pause', 2],
   ['restart server', 1],
@@ -32,6 +34,8 @@ export class Nemesis {
   readonly #ended: Promise<unknown>[] = []
   /** Exit codes other than 0 of executors that were told to stop when they awaited requests. */
   readonly wrongExits: (number | string)[] = []
+  /** How many slots were there to be killed. */
+  slotKills = 0
   #isOver = false
 
   /** Executors write what they compute into files in the folder `journals`. */
@@ -87,6 +91,12 @@ export class Nemesis {
         victim.kill('SIGKILL')
         this.executors[i] = this.#spawn()
         return
+      case 'kill slot': {
+        const slots = await slotsOf(victim.pid)
+        const slot = slots[Math.floor(seconds * slots.length)]
+        if (slot !== undefined && kill(slot)) this.slotKills++
+        return
+      }
       case 'stop':
         victim.kill('SIGCONT')
         this.#stop(victim)
@@ -132,5 +142,24 @@ export class Nemesis {
 
   async #allAwaiting() {
     await Promise.all(this.executors.map(executor => executor.line(AWAITING)))
+  }
+}
+
+/** The processes of an executor's slots: its children that run the slot's main file (another one reaps them). */
+async function slotsOf(pid: number): Promise<number[]> {
+  const children = await read(`/proc/${pid}/task/${pid}/children`)
+  const pids = children.split(' ').filter(Boolean).map(Number)
+  const titles = await Promise.all(pids.map(child => read(`/proc/${child}/cmdline`)))
+  return pids.filter((_, i) => titles[i]!.startsWith('nats-executor slot '))
+}
+
+const read = (path: string) => readFile(path, 'utf8').catch(() => '')
+
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended meanwhile.
+    return false
   }
 }

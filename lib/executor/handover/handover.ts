@@ -28,6 +28,7 @@
 // An executor with nothing to do joins the idle group and then asks for surplus; one that is stuck joins the surplus group and
 // then offers. Each joins before it asks or offers, and the server sees both in this order, so at least one of two finds the
 // other; and an offer that is out keeps its executor in the surplus group.
+import { isOpen } from '../../nats/connection.js'
 import type { Msg, NatsConnection } from '../../nats/nats.js'
 import { type Ask, Correspondence, type Sent, inboxOf } from './correspondence.js'
 import { ageOf, canBeGiven, readGiven, sinceOf } from './given.js'
@@ -214,6 +215,7 @@ export class Handover {
     this.#next.leave()
     // It asks the server, so nothing is on its way to the others either.
     await this.#correspondence.close()
+    if (this.#offer) this.#unanswered(this.#offer.sent.request)
     this.#ended.clear()
   }
 
@@ -342,7 +344,7 @@ export class Handover {
   }
 
   readonly #lookAgain = () => {
-    if (this.#nc.isDraining()) return
+    if (!isOpen(this.#nc)) return
     const { asks, sent } = this.#correspondence.giveUp(performance.now() - UNANSWERED_MS)
     // Who does not answer is paused, or lies.
     for (const { asked } of asks) if (asked) this.#note(asked, undefined)

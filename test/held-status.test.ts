@@ -1,0 +1,54 @@
+// Who asks for a request is told whether it runs or waits.
+import { createInbox, headers } from 'nats'
+import t from 'tap'
+import { Gate } from './fixtures/gate.js'
+import { newClient, startExecutor } from './fixtures/library.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+
+const server = await startServer(t)
+const nc = await connectTo(t, server)
+
+/** What is said of a request as soon as anything is. */
+async function stateOf(id: string): Promise<string> {
+  for (;;)
+    try {
+      return (await nc.request(`$EXEC.held.${id}`, 'status', { timeout: 10_000 })).json<any>().state
+    } catch (error) {
+      // It is told of when it has been here for 100 ms.
+      if ((error as { code?: string }).code !== '503') throw error
+    }
+}
+
+function send(subject: string, id: string, act: unknown) {
+  const head = headers()
+  head.set('Request-Id', id)
+  nc.publish(subject, JSON.stringify(act), { reply: createInbox(), headers: head })
+}
+
+for (const [concurrency, processes] of [
+  [1, 1],
+  [2, 2],
+  [2, 1],
+] as const)
+  t.test(`${concurrency} at once in ${processes} processes`, async t => {
+    const subject = `acts_${concurrency}_${processes}`
+    const executor = await startExecutor(t, server, { subject, concurrency, processes })
+    // The slots have computed short ones, so more than one is sent ahead.
+    const client = newClient(t, server, { subject })
+    await Promise.all(Array.from({ length: 200 }, (_, i) => client.call(['echo', i])))
+    const gates = [new Gate(t), new Gate(t)]
+    const [first, second] = gates.map(gate => ['gate', gate.name])
+    const ids = Array.from({ length: concurrency + 3 }, (_, i) => `${subject}_${i}`)
+    for (const [i, id] of ids.entries()) send(subject, id, i < concurrency ? first : second)
+    await gates[0]!.heard('here', concurrency)
+    const states = (running: number, waiting: number) => [
+      ...Array.from({ length: running }, () => 'computing'),
+      ...Array.from({ length: waiting }, () => 'waiting'),
+    ]
+    t.strictSame(await Promise.all(ids.map(stateOf)), states(concurrency, 3))
+    gates[0]!.open()
+    await gates[1]!.heard('here', concurrency)
+    const rest = ids.slice(concurrency)
+    t.strictSame(await Promise.all(rest.map(stateOf)), states(concurrency, 3 - concurrency))
+    await executor.stopNow()
+  })
