@@ -97,7 +97,9 @@ t.test('somebody who is asked and says nothing', async t => {
   const { server, nc, executor } = await start(t)
   const asked = await listenTo(t, server, '$EXEC.surplus.executors.acts')
   t.equal(await codeOf(request(nc, ['sleep', 20])), '')
+  const started = once(executor, 'started')
   const running = request(nc, ['loop'])
+  await started
   await asked.heard
   await stopIn(t, executor)
   t.equal(await codeOf(running), '503')
