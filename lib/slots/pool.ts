@@ -165,7 +165,8 @@ export class Pool<T extends Task> implements CrewOwner<T> {
     if (slot && !slot.isRunning(task)) this.#backlog.add(...(slot.recall() as T[]))
     // It runs, or is about to: what may have started is ended there.
     if (task.slot) return task.slot.end(task, code, text)
-    this.#backlog.remove(task)
+    // Else its result was among what `recall` has read, and is told in a moment.
+    if (!this.#backlog.remove(task)) return
     this.#fill()
     this.#owner.ended(unstarted(task, code, text))
   }
