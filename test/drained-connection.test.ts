@@ -54,5 +54,7 @@ for (const end of ['drain', 'close', 'drain slowly'] as const)
       t.pass(`run ${run}: ${Math.round(performance.now() - from)} ms`)
       t.match(await executor.closed, { message: /closed/ })
     }
+    const { data } = await others.request('acts', '["echo",1]', { timeout: 20_000 })
+    t.equal(Buffer.from(data).toString(), '1', 'the other one has not suffered')
     t.strictSame(faults, [])
   })

@@ -17,7 +17,7 @@ const { Pool } = await import(new URL('../dist/lib/slots/pool.js', import.meta.u
 
 const TASKS = 1500
 const DURATIONS = [0, 0, 0, 0.1, 0.1, 1, 1, 3, 20]
-const LATE_MS = 20_000
+const LATE_MS = 60_000
 
 const seed = Number(process.env.SEED ?? Date.now() % 1e9)
 
@@ -143,6 +143,26 @@ class Run {
     return this.trace.filter(line => line.split(' ')[1] === String(number))
   }
 }
+
+t.test('what has ended and was not read is not ended once more', async t => {
+  const journal = `${t.testdir({ journal: '' })}/journal`
+  const run = new Run({ concurrency: 1, processes: 1 })
+  t.teardown(() => run.pool.close())
+  await run.ready()
+  const add = () => run.add([journal, run.tasks.length, 0, 'sync'])
+  // Until several are sent ahead.
+  for (let i = 0; i < 20; i++) {
+    add()
+    while (run.endings[i]!.length === 0) await new Promise(setImmediate)
+  }
+  for (let i = 20; i < 24; i++) add()
+  await Promise.resolve()
+  const until = performance.now() + 200
+  while (performance.now() < until);
+  run.end(22)
+  while (run.endings[23]!.length === 0) await new Promise(setImmediate)
+  t.strictSame(run.endings.slice(20, 24), [[0], [0], [0], [0]])
+})
 
 interface Kind extends Partial<PoolOptions> {
   kills?: boolean

@@ -39,9 +39,10 @@ export class Backlog<T extends Task> {
     return at < 0 ? undefined : this.#tasks.splice(at, 1)[0]
   }
 
-  remove(task: T) {
+  /** Whether it was here. */
+  remove(task: T): boolean {
     const at = this.#tasks.lastIndexOf(task)
-    if (at >= 0) this.#tasks.splice(at, 1)
+    return at >= 0 && this.#tasks.splice(at, 1).length > 0
   }
 
   /** Takes all out whose deadline has passed. */
