@@ -139,18 +139,13 @@ export class Pool<T extends Task> {
     const { slot } = task
     if (slot && !slot.isRunning(task)) this.#backlog.add(...(slot.recall() as T[]))
     // It runs, or is about to: what may have started is ended there.
-<<<<<<< HEAD
     if (task.slot) {
       // Its process may have to end, too.
       this.#crew.prepareSpare()
       return task.slot.end(task, code, text)
     }
-    this.#backlog.remove(task)
-=======
-    if (task.slot) return task.slot.end(task, code, text)
     // Else its result was among what `recall` has read, and is told in a moment.
     if (!this.#backlog.remove(task)) return
->>>>>>> wt-chaos
     this.#fill()
     this.#owner.ended(unstarted(task, code, text))
   }

@@ -28,8 +28,6 @@ export class Slot<T extends Task> {
   finished = 0
   /** By `performance.now()`. */
   openedAt: number | undefined
-  /** It ends since it was told to. */
-  isOurs = false
   /** Resolves when the process has ended. */
   readonly whenEnded: Promise<void>
   readonly #owner: SlotOwner<T>
@@ -39,6 +37,7 @@ export class Slot<T extends Task> {
   readonly #sent = new Sent<T>()
   /** The owner is in the middle of something, and is told afterwards. */
   #isBusy = false
+  #isToEnd = false
   #abortTimer: NodeJS.Timeout | undefined
   #closeTimer: NodeJS.Timeout | undefined
   /** Whose code has ended the process. */
@@ -117,6 +116,11 @@ export class Slot<T extends Task> {
     return task.slot === this && (this.width > 1 || this.#sent.first === task)
   }
 
+  /** Whether its process ends because of us. */
+  get isOurs() {
+    return this.#isToEnd || this.#process.killedFor !== undefined
+  }
+
   /** When the first computation turns long, by `performance.now()`. */
   get longAt() {
     return this.#sent.longAt
@@ -168,7 +172,7 @@ export class Slot<T extends Task> {
   leave() {
     if (this.state === 'ended' || this.state === 'leaving') return this.#closeIfEmpty()
     this.state = 'leaving'
-    this.isOurs = true
+    this.#isToEnd = true
     const back = this.recall()
     if (back.length > 0) this.#owner.returned(back)
     this.#closeIfEmpty()
@@ -176,7 +180,7 @@ export class Slot<T extends Task> {
 
   /** Ends the process for good, whatever it does. */
   close() {
-    this.isOurs = true
+    this.#isToEnd = true
     if (this.state === 'starting' || this.#sent.length > 0) this.#process.kill()
     else this.leave()
   }
