@@ -16,7 +16,7 @@ for (const act of [['kill'], ['exit', 3], ['writes', 'x'], ['writes', 'x'.repeat
     // Without a client that sends it again when nobody is heard of it for long, as on a busy machine.
     const echo = async (value: number) => {
       const reply = await nc.request('poison', JSON.stringify(['echo', value]), { timeout: 60_000 })
-      return reply.headers?.get('Nats-Service-Error') || reply.json()
+      return reply.headers?.get('Nats-Service-Error') || reply.json<number>()
     }
     for (let round = 0; round < ROUNDS; round++) {
       await Promise.all(Array.from({ length: INNOCENT }, (_, i) => echo(i)))
