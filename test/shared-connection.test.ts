@@ -27,7 +27,7 @@ t.test('clients and executors', async t => {
     await another.start()
     await another[stop]()
   }
-  await new Executor({ connection, module: 'data:text/javascript,throw 1' }).start().catch(() => {})
+  await new Executor({ connection, subject: 'acts', module: 'data:text/javascript,throw 1' }).start().catch(() => {})
   t.equal(listeners(connection), 0, 'nor others')
 })
 
