@@ -147,13 +147,13 @@ export class Custody {
   async #callRoll(inbox: Inbox): Promise<boolean | undefined> {
     const read = (message: Msg) => (message.string().includes('ping_response') ? 'here' : undefined)
     const all = pingSubject(this.#subject)
-    const ping = (subject: string) => inbox.ask(subject, '', ANSWER_MS / 4, read)
+    const ping = (subject: string, ms: number) => inbox.ask(subject, '', ms, read)
     const each = [...this.#known].map(async id => {
-      const answer = await ping(`${all}.${id}`)
+      const answer = await ping(`${all}.${id}`, ANSWER_MS)
       if (answer === 'nobody') this.#known.delete(id)
       return answer
     })
-    const [anybody, ...known] = await Promise.all([ping(all), ...each])
+    const [anybody, ...known] = await Promise.all([ping(all, ANSWER_MS / 4), ...each])
     if (known.includes('unknown')) return false
     return anybody === 'nobody' ? undefined : true
   }
