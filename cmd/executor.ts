@@ -83,7 +83,7 @@ await runCommand({
     '--concurrency <n>': `how many requests are computed at the same time (default: ${concurrency})`,
     '--processes <n>': 'in how many processes (default: one for each; fewer for functions that wait)',
     '--max-requests <n>': 'replace a process after so many requests (default: never)',
-    '--exec-argv <options>': "options of Node for these processes (default: the executor's own)",
+    '--exec-argv <options>': "options of Node for these processes, with a = before (default: the executor's own)",
     '--time-limit <seconds>': `longest that one computation may take (default: ${timeLimit / 1000})`,
     '--memory-limit <MiB>': `most memory of one process (default: ${memoryLimit})`,
     '--backlog <n>': `how many requests may wait here for a free slot (default: ${backlog})`,

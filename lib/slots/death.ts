@@ -28,6 +28,7 @@ function loadError(text: string): string {
     /^\s*\^+\n+(.+)$/m.exec(text)?.[1] ??
     lines.find(line => line.trim() !== '') ??
     ''
-  const what = error.replace(/ \[\w+\]:/, ':')
+  // Neither Node's code nor who imports a user's module tells them anything.
+  const what = error.replace(/ \[\w+\]:/, ':').replace(/ imported from \S*slots\/process\/main\.js$/, '')
   return place ? `${decodeURI(place)}: ${what}` : what
 }
