@@ -7,7 +7,7 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nanoid } from 'nanoid'
 import { type CheckedOptions, isConnection } from '../nats/connection-options.js'
-import { open, within } from '../nats/connection.js'
+import { isOpen, open, within } from '../nats/connection.js'
 import { headersOf } from '../nats/headers.js'
 import { type Msg, type NatsConnection, type Subscription, deferred } from '../nats/nats.js'
 import { subscribeSafely } from '../nats/subscribe-safely.js'
@@ -224,7 +224,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
 
   /** A connection that its owner drains or has closed takes nothing any more. */
   get #canSend() {
-    return this.#nc !== undefined && !this.#nc.isClosed() && !this.#nc.isDraining()
+    return this.#nc !== undefined && isOpen(this.#nc)
   }
 
   /** Ends without having been told to. */
