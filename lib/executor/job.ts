@@ -12,6 +12,10 @@ export interface Job extends Request, Task {
 export const newJob = (request: Request): Job => ({
   id: request.id,
   isNamed: request.isNamed,
+  key: request.key,
+  isWatched: request.isWatched,
+  isDetached: request.isDetached,
+  priority: request.priority,
   replyTo: request.replyTo,
   batchSize: request.batchSize,
   body: request.body,

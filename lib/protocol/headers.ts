@@ -10,12 +10,28 @@ export const Header = {
   timeoutMs: 'Timeout-Ms',
   /** On a request that is a batch: how many arguments there are in its body, an array. */
   batchSize: 'Batch-Size',
-  /** On a request handed over: how many milliseconds it has waited so far. */
+  /** On a request: a whole number, 0 if missing; higher is computed earlier. */
+  priority: 'Priority',
+  /** On a request: its client's secret, without which nobody cancels it, joins it or asks for it. */
+  key: 'Request-Key',
+  /** On a request: `1` if its client understands notices, and watches who holds it. */
+  notices: 'Notices',
+  /** On a request: `1` if it is to be computed though its client is gone. */
+  detached: 'Detached',
+  /** On a notice: what becomes of the request, `waiting` or `computing`. */
+  notice: 'Notice',
+  /** On every message between executors, and on no other: its kind, one of `Dispatch`. */
+  dispatch: 'Dispatch',
+  /** On a transfer or copy: the key of the request's ticket. */
+  ticket: 'Ticket',
+  /** On a transfer or copy: how many milliseconds the request has waited so far. */
   waitedMs: 'Waited-Ms',
-  /** On a request handed over: the inbox that gets the reply. */
+  /** On a transfer or copy: the inboxes that get the reply, with a space between two. */
   replyTo: 'Reply-To',
-  /** On a request handed over: how many milliseconds the oldest one has waited that its sender has left. */
+  /** To be deleted with handing over. */
   nextWaitedMs: 'Next-Waited-Ms',
+  /** On a copy: the executor that holds the request. */
+  holder: 'Holder',
   /** On a reply: the ADR-32 instance id of the executor that computed it. */
   executorId: 'Executor-Id',
   /** On a reply: the milliseconds that the computation took. */

@@ -3,7 +3,7 @@ import { nanoid } from 'nanoid'
 import { MAX_BATCH_SIZE } from './batch.js'
 import { Header } from './headers.js'
 import type { RawHeaders } from './raw-headers.js'
-import { isRequestId } from './subjects.js'
+import { isId } from './subjects.js'
 
 /** Milliseconds, as a header gives them. */
 export const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
@@ -14,8 +14,11 @@ const LONGEST_MS = 1e12
 const MOST_HEADERS = 16 * 1024
 /** Clients that send one request again and again all get the answer, up to that many. */
 export const MOST_INBOXES = 8
-/** A subject that can be handed over in a header. */
+/** To be deleted with handing over. */
 export const INBOX = /^[^\s*>]{1,256}$/
+const PRIORITY = /^-?\d{1,4}$/
+/** Priorities are from −1000 to 1000. */
+export const MAX_PRIORITY = 1000
 
 /** A message that is no request: what is wrong with it, and its id if that is right. */
 export class NotARequest {
@@ -32,13 +35,21 @@ export interface Request {
   readonly id: string
   /** Whether the id is its sender's: then it is echoed, and asked about. */
   readonly isNamed: boolean
+  /** Its client's secret; '' if there is none. */
+  readonly key: string
+  /** Whether its client understands notices and watches who holds it. */
+  readonly isWatched: boolean
+  /** Whether it is computed though its client is gone. */
+  readonly isDetached: boolean
+  /** Higher is computed earlier. */
+  readonly priority: number
   /** The inboxes that get the reply: more than one when the same request was sent again. */
   readonly replyTo: string[]
   /** How many arguments there are in the body, if it is a batch: an array of them; else 0. */
   readonly batchSize: number
   /** The argument as JSON. */
   body: Uint8Array
-  /** When its sender stops waiting, by this process' `performance.now()`; `Infinity` if it did not say. */
+  /** When its sender stops waiting, or must have, by this process' `performance.now()`. */
   readonly deadline: number
   /** When its sender sent it, as far as is known: now less what it waited, by `performance.now()`. */
   readonly since: number
@@ -46,18 +57,27 @@ export interface Request {
   readonly arrivedAt: number
 }
 
-/** Parses a request from its parts; `waited`: for how many milliseconds it has waited before. */
+/**
+ * Parses a request from its parts; `waited`: for how many milliseconds it has waited before; `longestWait`: how long it may wait in
+ * all if it does not say so itself.
+ */
 export function parseRequest(
   headers: RawHeaders | undefined,
   body: Uint8Array,
   replyTo: string[],
   waited: number,
+  longestWait = Infinity,
 ): Request | NotARequest {
   if (headers && headers.length > MOST_HEADERS)
     return new NotARequest(`the headers have ${headers.length} characters, more than ${MOST_HEADERS}`)
   const id = headers?.get(Header.requestId)
-  if (id !== undefined && !isRequestId(id))
+  if (id !== undefined && !isId(id))
     return new NotARequest(`${Header.requestId} must be 1–64 of A-Z a-z 0-9 _ -, got ${id.length} characters`)
+  const key = headers?.get(Header.key) ?? ''
+  if (key !== '' && !isId(key)) return new NotARequest(`${Header.key} must be 1–64 of A-Z a-z 0-9 _ -`, id)
+  const priority = headers?.get(Header.priority) ?? ''
+  if (priority !== '' && !(PRIORITY.test(priority) && Math.abs(Number(priority)) <= MAX_PRIORITY))
+    return new NotARequest(`${Header.priority} must be a whole number from -${MAX_PRIORITY} to ${MAX_PRIORITY}`, id)
   const timeout = headers?.get(Header.timeoutMs) ?? ''
   if (timeout !== '' && !MILLISECONDS.test(timeout))
     return new NotARequest(`${Header.timeoutMs} must be a number of milliseconds`, id)
@@ -68,10 +88,14 @@ export function parseRequest(
   return {
     id: id ?? nanoid(),
     isNamed: id !== undefined,
+    key,
+    isWatched: id !== undefined && headers!.get(Header.notices) === '1',
+    isDetached: headers?.get(Header.detached) === '1',
+    priority: Number(priority),
     replyTo,
     batchSize: Number(batchSize),
     body,
-    deadline: timeout === '' ? Infinity : now + Math.min(Number(timeout), LONGEST_MS),
+    deadline: now + (timeout === '' ? longestWait - waited : Math.min(Number(timeout), LONGEST_MS)),
     since: now - Math.min(waited, LONGEST_MS),
     arrivedAt: now,
   }

@@ -1,5 +1,62 @@
 // Subjects, and what a subject, a queue group and a request id may look like.
 
+/** What our own subjects begin with, unless an option says otherwise. */
+export const DEFAULT_PREFIX = '_EXEC'
+
+/** The subjects of one service beside that of its requests. Each is subscribed once, none comes or goes with a request. */
+export class Subjects {
+  /** Where any executor answers clients that do not know who holds their requests. */
+  readonly find: string
+  /** Where executors hear who the matchmaker is. */
+  readonly pool: string
+  /** Where the matchmaker gets reports. */
+  readonly match: string
+  readonly #hold: string
+  readonly #peer: string
+
+  constructor(prefix: string, queue: string, service: string) {
+    this.find = `${prefix}.find.${service}`
+    this.pool = `${prefix}.pool.${queue}.${service}`
+    this.match = `${prefix}.match.${queue}.${service}`
+    this.#hold = `${prefix}.hold.${service}.`
+    this.#peer = `${prefix}.peer.${queue}.${service}.`
+  }
+
+  /** Where an executor answers clients whose requests it holds. */
+  hold(executorId: string) {
+    return this.#hold + executorId
+  }
+
+  /** Where an executor gets orders, and requests of others. Only executors may publish there. */
+  peer(executorId: string) {
+    return this.#peer + executorId
+  }
+}
+
+/** A subject as an ADR-32 name. */
+export const serviceName = (subject: string) => subject.replace(/[^A-Za-z0-9_-]/g, '_')
+
+const ID = /^[A-Za-z0-9_-]{1,64}$/
+/** Whether it may be the id or the key of a request, or the id of an executor. */
+export const isId = (text: unknown): boolean => typeof text === 'string' && ID.test(text)
+
+const SUBJECT = /^[^\s.*>$][^\s.*>]*(\.[^\s.*>]+)*$/
+export const isSubject = (text: string) => SUBJECT.test(text) && text.length <= 200
+
+const QUEUE = /^[A-Za-z0-9_-]{1,64}$/
+export const isQueue = (text: string) => QUEUE.test(text)
+
+/** Under one of the prefixes, without empty tokens and wildcards; other reply subjects are never published to. */
+export function isInbox(text: string, prefixes: readonly string[]): boolean {
+  return text.length <= MAX_INBOX && INBOX.test(text) && prefixes.some(prefix => isUnder(text, prefix))
+}
+
+const MAX_INBOX = 256
+const INBOX = /^[^\s.*>]+(\.[^\s.*>]+)+$/
+
+const isUnder = (text: string, prefix: string) => text.startsWith(prefix) && text[prefix.length] === '.'
+
+// To be deleted with handing over.
 /** Where idle executors of a queue group get requests of others. */
 export const idleSubject = (queue: string, subject: string) => `$EXEC.idle.${queue}.${subject}`
 
@@ -12,17 +69,7 @@ export const surplusSubject = (queue: string, subject: string) => `$EXEC.surplus
 /** Where the executor that holds a request answers `status` and `cancel`. */
 export const heldSubject = (requestId: string) => `$EXEC.held.${requestId}`
 
-/** A subject as an ADR-32 name. */
-export const serviceName = (subject: string) => subject.replace(/[^A-Za-z0-9_-]/g, '_')
-
 /** Where executors of a subject say that they are there, by ADR-32. */
 export const pingSubject = (subject: string) => `$SRV.PING.${serviceName(subject)}`
 
-const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/
-export const isRequestId = (text: string) => REQUEST_ID.test(text)
-
-const SUBJECT = /^[^\s.*>$][^\s.*>]*(\.[^\s.*>]+)*$/
-export const isSubject = (text: string) => SUBJECT.test(text) && text.length <= 200
-
-const QUEUE = /^[A-Za-z0-9_-]{1,64}$/
-export const isQueue = (text: string) => QUEUE.test(text)
+export const isRequestId = isId
