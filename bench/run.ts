@@ -1,6 +1,6 @@
 // One run: executors that are started for it, a list of requests, and what came of it beside the ideal.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { NatsConnection } from 'nats'
+import { type NatsConnection, createInbox } from 'nats'
 import { type Arrival, poissonList } from './arrivals.js'
 import { idealResponses } from './ideal.js'
 import { type Member, capacity } from './pool-members.js'
@@ -85,7 +85,7 @@ async function messages(nc: NatsConnection): Promise<number> {
 /** Asks all executors by ADR-32. */
 async function ask(nc: NatsConnection, verb: 'INFO' | 'STATS'): Promise<any[]> {
   const answers: any[] = []
-  const inbox = nc.subscribe(`bench.${verb}`, {
+  const inbox = nc.subscribe(createInbox(), {
     callback: (_, message) => message.headers?.code !== 503 && answers.push(message.json()),
   })
   nc.publish(`$SRV.${verb}.${SUBJECT}`, '', { reply: inbox.getSubject() })

@@ -88,15 +88,21 @@ function json(executor: Executor, say: (level: string, event: string, details: o
   executor.on('completed', ({ requestId, result, computeMs }) =>
     say('info', 'completed', { requestId, result: printable(result, 1000), milliseconds: computeMs }),
   )
-  executor.on('failed', ({ requestId, code, error, computeMs, stack }) =>
-    say('warn', 'failed', { requestId, code, error: cut(error), milliseconds: computeMs, stack: stack && cut(stack) }),
-  )
+  const isNewRefusal = limited((code: number, more) => say('warn', 'failed', { code, more }))
+  executor.on('failed', ({ requestId, code, error, computeMs, stack }) => {
+    if (computeMs === 0 && !isNewRefusal(code)) return
+    say('warn', 'failed', { requestId, code, error: cut(error), milliseconds: computeMs, stack: stack && cut(stack) })
+  })
   const isNewLine = limited((_, lines) => say('warn', 'dropped', { lines, text: TOO_MUCH }), MOST_OUTPUT_LINES)
   executor.on('output', ({ requestId, stream, line }) => {
     if (isNewLine(undefined)) say('info', 'output', { requestId, stream, line: outputLine(line) })
   })
   executor.on('stopping', load => say('info', 'stopping', load))
-  executor.on('warning', text => say('warn', 'warning', { text: cut(text) }))
+  const isNewWarning = limited((text: string, more) => say('warn', 'warning', { text, more }), MOST_EQUAL_WARNINGS)
+  executor.on('warning', warning => {
+    const text = cut(warning)
+    if (isNewWarning(text)) say('warn', 'warning', { text })
+  })
 }
 
 const cut = (text: string) => text.slice(0, LONGEST_TEXT)

@@ -8,7 +8,9 @@ import { LOGS, type LogKind, logTo } from './executor-log.js'
 const NAME = 'executor'
 /** A second signal ends the process within this time. */
 const AT_ONCE_MS = 250
-const { queue, concurrency, timeLimit, memoryLimit, backlog, drainTimeout } = EXECUTOR_DEFAULTS
+const { queue, concurrency, timeLimit, memoryLimit, backlog, backlogBytes, longestWait, drainTimeout, prefix } =
+  EXECUTOR_DEFAULTS
+const INBOXES = EXECUTOR_DEFAULTS.inboxPrefixes.join(',')
 
 async function run(positionals: string[], options: Options) {
   if (positionals.length > 0) throw new UsageError(`unknown argument "${positionals[0]}"`)
@@ -55,6 +57,10 @@ function makeExecutor(options: Options) {
       timeLimit: options.seconds('timeLimit'),
       memoryLimit: options.number('memoryLimit'),
       backlog: options.number('backlog'),
+      backlogBytes: options.number('backlogBytes'),
+      longestWait: options.seconds('longestWait'),
+      prefix: options.text('prefix'),
+      inboxPrefixes: options.text('inboxPrefixes')?.split(','),
       drainTimeout: options.seconds('drainTimeout'),
       balance: options.isOff('balance') ? false : undefined,
     }),
@@ -87,6 +93,10 @@ await runCommand({
     '--time-limit <seconds>': `longest that one computation may take (default: ${timeLimit / 1000})`,
     '--memory-limit <MiB>': `most memory of one process (default: ${memoryLimit})`,
     '--backlog <n>': `how many requests may wait here for a free slot (default: ${backlog})`,
+    '--backlog-bytes <bytes>': `how many bytes their arguments may have together (default: ${backlogBytes})`,
+    '--longest-wait <seconds>': `deadline of a request that has none of its own (default: ${longestWait / 1000})`,
+    '--prefix <subject>': `what the subjects begin with that executors use among themselves (default: ${prefix})`,
+    '--inbox-prefixes <list>': `what reply subjects begin with, others are ignored (default: ${INBOXES})`,
     '--drain-timeout <seconds>': `on stopping, how long to compute what is here (default: ${drainTimeout / 1000})`,
     '--no-balance': 'leave each request where NATS brought it, busy or not',
     '--log <kind>': `${LOGS.join(', ')} (default: text)`,

@@ -17,7 +17,8 @@ export {
   TooLargeError,
   UnavailableError,
 } from './errors.js'
-export { Executor, type ExecutorEvents } from './executor/executor.js'
+export type { ExecutorEvents } from './executor/events.js'
+export { Executor } from './executor/executor.js'
 export type { ComputeFunction, Context } from './slots/function.js'
 export type { MapCounts, MapOutcome, MapRun } from './client/map.js'
 export type { CallOptions, ClientOptions, ConnectionChoice, ExecutorOptions, MapOptions } from './options.js'

@@ -4,7 +4,7 @@ import type { ConnectionOptions, NatsConnection } from './nats/nats.js'
 import { parse, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MAX_BATCH_SIZE } from './protocol/batch.js'
-import { isQueue, isSubject } from './protocol/subjects.js'
+import { DEFAULT_PREFIX, isQueue, isSubject } from './protocol/subjects.js'
 
 export interface ConnectionChoice {
   /**
@@ -19,6 +19,11 @@ export interface ConnectionChoice {
    * @default 'fibonacci'
    */
   subject?: string
+  /**
+   * What the subjects begin with that executors, and clients beside their requests, use. The same for all of them.
+   * @default '_EXEC'
+   */
+  prefix?: string
 }
 
 export interface ExecutorOptions extends ConnectionChoice {
@@ -73,6 +78,22 @@ export interface ExecutorOptions extends ConnectionChoice {
    * @default 1000
    */
   backlog?: number
+  /**
+   * How many bytes the arguments of these may have together, and the copies that are kept for other executors; beyond it code 429.
+   * @default 67_108_864 (64 MiB)
+   */
+  backlogBytes?: number
+  /**
+   * The deadline of a request that has none of its own, in milliseconds.
+   * @default 600_000
+   */
+  longestWait?: number
+  /**
+   * What the inboxes of clients begin with: a message with another reply subject is dropped. `_R_` is what a server makes of the
+   * inboxes of other accounts.
+   * @default ['_INBOX', '_R_']
+   */
+  inboxPrefixes?: readonly string[]
   /**
    * On stopping, how long requests that are here may still be computed, in milliseconds; then all are ended and answered.
    * @default 30_000
@@ -137,6 +158,10 @@ export const EXECUTOR_DEFAULTS = {
   timeLimit: 300_000,
   memoryLimit: 1024,
   backlog: 1000,
+  backlogBytes: 64 * 1024 * 1024,
+  longestWait: 600_000,
+  inboxPrefixes: ['_INBOX', '_R_'] as readonly string[],
+  prefix: DEFAULT_PREFIX,
   drainTimeout: 30_000,
   balance: true,
 }
@@ -171,6 +196,15 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
   checkNumber('timeLimit', filled.timeLimit, 1, MAX_MS)
   checkInteger('memoryLimit', filled.memoryLimit, 64, 1_048_576)
   checkInteger('backlog', filled.backlog, 0, 1_000_000)
+  checkInteger('backlogBytes', filled.backlogBytes, 0, Number.MAX_SAFE_INTEGER)
+  checkNumber('longestWait', filled.longestWait, 1, MAX_MS)
+  if (
+    !Array.isArray(filled.inboxPrefixes) ||
+    filled.inboxPrefixes.length === 0 ||
+    !filled.inboxPrefixes.every(isPrefix)
+  )
+    throw new TypeError(expected('inboxPrefixes', 'an array of subjects without wildcards', filled.inboxPrefixes))
+  checkPrefix('prefix', filled.prefix)
   checkNumber('drainTimeout', filled.drainTimeout, 0, MAX_MS)
   if (typeof filled.balance !== 'boolean') throw new TypeError(expected('balance', 'a boolean', filled.balance))
   const module = moduleUrl(filled.module)
@@ -266,6 +300,12 @@ function checkSubject(subject: unknown) {
   if (typeof subject !== 'string' || !isSubject(subject))
     throw new RangeError(expected('subject', 'a NATS subject without wildcards', subject))
 }
+
+function checkPrefix(name: string, value: unknown) {
+  if (!isPrefix(value)) throw new RangeError(expected(name, 'a NATS subject without wildcards', value))
+}
+
+const isPrefix = (value: unknown) => typeof value === 'string' && isSubject(value)
 
 function checkInteger(name: string, value: unknown, least: number, most: number) {
   if (!Number.isInteger(value)) throw new TypeError(expected(name, `an integer from ${least} to ${most}`, value))

@@ -1,5 +1,6 @@
 // The slots of an executor and its backlog.
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Task } from '../lib/slots/task.js'
 import { parseRequest } from '../lib/protocol/request.js'
@@ -9,20 +10,15 @@ import { fixture } from './fixtures/library.js'
 // Its threads need what was built.
 const { Pool } = await import(new URL('../dist/lib/slots/pool.js', import.meta.url).href)
 
-/** A pool that is ready, how often it told of a long computation, and what computes something in it. */
+/** A pool that is ready, and what computes something in it. */
 async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner<Task>> = {}) {
-  const told = { long: 0 }
   const events = new EventTarget()
   const say = (name: string) => () => void events.dispatchEvent(new Event(name))
   const owner: PoolOwner<Task> = {
     ended: say('ended'),
     started: () => {},
-    saturated: () => {},
-    turnedLong: () => void told.long++,
-    isOutranked: () => false,
-    fetchBefore: () => false,
-    stuck: () => {},
-    moved: say('moved'),
+    ready: say('ready'),
+    changed: () => {},
     interrupted: () => {},
     argumentFailed: () => {},
     output: () => {},
@@ -44,17 +40,18 @@ async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner<Tas
       execArgv: [],
       timeLimit: 60_000,
       backlog: 10,
+      backlogBytes: 1e6,
     },
     owner,
   )
   t.teardown(() => pool.close())
-  while (!pool.isReady) await once(events, 'moved')
+  await once(events, 'ready')
   const compute = async (...act: [string, number?]) => {
     const ended = once(events, 'ended')
     pool.add(requestOf(bodyOf(act)))
     await ended
   }
-  return { pool, told, compute, events }
+  return { pool, compute }
 }
 
 const bodyOf = (act: [string, number?]) => Buffer.from(JSON.stringify(act))
@@ -62,20 +59,19 @@ const bodyOf = (act: [string, number?]) => Buffer.from(JSON.stringify(act))
 const requestOf = (body: Uint8Array) => parseRequest(undefined, body, ['inbox'], 0) as unknown as Task
 
 t.test('a computation that starts after a long one is taken for long at once', async t => {
-  const { pool, told, compute } = await startPool(t)
+  const { pool, compute } = await startPool(t)
   await compute('sleep', 20)
-  const before = told.long
+  t.equal(pool.free, 1)
   pool.add(requestOf(bodyOf(['echo'])))
-  t.equal(told.long, before + 1)
+  t.equal(pool.free, 0)
 })
 
 t.test('one that starts after short ones is not', async t => {
-  const { pool, told, compute } = await startPool(t)
+  const { pool, compute } = await startPool(t)
   do await compute('echo')
   while (pool.slots[0].isCautious)
-  const before = told.long
   pool.add(requestOf(bodyOf(['sleep', 20])))
-  t.equal(told.long, before)
+  t.equal(pool.free, 1)
 })
 
 t.test('a request that waits keeps a copy of its body alone, not the packet of sixty times its size', async t => {
@@ -85,28 +81,41 @@ t.test('a request that waits keeps a copy of its body alone, not the packet of s
   const packet = Buffer.alloc(65_536, ' ')
   const body = packet.subarray(100, 100 + packet.write('["echo",1]', 100))
   t.ok(pool.add(requestOf(body)))
-  const { body: kept } = pool.take()
+  const [{ body: kept }] = pool.releaseAll()
   t.equal(Buffer.from(kept).toString(), '["echo",1]')
   t.equal(kept.buffer.byteLength, kept.byteLength)
 })
 
-t.test('a slot that waits for an older request gets it, though another one has nothing on deck', async t => {
-  const fetches: Task[] = []
-  const { pool, events } = await startPool(t, 2, {
-    isOutranked: ({ since }) => since > performance.now() - 500,
-    fetchBefore: request => fetches.push(request) > 0,
-  })
-  const sleeping = (ms: number, waited = 0) =>
-    parseRequest(undefined, bodyOf(['sleep', ms]), ['inbox'], waited) as unknown as Task
-  const [long, short, young, old] = [sleeping(5000), sleeping(50), sleeping(10), sleeping(10, 1000)] as const
-  for (const request of [long, short, young]) pool.add(request)
-  await once(events, 'ended')
-  while (fetches.length === 0) await once(events, 'moved')
-  t.strictSame(fetches, [young])
-  pool.insert(old)
-  t.equal(pool.waiting, 2, 'it waits for what else comes')
-  t.equal(old.slot, undefined)
-  pool.resume()
-  t.equal(pool.slots.find((slot: { running: Task[] }) => slot.running[0] === old)?.outstanding, 1)
-  t.equal(young.slot, undefined)
+t.test(
+  'what is sent ahead and what waits comes in the order of priority and age, and leaves only if it has not started',
+  async t => {
+    const { pool, compute } = await startPool(t)
+    await compute('sleep', 20)
+    const task = (waited: number, priority = 0) =>
+      Object.assign(parseRequest(undefined, bodyOf(['sleep', 60_000]), ['inbox'], waited), {
+        priority,
+      }) as never as Task
+    const [running, young, old, urgent, idle] = [task(0), task(10), task(1000), task(0, 1), task(5000, -1)] as const
+    for (const one of [running, young, old, urgent, idle]) pool.add(one)
+    t.strictSame(pool.stuck(10), [urgent, old, young, idle])
+    t.strictSame(pool.stuck(2), [urgent, old])
+    while (!urgent.slot) await sleep(1)
+    t.ok(pool.release(urgent), 'it was sent ahead')
+    t.ok(pool.release(young))
+    t.notOk(pool.release(young), 'it is not here any more')
+    t.notOk(pool.release(running))
+    t.strictSame(pool.stuck(10), [old, idle])
+    t.strictSame(new Set(pool.releaseAll()), new Set([old, idle]))
+  },
+)
+
+t.test('a backlog is bounded by bytes, too', async t => {
+  const { pool } = await startPool(t)
+  pool.add(requestOf(bodyOf(['never'])))
+  const body = Buffer.from(JSON.stringify(['echo', 'x'.repeat(600_000)]))
+  let count = 0
+  while (pool.add(requestOf(body))) count++
+  t.ok(count >= 1 && count <= 2, `${count}: one may have been sent ahead`)
+  t.equal(pool.releaseAll().length, count)
+  t.ok(pool.add(requestOf(body)))
 })

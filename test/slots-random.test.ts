@@ -35,7 +35,7 @@ class Run {
   readonly trace: string[] = []
   readonly endings: number[][] = Array.from({ length: TASKS }, () => [])
   readonly tasks: Task[] = []
-  /** Taken out by `take` and not put back yet. */
+  /** Released and not put back yet. */
   readonly out: number[] = []
   kills = 0
   readonly pool
@@ -54,12 +54,8 @@ class Run {
       ended: ({ task, code }) => ended(task, code),
       interrupted: task => ended(task, 503),
       started: task => this.note(`${this.#numbers.get(task)} started`),
-      moved: () => void this.#turn.dispatchEvent(new Event('turn')),
-      saturated: () => {},
-      turnedLong: () => {},
-      isOutranked: () => false,
-      fetchBefore: () => false,
-      stuck: () => {},
+      ready: () => void this.#turn.dispatchEvent(new Event('turn')),
+      changed: () => {},
       argumentFailed: () => {},
       output: () => {},
       warning: text => this.note(text),
@@ -78,6 +74,7 @@ class Run {
         execArgv: [],
         timeLimit: 60_000,
         backlog: 1e6,
+        backlogBytes: 1e9,
         ...options,
       },
       owner,
@@ -89,7 +86,7 @@ class Run {
   }
 
   async ready() {
-    while (!this.pool.isReady) await once(this.#turn, 'turn')
+    while (!this.pool.slots.every(({ state }: { state: string }) => state === 'open')) await once(this.#turn, 'turn')
   }
 
   add(argument: unknown) {
@@ -102,10 +99,9 @@ class Run {
     if (!this.pool.add(task)) throw new Error('the backlog is full')
   }
 
-  take() {
-    const task = this.pool.take()
-    if (!task) return
-    const number = this.#numbers.get(task)!
+  take(number: number) {
+    if (this.endings[number]!.length > 0 || this.out.includes(number)) return
+    if (!this.pool.release(this.tasks[number])) return
     this.note(`${number} taken`)
     this.out.push(number)
   }
@@ -186,6 +182,7 @@ for (const [index, [name, { kills = false, ...options }]] of Object.entries(KIND
     t.teardown(() => run.pool.close())
     await run.ready()
     const pick = (length: number) => Math.floor(random() * length)
+    const pickLate = () => run.tasks.length - 1 - pick(Math.min(40, run.tasks.length))
     while (run.tasks.length < TASKS || run.out.length > 0) {
       const what = random()
       if (what < 0.5 && run.tasks.length < TASKS) {
@@ -194,9 +191,9 @@ for (const [index, [name, { kills = false, ...options }]] of Object.entries(KIND
           const how = random() < 0.5 ? 'sync' : 'async'
           run.add([journal, run.tasks.length, DURATIONS[pick(DURATIONS.length)], how])
         }
-      } else if (what < 0.65 && run.tasks.length < TASKS) run.take()
+      } else if (what < 0.65 && run.tasks.length > 0 && run.tasks.length < TASKS) run.take(pickLate())
       else if (what < 0.8) run.putBack()
-      else if (what < 0.85 && run.tasks.length > 0) run.end(run.tasks.length - 1 - pick(Math.min(40, run.tasks.length)))
+      else if (what < 0.85 && run.tasks.length > 0) run.end(pickLate())
       else if (kills && what < 0.86) run.kill(random())
       else if (what < 0.97) await new Promise(setImmediate)
       else await sleep(random() * 15)

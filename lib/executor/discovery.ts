@@ -2,9 +2,9 @@
 // and `stats` see executors. The `services` API of nats.js takes an asynchronous handler for finished when it returns.
 import { errorName } from '../errors.js'
 import { Code } from '../protocol/codes.js'
-import type { Msg, NatsConnection, Subscription } from '../nats/nats.js'
-import { subscribeSafely } from '../nats/subscribe-safely.js'
+import type { Msg } from '../nats/nats.js'
 import type { Job } from './job.js'
+import type { Post } from './post.js'
 
 export interface ServiceDescription {
   id: string
@@ -27,13 +27,12 @@ export class Discovery {
   /** Whole nanoseconds in slots, and how many requests were there. */
   #processing = 0
   #computed = 0
-  readonly #nc: NatsConnection
+  readonly #post: Post
   readonly #about: ServiceDescription
   readonly #started = new Date().toISOString()
-  readonly #subscriptions: Subscription[] = []
 
-  constructor(nc: NatsConnection, about: ServiceDescription) {
-    this.#nc = nc
+  constructor(post: Post, about: ServiceDescription) {
+    this.#post = post
     this.#about = about
   }
 
@@ -41,7 +40,7 @@ export class Discovery {
     const { name, id } = this.#about
     for (const verb of VERBS)
       for (const subject of [`$SRV.${verb}`, `$SRV.${verb}.${name}`, `$SRV.${verb}.${name}.${id}`])
-        this.#subscriptions.push(subscribeSafely(this.#nc, subject, message => this.#answer(verb, message)))
+        this.#post.serve(subject, message => this.#answer(verb, message))
   }
 
   /** How long a computation takes in the mean, in milliseconds. */
@@ -61,12 +60,8 @@ export class Discovery {
     else if (failedArguments > 0) this.#lastError = `${Code.failed}: ${errorName(Code.failed)}`
   }
 
-  async stop() {
-    await Promise.all(this.#subscriptions.map(subscription => subscription.drain()))
-  }
-
   #answer(verb: (typeof VERBS)[number], message: Msg) {
-    message.respond(JSON.stringify({ ...this.#identity(verb), ...this.#details(verb) }))
+    this.#post.publish(message.reply!, JSON.stringify({ ...this.#identity(verb), ...this.#details(verb) }))
   }
 
   #identity(verb: string) {

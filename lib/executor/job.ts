@@ -1,15 +1,24 @@
-// A request in the hands of this executor, from its arrival until it is answered or handed over.
+// A request in the hands of this executor, from its arrival until it is answered or another executor has it.
+//
+// States: held (it waits or is computed) → moving (on its way to another executor) → held again, if that one did not get it, or
+// over; held → over, when it is answered or dropped.
 import type { Request } from '../protocol/request.js'
 import type { Task } from '../slots/task.js'
 
 export interface Job extends Request, Task {
   body: Uint8Array
-  /** Answered or handed over: no longer in the hands of this executor. */
-  isGone: boolean
+  state: 'held' | 'moving' | 'over'
+  /** Under which the matchmaker knows it; '' as long as it does not. */
+  ticket: string
+  /** What its client was told last, of this executor. */
+  toldState: '' | 'waiting' | 'computing'
+  /** When its client was heard last, and how often it was asked since then. */
+  heardAt: number
+  asks: number
 }
 
 /** Each field by its name: a spread takes microseconds. */
-export const newJob = (request: Request): Job => ({
+export const newJob = (request: Request, ticket = ''): Job => ({
   id: request.id,
   isNamed: request.isNamed,
   key: request.key,
@@ -27,5 +36,12 @@ export const newJob = (request: Request): Job => ({
   slot: undefined,
   number: 0,
   ending: undefined,
-  isGone: false,
+  state: 'held',
+  ticket,
+  toldState: '',
+  heardAt: request.arrivedAt,
+  asks: 0,
 })
+
+/** By what a request is known here: whoever has not the key knows nothing of it. */
+export const nameOf = ({ id, key }: { id: string; key: string }) => `${id} ${key}`

@@ -1,9 +1,7 @@
 // Writes replies: a result, or an error by ADR-32.
-import type { MsgHdrs, NatsConnection } from '../nats/nats.js'
-import { isOpen } from '../nats/connection.js'
 import type { Job } from './job.js'
+import type { Post } from './post.js'
 import { line } from '../protocol/raw-headers.js'
-import { encodeHeaders } from '../nats/headers.js'
 import { Code } from '../protocol/codes.js'
 import { Header } from '../protocol/headers.js'
 
@@ -16,31 +14,36 @@ const HEADERS_SIZE = 1024
 
 export interface Answer {
   body: Uint8Array
-  headers: MsgHdrs
+  /** The headers. */
+  lines: string
+  /** Its code, if it is an error, else 0. */
+  code: number
   /** The error that it says, if it is one. */
   error: string | undefined
 }
 
 export class Replies {
-  readonly #nc: NatsConnection
-  readonly executorId: string
+  readonly #post: Post
   readonly #executorLine: string
-  constructor(nc: NatsConnection, executorId: string) {
-    this.#nc = nc
-    this.executorId = executorId
+  constructor(post: Post, executorId: string) {
+    this.#post = post
     this.#executorLine = line(Header.executorId, executorId)
   }
 
   /** The answer that says a result, or the error that it is too large. */
   result(request: Job, body: Uint8Array, computeMs: number): Answer {
-    const most = this.#nc.info?.max_payload ?? Infinity
+    const most = this.#post.maxPayload
     if (body.byteLength + HEADERS_SIZE > most) {
       const text = `the result has ${body.byteLength} bytes and the server's max_payload is ${most}`
       return this.error(request, Code.tooLarge, text, computeMs)
     }
     const id = request.isNamed ? line(Header.requestId, request.id) : ''
-    const headers = encodeHeaders(id + this.#executorLine + line(Header.computeMs, computeMs.toFixed(3)))
-    return { body, headers, error: undefined }
+    return {
+      body,
+      lines: id + this.#executorLine + line(Header.computeMs, computeMs.toFixed(3)),
+      code: 0,
+      error: undefined,
+    }
   }
 
   error(request: Job, code: number, text: string, computeMs?: number, retryAfterMs?: number): Answer {
@@ -56,14 +59,7 @@ export class Replies {
       line(Header.error, text.slice(0, LONGEST_TEXT).replace(WHITE_SPACE, ' ').trim()) +
       (computeMs === undefined ? '' : line(Header.computeMs, computeMs.toFixed(3))) +
       (retryAfterMs === undefined ? '' : line(Header.retryAfterMs, Math.ceil(retryAfterMs)))
-    return { body: NOTHING, headers: encodeHeaders(lines), error: text }
-  }
-
-  /** Sends an answer; `reply` hears of it when there is nobody to take it. */
-  send(replyTo: string[], { body, headers }: Answer, reply?: string) {
-    if (!isOpen(this.#nc)) return
-    const options = reply === undefined ? { headers } : { headers, reply }
-    for (const inbox of replyTo) this.#nc.publish(inbox, body, options)
+    return { body: NOTHING, lines, code, error: text }
   }
 }
 

@@ -4,10 +4,11 @@
 // On a connection of our own replies come to the built-in inbox of `request()`. One that somebody handed in is left as it
 // is: its replies come to an inbox that is subscribed here, and `close` leaves nothing behind.
 import { setImmediate } from 'node:timers/promises'
-import { headersOf } from './headers.js'
+import { encodeHeaders, headersOf } from './headers.js'
 import { inboxParts, inboxPrefix } from './nats-internals.js'
 import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, createInbox, nuid } from './nats.js'
 import { safeCallback, subscribeSafely } from './subscribe-safely.js'
+import { violationsOf } from './violations.js'
 
 /** A timer that fires so much later than it should, in milliseconds, tells of a blocked event loop. */
 const BLOCKED_MS = 10
@@ -26,7 +27,7 @@ export class Inbox {
   readonly #nc: NatsConnection
   readonly isOwn: boolean
   readonly #listeners = new Map<string, Listener>()
-  readonly #status: AsyncIterable<{ permissionContext?: Denied; error?: Partial<Denied> }> & { stop?(): void }
+  readonly #ended = new AbortController()
   #catchingUp: Promise<void> | undefined
   #prefix = ''
   #unsubscribe: (() => void) | undefined
@@ -35,8 +36,11 @@ export class Inbox {
   constructor(nc: NatsConnection, isOwn: boolean) {
     this.#nc = nc
     this.isOwn = isOwn
-    this.#status = nc.status() as AsyncIterable<object>
-    void this.#hearRefusals()
+    violationsOf(nc, this.#ended.signal, ({ operation, subject }) => {
+      if (operation !== 'publish') return
+      const text = `Permissions Violation for Publish to "${subject}"`
+      this.#fail(new NatsError(text, ErrorCode.PermissionsViolation), subject)
+    })
   }
 
   /** Publishes a request; `listener` hears of it until its token, which is returned, is forgotten. Throws as `publish`. */
@@ -49,15 +53,27 @@ export class Inbox {
     return token
   }
 
+  /** Makes a token for replies to what is published otherwise. */
+  reserve(listener: Listener): string {
+    if (!this.#unsubscribe) this.#subscribe()
+    const token = nuid.next()
+    this.#listeners.set(token, listener)
+    return token
+  }
+
+  replySubject(token: string) {
+    return this.#prefix + token
+  }
+
   forget(token: string) {
     this.#listeners.delete(token)
   }
 
   /**
    * Sends a question; resolves with what `read` makes of a reply, if that is anything, with 'nobody' if the server says
-   * so, and else with 'unknown', after `ms` milliseconds at the latest.
+   * so, and else with 'unknown', after `ms` milliseconds at the latest. `lines` are those of headers.
    */
-  ask<Answer>(subject: string, body: string, ms: number, read: (message: Msg) => Answer | undefined) {
+  ask<Answer>(subject: string, body: string, ms: number, read: (message: Msg) => Answer | undefined, lines = '') {
     return new Promise<Answer | 'nobody' | 'unknown'>(resolve => {
       const end = (answer: Answer | 'nobody' | 'unknown') => {
         clearTimeout(timer)
@@ -72,7 +88,7 @@ export class Inbox {
       const timer = setTimeout(end, ms, 'unknown')
       let token = ''
       try {
-        token = this.send({ subject, onReply, onFailure }, body)
+        token = this.send({ subject, onReply, onFailure }, body, lines ? encodeHeaders(lines) : undefined)
       } catch {
         end('unknown')
       }
@@ -101,7 +117,7 @@ export class Inbox {
 
   close() {
     this.#listeners.clear()
-    this.#status.stop?.()
+    this.#ended.abort()
     this.#unsubscribe?.()
   }
 
@@ -133,23 +149,8 @@ export class Inbox {
     else listener.onReply(message, token)
   }
 
-  /** A subject that may not be published to is told of in the connection's status alone. */
-  async #hearRefusals() {
-    for await (const { permissionContext, error } of this.#status) {
-      const { operation, subject } = permissionContext ?? error ?? {}
-      if (operation !== 'publish' || subject === undefined) continue
-      const text = `Permissions Violation for Publish to "${subject}"`
-      this.#fail(new NatsError(text, ErrorCode.PermissionsViolation), subject)
-    }
-  }
-
   #fail(error: NatsError, subject?: string) {
     for (const [token, listener] of new Map(this.#listeners))
       if (subject === undefined || listener.subject === subject) listener.onFailure(error, token)
   }
-}
-
-interface Denied {
-  operation: string
-  subject: string
 }

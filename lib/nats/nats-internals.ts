@@ -1,7 +1,7 @@
 // What this project uses of nats.js beyond its types, all in one place. Where a version of it keeps other parts, these are
 // undefined, and whoever needs them does the same by public methods.
 import type { Socket } from 'node:net'
-import type { ConnectionOptions, Msg, NatsConnection, Subscription } from './nats.js'
+import type { ConnectionOptions, Msg, NatsConnection } from './nats.js'
 import type { Callback } from './subscribe-safely.js'
 
 /** Where the replies to `request()` come: one subscription, made by the first request. */
@@ -11,23 +11,12 @@ export interface InboxParts {
   subscriptions: { getMux(): { callback: Callback } | null }
 }
 
-/** What `drain` of a subscription does, in parts. */
-export interface DrainParts {
-  unsub(subscription: Subscription): void
-  subscriptions: { cancel(subscription: Subscription): void }
-}
-
-const protocolOf = (nc: NatsConnection) => (nc as { protocol?: Partial<InboxParts & DrainParts & DialParts> }).protocol
+const protocolOf = (nc: NatsConnection) => (nc as { protocol?: Partial<InboxParts & DialParts> }).protocol
 
 export function inboxParts(nc: NatsConnection): InboxParts | undefined {
   const protocol = protocolOf(nc)
   const isKnown = protocol?.initMux && protocol.muxSubscriptions && protocol.subscriptions?.getMux
   return isKnown ? (protocol as InboxParts) : undefined
-}
-
-export function drainParts(nc: NatsConnection): DrainParts | undefined {
-  const protocol = protocolOf(nc)
-  return protocol?.unsub && protocol.subscriptions?.cancel ? (protocol as DrainParts) : undefined
 }
 
 interface DialParts {

@@ -28,8 +28,6 @@ export const Header = {
   waitedMs: 'Waited-Ms',
   /** On a transfer or copy: the inboxes that get the reply, with a space between two. */
   replyTo: 'Reply-To',
-  /** To be deleted with handing over. */
-  nextWaitedMs: 'Next-Waited-Ms',
   /** On a copy: the executor that holds the request. */
   holder: 'Holder',
   /** On a reply: the ADR-32 instance id of the executor that computed it. */

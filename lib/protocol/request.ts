@@ -14,8 +14,6 @@ const LONGEST_MS = 1e12
 const MOST_HEADERS = 16 * 1024
 /** Clients that send one request again and again all get the answer, up to that many. */
 export const MOST_INBOXES = 8
-/** To be deleted with handing over. */
-export const INBOX = /^[^\s*>]{1,256}$/
 const PRIORITY = /^-?\d{1,4}$/
 /** Priorities are from −1000 to 1000. */
 export const MAX_PRIORITY = 1000

@@ -57,15 +57,6 @@ const INBOX = /^[^\s.*>]+(\.[^\s.*>]+)+$/
 const isUnder = (text: string, prefix: string) => text.startsWith(prefix) && text[prefix.length] === '.'
 
 // To be deleted with handing over.
-/** Where idle executors of a queue group get requests of others. */
-export const idleSubject = (queue: string, subject: string) => `$EXEC.idle.${queue}.${subject}`
-
-/** Where busy executors get requests of others that do not know yet what they compute next. */
-export const nextSubject = (queue: string, subject: string) => `$EXEC.next.${queue}.${subject}`
-
-/** Where executors with surplus listen for "I am idle". */
-export const surplusSubject = (queue: string, subject: string) => `$EXEC.surplus.${queue}.${subject}`
-
 /** Where the executor that holds a request answers `status` and `cancel`. */
 export const heldSubject = (requestId: string) => `$EXEC.held.${requestId}`
 

@@ -1,19 +1,13 @@
-// The requests that have not been sent to a slot, oldest first.
-import type { Task } from './task.js'
+// The requests that have not been sent to a slot, in the order in which they are to be computed.
+import { type Task, compareTasks } from './task.js'
 
 export class Backlog<T extends Task> {
   #tasks: T[] = []
+  /** Of all bodies. */
+  bytes = 0
 
   get length() {
     return this.#tasks.length
-  }
-
-  get oldest(): T | undefined {
-    return this.#tasks[0]
-  }
-
-  get newest(): T | undefined {
-    return this.#tasks.at(-1)
   }
 
   /** When the first of them has a deadline. */
@@ -21,35 +15,45 @@ export class Backlog<T extends Task> {
     return this.#tasks.reduce((soonest, { deadline }) => Math.min(soonest, deadline), Infinity)
   }
 
-  /** Puts requests in, each at the place of its age. */
+  /** The first ones, as many as `most`. */
+  first(most: number): T[] {
+    return this.#tasks.slice(0, Math.max(0, most))
+  }
+
+  /** Puts requests in, each at its place. */
   add(...tasks: T[]) {
     for (const task of tasks) {
-      const at = this.#tasks.findLastIndex(other => other.since <= task.since) + 1
+      const at = this.#tasks.findLastIndex(other => compareTasks(other, task) <= 0) + 1
       this.#tasks.splice(at, 0, task)
+      this.bytes += task.body.byteLength
     }
   }
 
   shift(): T | undefined {
-    return this.#tasks.shift()
-  }
-
-  /** Takes the oldest one out that is wanted. */
-  take(isWanted: (task: T) => boolean): T | undefined {
-    const at = this.#tasks.findIndex(isWanted)
-    return at < 0 ? undefined : this.#tasks.splice(at, 1)[0]
+    return this.#leaves(this.#tasks.shift())
   }
 
   /** Whether it was here. */
   remove(task: T): boolean {
-    const at = this.#tasks.lastIndexOf(task)
-    return at >= 0 && this.#tasks.splice(at, 1).length > 0
+    const at = this.#tasks.indexOf(task)
+    return at >= 0 && this.#leaves(this.#tasks.splice(at, 1)[0]) !== undefined
+  }
+
+  clear(): T[] {
+    this.bytes = 0
+    return this.#tasks.splice(0)
   }
 
   /** Takes all out whose deadline has passed. */
   takeExpired(now: number): T[] {
-    if (!this.#tasks.some(({ deadline }) => deadline <= now)) return []
     const expired = this.#tasks.filter(({ deadline }) => deadline <= now)
-    this.#tasks = this.#tasks.filter(({ deadline }) => deadline > now)
+    if (expired.length > 0) this.#tasks = this.#tasks.filter(({ deadline }) => deadline > now)
+    for (const task of expired) this.#leaves(task)
     return expired
+  }
+
+  #leaves(task: T | undefined): T | undefined {
+    this.bytes -= task?.body.byteLength ?? 0
+    return task
   }
 }

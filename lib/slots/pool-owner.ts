@@ -11,21 +11,14 @@ export interface PoolOwner<T extends Task> extends Pick<
   interrupted(task: T, text: string): void
   /** A computation started, as far as this process can know. */
   started(task: T): void
-  /** The last free slot has been taken. */
-  saturated(): void
-  /** A computation has just turned out to be long. */
-  turnedLong(): void
-  /** The backlog has become longer and no slot is about to take from it. */
-  stuck(): void
-  /** Requests left the backlog for slots, or a slot became free. */
-  moved(): void
-  /** Whether an older request, which is elsewhere, is to be computed before this one. */
-  isOutranked(task: T): boolean
-  /** A slot is free for this request. True: an older one is fetched first, and `resume` follows. */
-  fetchBefore(task: T): boolean
+  /** All slots have loaded the function. */
+  ready(): void
+  /** A slot became free or busy, or requests that wait came or left. */
+  changed(): void
 }
 
 export interface PoolOptions extends CrewOptions {
   timeLimit: number
   backlog: number
+  backlogBytes: number
 }

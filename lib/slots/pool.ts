@@ -8,7 +8,7 @@ import { unstarted } from './endings.js'
 import { LONG_MS } from './frames.js'
 import type { PoolOptions, PoolOwner } from './pool-owner.js'
 import type { Slot } from './slot.js'
-import type { Outcome, Task } from './task.js'
+import { type Outcome, type Task, compareTasks } from './task.js'
 
 /** A computation that has taken so long may be one that is cancelled, or runs into a limit. */
 const OLD_MS = 500
@@ -19,8 +19,6 @@ export class Pool<T extends Task> {
   readonly #options: PoolOptions
   readonly #owner: PoolOwner<T>
   readonly #alarm = new Alarm(() => this.#look())
-  /** A slot is free for what waits, and stays so until an older request is here. */
-  #isFetching = false
   #isClosed = false
 
   constructor(options: PoolOptions, owner: PoolOwner<T>) {
@@ -42,14 +40,14 @@ export class Pool<T extends Task> {
     return this.#backlog.length + this.#crew.all.reduce((sum, slot) => sum + slot.outstanding, 0)
   }
 
-  /** How many requests would start at once. */
-  get freeSlots() {
-    return this.slots.reduce((sum, slot) => sum + slot.freePlaces, 0)
+  /** How many requests would start at once, or within the time of a short computation. */
+  get free() {
+    return this.slots.reduce((sum, slot) => sum + slot.free, 0)
   }
 
-  /** Whether no slot will be free soon: each one computes something that is or may be long, or has no process now. */
-  get isSaturated() {
-    return this.slots.every(slot => slot.isSaturated)
+  /** Whether some slot takes requests. */
+  get isOpen() {
+    return this.slots.some(({ state }) => state === 'open')
   }
 
   /** How many requests have not started, and are not about to. */
@@ -57,12 +55,11 @@ export class Pool<T extends Task> {
     return this.#backlog.length + this.slots.reduce((sum, slot) => sum + (slot.prefetched ? 1 : 0), 0)
   }
 
-  /** The oldest of them. */
-  get oldest(): T | undefined {
-    let oldest = this.#backlog.oldest
-    for (const { prefetched } of this.slots)
-      if (prefetched && !(oldest && oldest.since <= prefetched.since)) oldest = prefetched
-    return oldest
+  /** The first `most` requests that wait for what is computed now, in the order in which they will be computed. */
+  stuck(most: number): T[] {
+    if (this.free > 0) return []
+    const prefetched = this.slots.flatMap(slot => slot.prefetched ?? [])
+    return [...prefetched.toSorted(compareTasks), ...this.#backlog.first(most - prefetched.length)]
   }
 
   /** Those that are computed. */
@@ -70,74 +67,48 @@ export class Pool<T extends Task> {
     return this.#crew.all.flatMap(slot => slot.running)
   }
 
-  /** Whether all slots have loaded the function. */
-  get isReady() {
-    return this.slots.every(({ state }) => state === 'open')
-  }
-
   /** Takes a request in; false when the backlog is full. */
   add(task: T): boolean {
-    if (this.#backlog.length === 0) {
-      const slot = this.#leastBusy()
-      if (slot) {
-        this.#send(slot, task)
-        return true
-      }
+    const slot = this.#backlog.length === 0 && this.#leastBusy()
+    if (slot) {
+      this.#send(slot, task)
+      return true
     }
-    if (this.waiting >= this.#options.backlog) return false
+    const { backlog, backlogBytes } = this.#options
+    if (this.waiting >= backlog || this.#backlog.bytes + task.body.byteLength > backlogBytes) return false
     this.insert(task)
     return true
   }
 
-  /** Takes a request in whatever the backlog's length, at the place of its age. */
+  /** Takes a request in whatever the backlog's length. */
   insert(task: T) {
     // What lies in the backlog for long must not keep the whole packet alive that it came in.
     if (task.body.byteLength !== task.body.buffer.byteLength) task.body = new Uint8Array(task.body)
-    this.#recallPrefetched()
+    this.#recall(({ prefetched }) => prefetched !== undefined && compareTasks(task, prefetched) < 0)
     this.#backlog.add(task)
     this.#fill()
     this.#alarm.ringBy(task.deadline)
-    this.#tellIfStuck()
+    this.#owner.changed()
   }
 
-  /** What was to be fetched first is here, or does not come. */
-  resume() {
-    if (this.#isClosed) return
-    this.#isFetching = false
+  /** Takes a request out of here unless it has started, or is about to; whether it did. */
+  release(task: T): boolean {
+    this.#recall(({ prefetched }) => prefetched === task)
+    const isHere = this.#backlog.remove(task)
     this.#fill()
-    this.#tellIfStuck()
-    this.#owner.moved()
+    return isHere
   }
 
-  /** Others are known to have older requests now. */
-  reconsider() {
-    if (this.slots.some(({ prefetched }) => prefetched && this.#owner.isOutranked(prefetched))) this.#recallPrefetched()
-    this.#fill()
-  }
-
-  /** Takes the oldest request that has not started, and may leave, out of here. */
-  take(mayLeave: (task: T) => boolean = () => true): T | undefined {
-    this.#recallPrefetched()
-    this.#dropExpired()
-    // One that came back may be about to start.
-    this.#start()
-    const oldest = this.#backlog.take(mayLeave)
-    this.#fill()
-    return oldest
-  }
-
-  /** Takes the newest request that has not started out of here, unless it is the only one that waits for some slot. */
-  takeSpare(mayLeave: (task: T) => boolean): T | undefined {
-    const { newest } = this.#backlog
-    if (!newest || !mayLeave(newest) || this.waiting <= this.slots.length) return undefined
-    this.#backlog.remove(newest)
-    return newest
+  /** Takes all requests out of here that have not started. */
+  releaseAll(): T[] {
+    this.#recall()
+    return this.#backlog.clear()
   }
 
   /** Ends a request that is here, wherever it is. */
   end(task: T, code: number, text: string) {
     const { slot } = task
-    if (slot && !slot.isRunning(task)) this.#backlog.add(...(slot.recall() as T[]))
+    if (slot && !slot.isRunning(task)) this.#recall(each => each === slot)
     // It runs, or is about to: what may have started is ended there.
     if (task.slot) {
       // Its process may have to end, too.
@@ -148,6 +119,7 @@ export class Pool<T extends Task> {
     if (!this.#backlog.remove(task)) return
     this.#fill()
     this.#owner.ended(unstarted(task, code, text))
+    this.#owner.changed()
   }
 
   /** Ends all processes, whatever they do. */
@@ -161,7 +133,8 @@ export class Pool<T extends Task> {
 
   #opened() {
     this.#fill()
-    this.#owner.moved()
+    if (this.slots.every(({ state }) => state === 'open')) this.#owner.ready()
+    this.#owner.changed()
   }
 
   #settled(slot: Slot<T>, outcomes: Outcome<T>[]) {
@@ -173,10 +146,8 @@ export class Pool<T extends Task> {
     }
     this.#announceRunning(slot)
     if (slot.outstanding > 0) this.#watch(slot)
-    const next = this.#backlog.oldest
-    if (next && slot.freePlaces > 0 && slot.isCautious) this.#isFetching ||= this.#owner.fetchBefore(next)
     this.#fill()
-    this.#owner.moved()
+    this.#owner.changed()
   }
 
   #returned(tasks: T[]) {
@@ -188,7 +159,7 @@ export class Pool<T extends Task> {
         this.#alarm.ringBy(task.deadline)
       }
     this.#fill()
-    this.#tellIfStuck()
+    this.#owner.changed()
   }
 
   get slots() {
@@ -210,21 +181,16 @@ export class Pool<T extends Task> {
   }
 
   #fill() {
-    if (this.#backlog.length === 0 && this.freeSlots > 0) this.#recallPrefetched()
+    if (this.#backlog.length === 0 && this.slots.some(({ freePlaces }) => freePlaces > 0)) this.#recall()
     this.#start()
     // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
     // moment; until it starts it can be taken back.
-    if (this.#isFetching) return
-    for (const slot of this.slots) {
-      const next = this.#backlog.oldest
-      if (!next) return
-      if (slot.mayPrefetch && !this.#owner.isOutranked(next)) slot.send(this.#backlog.shift()!)
-    }
+    for (const slot of this.slots) if (this.#backlog.length > 0 && slot.mayPrefetch) slot.send(this.#backlog.shift()!)
   }
 
   /** Sends requests to slots that have room. */
   #start() {
-    while (this.#backlog.length > 0 && !this.#isFetching) {
+    while (this.#backlog.length > 0) {
       const slot = this.#leastBusy()
       if (!slot) break
       const task = this.#backlog.shift()!
@@ -233,12 +199,9 @@ export class Pool<T extends Task> {
     }
   }
 
-  #recallPrefetched() {
-    for (const slot of this.slots) if (slot.prefetched) this.#backlog.add(...slot.recall())
-  }
-
-  #tellIfStuck() {
-    if (this.isSaturated && this.waiting > 0) this.#owner.stuck()
+  /** Takes back what was sent ahead to such slots. */
+  #recall(isWanted: (slot: Slot<T>) => boolean = ({ prefetched }) => prefetched !== undefined) {
+    for (const slot of this.slots) if (isWanted(slot)) this.#backlog.add(...slot.recall())
   }
 
   #send(slot: Slot<T>, task: T) {
@@ -246,7 +209,6 @@ export class Pool<T extends Task> {
     slot.send(task)
     if (!isNew) return
     this.#announce(task)
-    if (this.isSaturated) this.#owner.saturated()
     this.#watch(slot)
   }
 
@@ -264,10 +226,10 @@ export class Pool<T extends Task> {
   /** A computation starts: after a long one it is taken for long, else somebody looks after the grace. */
   #watch(slot: Slot<T>) {
     this.#crew.watchMemory()
-    const isKnown = slot.isCautious && !slot.isLong && slot.isSaturated
+    const isKnown = slot.width === 1 && slot.isCautious && !slot.isLong
     if (isKnown) slot.isLong = true
     this.#alarm.ringBy(this.#nextLookAt(slot))
-    if (isKnown) this.#owner.turnedLong()
+    if (isKnown || slot.width > 1) this.#owner.changed()
   }
 
   #look() {
@@ -279,14 +241,10 @@ export class Pool<T extends Task> {
         this.#backlog.add(...slot.recall())
       }
       for (const task of slot.running) this.#endIfOver(slot, task, now)
-      if (slot.prefetched && slot.prefetched.deadline <= now) this.#backlog.add(...slot.recall())
     }
     this.#dropExpired()
     this.#fill()
-    if (turnedLong) {
-      this.#owner.turnedLong()
-      this.#tellIfStuck()
-    }
+    if (turnedLong) this.#owner.changed()
     let at = this.#backlog.nextDeadline
     for (const slot of this.#crew.all) at = Math.min(at, this.#nextLookAt(slot))
     this.#alarm.ringBy(Math.max(at, performance.now() + LONG_MS))
@@ -318,7 +276,7 @@ export class Pool<T extends Task> {
 
   #dropExpired() {
     const now = performance.now()
-    if (this.slots.some(({ prefetched }) => prefetched && prefetched.deadline <= now)) this.#recallPrefetched()
+    this.#recall(({ prefetched }) => prefetched !== undefined && prefetched.deadline <= now)
     for (const task of this.#backlog.takeExpired(now)) this.#expire(task)
   }
 

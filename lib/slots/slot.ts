@@ -79,10 +79,11 @@ export class Slot<T extends Task> {
     return this.width > 1 ? this.width - this.#sent.length : this.#sent.length === 0 ? 1 : 0
   }
 
-  /** Whether no place will be free soon: all compute something that is or may be long. */
-  get isSaturated() {
-    if (this.state !== 'open') return true
-    return this.width > 1 ? this.#sent.length >= this.width : this.isCautious && this.#sent.length > 0
+  /** How many more requests start at once, or as soon as computations are over that promise to be short. */
+  get free() {
+    if (this.state !== 'open') return 0
+    if (this.width > 1) return this.width - this.#sent.length
+    return this.isCautious && this.#sent.length > 0 ? 0 : 1
   }
 
   /** Whether one more request may be sent that is computed soon. */

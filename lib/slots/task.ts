@@ -10,6 +10,8 @@ export interface Task {
   /** By `performance.now()`. */
   readonly deadline: number
   readonly since: number
+  /** Higher is computed earlier, whatever the age. */
+  readonly priority: number
   /** When its computation started, as far as the executor knows. */
   startedAt: number
   /** Whether its start was told of. */
@@ -39,3 +41,6 @@ export interface Output {
   stream: 'stdout' | 'stderr'
   line: string
 }
+
+/** Orders requests as they are to be computed: by priority, and the older ones first. */
+export const compareTasks = (a: Task, b: Task) => b.priority - a.priority || a.since - b.since

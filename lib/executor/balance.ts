@@ -1,0 +1,306 @@
+// Requests move from executors that are busy to executors that are free, at the word of a matchmaker, which is one of them.
+//
+// What this executor tells it (reporter.ts), who it is (election.ts) and what it decides (matchmaker.ts) are state machines of
+// lib/matching/; this is their way into the world: messages, one timer, and the requests that are on their way to others.
+// A request that is ordered away: held → moving → over, when the other one has acknowledged it; or held again, when that one refuses
+// it or is not there. Who does not answer at all may have it: a request whose client watches is left to that client then.
+import { Election, type ElectionAction } from '../matching/election.js'
+import { Matchmaker } from '../matching/matchmaker.js'
+import { Reporter } from '../matching/reporter.js'
+import { Transfers } from '../matching/transfers.js'
+import { headersOf } from '../nats/headers.js'
+import type { Msg, Subscription } from '../nats/nats.js'
+import { rttOf } from '../nats/rtt.js'
+import { type Beacon, Dispatch, MAX_TICKETS, type Order, type Report } from '../protocol/dispatch.js'
+import { parseBeacon, parseOrder, parseReport } from '../protocol/dispatch.js'
+import { Header } from '../protocol/headers.js'
+import { line } from '../protocol/raw-headers.js'
+import type { Subjects } from '../protocol/subjects.js'
+import { Alarm } from '../slots/alarm.js'
+import type { Pool } from '../slots/pool.js'
+import type { Job } from './job.js'
+import type { Post } from './post.js'
+import { fits, readTransfer, transferLines } from './transfer-message.js'
+
+export interface BalanceParts {
+  readonly executorId: string
+  readonly post: Post
+  readonly subjects: Subjects
+  readonly pool: Pool<Job>
+  readonly concurrency: number
+  /** Takes a request of another executor in; false if there is no room for it. */
+  take(job: Job): boolean
+  /** A request that was to leave is here again. */
+  stays(job: Job): void
+  /** It is `to`'s now. */
+  left(job: Job, to: string): void
+  /** A message of another kind that came for this executor. */
+  heard(kind: string, message: Msg): void
+  meanMs(): number
+}
+
+export class Balance {
+  /** How many messages were sent, each answer of a server that nobody is there among them. */
+  messages = 0
+  readonly #counts = { handed_over: 0, received: 0 }
+  readonly #parts: BalanceParts
+  readonly #reporter: Reporter<Job>
+  readonly #election: Election
+  #matchmaker: Matchmaker | undefined
+  #matchSubscription: Subscription | undefined
+  readonly #tickets = new Map<string, Job>()
+  readonly #transfers = new Transfers<{ job: Job; token: string }>()
+  readonly #alarm = new Alarm(() => this.#look())
+  #reportToken = ''
+  #ticketCount = 0
+  #isScheduled = false
+  #isUp = true
+  #takesNoMore = false
+  #isClosed = false
+
+  constructor(parts: BalanceParts) {
+    this.#parts = parts
+    this.#reporter = new Reporter(parts.executorId)
+    this.#election = new Election(parts.executorId)
+  }
+
+  get counts() {
+    return { ...this.#counts, messages: this.messages }
+  }
+
+  /** Whether requests are on their way to others. */
+  get isMoving() {
+    return this.#transfers.size > 0
+  }
+
+  /** Who keeps copies of our requests: the matchmaker, or, if we are it, anybody. */
+  get keeper(): string | undefined {
+    const { matchmaker } = this.#election
+    return matchmaker === this.#parts.executorId ? this.#matchmaker?.another(matchmaker) : matchmaker
+  }
+
+  start() {
+    const { post, subjects, executorId } = this.#parts
+    post.subscribe(subjects.peer(executorId), message => this.#peer(message))
+    post.subscribe(subjects.pool, message => this.#pool(message))
+    this.#reportToken = post.inbox.reserve({
+      subject: subjects.match,
+      onReply: () => {},
+      onFailure: () => {
+        this.messages++
+        this.#act(this.#election.nobodyThere(performance.now()))
+      },
+    })
+    this.connected(true)
+  }
+
+  /** A slot became free or busy, or requests that wait came or left: it is reported at the end of this turn. */
+  changed() {
+    if (this.#isScheduled || this.#isClosed) return
+    this.#isScheduled = true
+    setImmediate(() => {
+      this.#isScheduled = false
+      this.#look()
+    })
+  }
+
+  /** A request is over. */
+  over(job: Job) {
+    if (job.ticket !== '') this.#tickets.delete(job.ticket)
+  }
+
+  /** The key under which others know a request that is here. */
+  ticketOf(job: Job): string {
+    if (job.ticket === '') job.ticket = `${this.#parts.executorId.slice(0, 10)}-${(++this.#ticketCount).toString(36)}`
+    this.#tickets.set(job.ticket, job)
+    return job.ticket
+  }
+
+  connected(isUp: boolean) {
+    this.#isUp = isUp
+    this.#act(this.#election.connected(isUp, performance.now()))
+  }
+
+  /** Takes no more from others, or takes part again. */
+  takesNoMore(takesNoMore: boolean) {
+    this.#takesNoMore = takesNoMore
+    this.changed()
+  }
+
+  async close() {
+    this.#act(this.#election.resign(performance.now()))
+    this.#isClosed = true
+    this.#alarm.close()
+    this.#parts.post.inbox.forget(this.#reportToken)
+  }
+
+  readonly #look = () => {
+    if (this.#isClosed || !this.#parts.post.isOpen) return
+    const now = performance.now()
+    this.#act(this.#election.tick(now))
+    this.#transfers.rttMs = this.#election.rttMs = rttOf(this.#parts.post.nc)
+    for (const { job: moving, to } of this.#transfers.takeExpired(now)) this.#unanswered(moving.job, moving.token, to)
+    if (this.#isUp) this.#report(now)
+    if (this.#matchmaker) this.#giveOrders(this.#matchmaker.match(now))
+    const { nextAt } = this.#reporter
+    const matchAt = this.#matchmaker?.wakeAt(now) ?? Infinity
+    this.#alarm.ringBy(Math.min(nextAt, matchAt, this.#election.wakeAt, this.#transfers.wakeAt))
+  }
+
+  #report(now: number) {
+    const { pool, post, concurrency } = this.#parts
+    const takes = !this.#takesNoMore && pool.isOpen
+    const waiting = pool.stuck(MAX_TICKETS).filter(job => fits(job, post.maxPayload))
+    for (const job of waiting) this.ticketOf(job)
+    const load = {
+      slots: takes ? concurrency : 0,
+      free: takes ? pool.free : 0,
+      waiting,
+      meanMs: this.#parts.meanMs(),
+      rttMs: rttOf(post.nc),
+    }
+    const report = this.#reporter.report(load, now)
+    if (report) this.#send(report, now)
+  }
+
+  #send(report: Report, now: number) {
+    const { post, subjects } = this.#parts
+    if (this.#matchmaker) this.#matchmaker.report(report, now)
+    else
+      this.#publish(subjects.match, JSON.stringify(report), Dispatch.report, post.inbox.replySubject(this.#reportToken))
+  }
+
+  #act(acts: readonly ElectionAction[]) {
+    const { post, subjects, executorId } = this.#parts
+    for (const act of acts)
+      switch (act) {
+        case 'serve':
+          this.#matchmaker = new Matchmaker(executorId)
+          this.#matchSubscription = post.subscribe(subjects.match, message => this.#reported(message))
+          break
+        case 'stepDown':
+          this.#matchmaker = undefined
+          if (this.#matchSubscription) void post.end(this.#matchSubscription)
+          break
+        case 'beacon':
+          this.#beacon({ id: executorId })
+          break
+        case 'resigned':
+          this.#beacon({ id: executorId, resigns: true })
+          break
+        case 'reportAll':
+          this.#reporter.makeFull()
+          this.changed()
+      }
+  }
+
+  #beacon(beacon: Beacon) {
+    if (this.#isUp) this.#publish(this.#parts.subjects.pool, JSON.stringify(beacon), Dispatch.beacon)
+  }
+
+  #pool(message: Msg) {
+    const beacon = kindOf(message) === Dispatch.beacon ? parseBeacon(message.string()) : undefined
+    if (!beacon || beacon.id === this.#parts.executorId) return
+    this.#act(this.#election.heardBeacon(beacon, performance.now()))
+    this.#alarm.ringBy(this.#election.wakeAt)
+  }
+
+  #reported(message: Msg) {
+    const report = kindOf(message) === Dispatch.report ? parseReport(message.string()) : undefined
+    if (!report || report.id === this.#parts.executorId || !this.#matchmaker) return
+    this.#matchmaker.report(report, performance.now())
+    this.changed()
+  }
+
+  #giveOrders(orders: Map<string, Order>) {
+    const { subjects, executorId } = this.#parts
+    for (const [holder, order] of orders)
+      if (holder === executorId) this.#ordered(order)
+      else this.#publish(subjects.peer(holder), JSON.stringify(order), Dispatch.order)
+  }
+
+  #peer(message: Msg) {
+    const kind = kindOf(message)
+    if (kind === Dispatch.order) {
+      const order = parseOrder(message.string())
+      if (order) this.#ordered(order)
+    } else if (kind === Dispatch.transfer) this.#received(message)
+    else if (kind) this.#parts.heard(kind, message)
+  }
+
+  #ordered({ give }: Order) {
+    for (const [ticket, to] of give) {
+      const job = this.#tickets.get(ticket)
+      if (job?.state === 'held' && this.#parts.pool.release(job)) this.#transfer(job, to)
+      else {
+        this.#reporter.refused(ticket)
+        this.changed()
+      }
+    }
+  }
+
+  #transfer(job: Job, to: string) {
+    const { post, subjects } = this.#parts
+    const { ticket } = job
+    job.state = 'moving'
+    this.#reporter.left(ticket)
+    const subject = subjects.peer(to)
+    const token = post.inbox.reserve({
+      subject,
+      onReply: message => this.#acknowledged(ticket, to, kindOf(message) === Dispatch.taken),
+      onFailure: () => this.#acknowledged(ticket, to, false),
+    })
+    this.#transfers.sent(ticket, { job, token }, to, performance.now())
+    this.messages++
+    post.publish(subject, job.body, transferLines(job), post.inbox.replySubject(token))
+    this.#alarm.ringBy(this.#transfers.wakeAt)
+  }
+
+  #acknowledged(ticket: string, to: string, isTaken: boolean) {
+    const moving = this.#transfers.take(ticket, to)
+    if (!moving) return
+    this.#parts.post.inbox.forget(moving.token)
+    if (isTaken) this.#leave(moving.job, to)
+    else this.#stay(moving.job, to)
+  }
+
+  #unanswered(job: Job, token: string, to: string) {
+    this.#parts.post.inbox.forget(token)
+    if (!job.isWatched) return this.#stay(job, to)
+    this.#reporter.deaf(to)
+    this.#leave(job, to)
+  }
+
+  #leave(job: Job, to: string) {
+    this.#counts.handed_over++
+    this.#parts.left(job, to)
+  }
+
+  #stay(job: Job, to: string) {
+    this.#reporter.deaf(to)
+    job.state = 'held'
+    this.#parts.stays(job)
+    this.changed()
+  }
+
+  #received(message: Msg) {
+    const { post } = this.#parts
+    if (!message.reply || !post.isInbox(message.reply)) return
+    const transfer = readTransfer(message, subject => post.isInbox(subject))
+    const isTaken = transfer !== undefined && !this.#takesNoMore && this.#parts.take(transfer.job)
+    if (isTaken) {
+      this.#counts.received++
+      this.#tickets.set(transfer.job.ticket, transfer.job)
+      this.#reporter.took(transfer.job.ticket)
+    }
+    this.#publish(message.reply, '', isTaken ? Dispatch.taken : Dispatch.refused)
+    this.changed()
+  }
+
+  #publish(subject: string, body: string, kind: string, reply?: string) {
+    this.messages++
+    this.#parts.post.publish(subject, body, line(Header.dispatch, kind), reply)
+  }
+}
+
+const kindOf = (message: Msg) => headersOf(message)?.get(Header.dispatch)

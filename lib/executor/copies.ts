@@ -1,0 +1,155 @@
+// Copies of plain requests, whose clients do not watch: an executor that has held one for a while sends a copy to another executor, its
+// keeper, who puts it into circulation again when the holder is gone. Two that are lost at once take the request with them.
+//
+// The keeper of copies asks their holders twice a second which of them are still there. "No responders", or no answer twice, and what
+// it keeps of that holder is its own from then on. A holder that is not asked any more has lost its keeper, and looks for another.
+import type { Msg } from '../nats/nats.js'
+import { Dispatch, isList, parseObject } from '../protocol/dispatch.js'
+import { Header } from '../protocol/headers.js'
+import { line } from '../protocol/raw-headers.js'
+import { isId } from '../protocol/subjects.js'
+import type { Job } from './job.js'
+import type { Post } from './post.js'
+import { fits, transferLines } from './transfer-message.js'
+
+const ASK_MS = 500
+const MAX_MISSES = 2
+/** A keeper that has not asked for so long is gone. */
+const KEEPER_MS = 2500
+/** No question has more keys than this. */
+const MAX_COPIES = 10_000
+/** After the connection was down, others may be back later than we are. */
+const RETURN_MS = 3000
+
+export interface CopiesParts {
+  readonly executorId: string
+  readonly post: Post
+  readonly maxBytes: number
+  peer(executorId: string): string
+  /** Who may keep copies. */
+  keeper(): string | undefined
+  /** How long an answer takes at most on a good day. */
+  answerMs(): number
+  /** Its holder is gone. */
+  lost(job: Job): void
+}
+
+export class Copies {
+  readonly #parts: CopiesParts
+  /** What is here and kept elsewhere, by ticket; the keeper has asked last at that time. */
+  readonly #placed = new Map<string, { job: Job; askedAt: number }>()
+  /** What is kept here, by holder and ticket. */
+  readonly #kept = new Map<string, { copies: Map<string, Job>; misses: number }>()
+  #bytes = 0
+  #count = 0
+  #isUp = true
+  #countFrom = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(parts: CopiesParts) {
+    this.#parts = parts
+  }
+
+  /** Has a copy kept of a request that is here. */
+  place(job: Job) {
+    const { post, executorId } = this.#parts
+    const keeper = this.#parts.keeper()
+    this.#placed.set(job.ticket, { job, askedAt: performance.now() })
+    this.#timer ??= setTimeout(this.#look, ASK_MS)
+    if (keeper !== undefined && fits(job, post.maxPayload))
+      post.publish(this.#parts.peer(keeper), job.body, transferLines(job, executorId))
+  }
+
+  /** It is over, or goes elsewhere. */
+  delete(job: Job) {
+    if (this.#placed.size > 0) this.#placed.delete(job.ticket)
+  }
+
+  /** A copy has come. */
+  keep(job: Job, holder: string) {
+    if (this.#bytes + job.body.byteLength > this.#parts.maxBytes || this.#count === MAX_COPIES) return
+    const from = this.#kept.get(holder) ?? { copies: new Map<string, Job>(), misses: 0 }
+    if (from.copies.has(job.ticket)) return
+    job.body = new Uint8Array(job.body)
+    this.#kept.set(holder, from)
+    from.copies.set(job.ticket, job)
+    this.#bytes += job.body.byteLength
+    this.#count++
+    this.#timer ??= setTimeout(this.#look, ASK_MS)
+  }
+
+  /** The keeper of copies asks which requests are still here. */
+  asked(message: Msg) {
+    const { keys } = (parseObject(message.string()) ?? {}) as { keys?: string[] }
+    if (!keys || !isList(keys, isId)) return
+    const now = performance.now()
+    const gone = keys.filter(key => {
+      const placed = this.#placed.get(key)
+      if (placed) placed.askedAt = now
+      return !placed
+    })
+    this.#parts.post.publish(message.reply!, JSON.stringify({ gone }))
+  }
+
+  connected(isUp: boolean) {
+    this.#isUp = isUp
+    const now = performance.now()
+    this.#countFrom = now + RETURN_MS
+    for (const placed of this.#placed.values()) placed.askedAt = now + RETURN_MS
+  }
+
+  close() {
+    clearTimeout(this.#timer)
+  }
+
+  readonly #look = () => {
+    const now = performance.now()
+    for (const [ticket, { job, askedAt }] of this.#placed)
+      if (now > askedAt + KEEPER_MS + this.#parts.answerMs()) {
+        this.#placed.delete(ticket)
+        this.place(job)
+      }
+    if (this.#isUp) for (const holder of this.#kept.keys()) void this.#ask(holder)
+    this.#timer = this.#placed.size + this.#kept.size > 0 ? setTimeout(this.#look, ASK_MS) : undefined
+  }
+
+  async #ask(holder: string) {
+    const { post } = this.#parts
+    const from = this.#kept.get(holder)!
+    const body = JSON.stringify({ keys: [...from.copies.keys()] })
+    const answer = await post.inbox.ask(
+      this.#parts.peer(holder),
+      body,
+      ASK_MS + this.#parts.answerMs(),
+      readGone,
+      lines,
+    )
+    if (this.#kept.get(holder) !== from) return
+    if (Array.isArray(answer)) {
+      from.misses = 0
+      for (const key of answer) this.#drop(from.copies, key)
+    } else if (!this.#isUp || performance.now() < this.#countFrom) from.misses = 0
+    else if (answer === 'nobody' || ++from.misses >= MAX_MISSES) {
+      for (const job of from.copies.values()) {
+        this.#drop(from.copies, job.ticket)
+        this.#parts.lost(job)
+      }
+    }
+    if (from.copies.size === 0) this.#kept.delete(holder)
+  }
+
+  #drop(copies: Map<string, Job>, ticket: string) {
+    const job = copies.get(ticket)
+    if (!job) return
+    copies.delete(ticket)
+    this.#bytes -= job.body.byteLength
+    this.#count--
+  }
+}
+
+const lines = line(Header.dispatch, Dispatch.copies)
+
+function readGone(message: Msg): string[] | undefined {
+  const { gone } = (parseObject(message.string()) ?? {}) as { gone?: string[] }
+  return gone && isList(gone, isId) ? gone : undefined
+}

@@ -1,0 +1,19 @@
+import type { Output } from '../slots/task.js'
+
+/** What an executor tells its listeners. */
+export interface ExecutorEvents {
+  /** It is a member of the queue group and its slots have loaded the function. */
+  ready: []
+  /** A computation starts. `argument` is JSON. */
+  started: [{ requestId: string; argument: string }]
+  /** A request was answered with its result, as JSON; `computeMs` is the time in its slot. */
+  completed: [{ requestId: string; result: string; computeMs: number }]
+  /** A request, or an argument of a batch, was answered with an error: its code, text and, if the function threw it, stack. */
+  failed: [{ requestId: string; code: number; error: string; computeMs: number; stack?: string | undefined }]
+  /** What the function printed: a line of one of its standard streams, and whose it is as far as that is known. */
+  output: [Output]
+  /** It was told to stop, and waits for that many requests, for `drainTimeout` milliseconds at most. */
+  stopping: [{ computing: number; waiting: number; drainTimeout: number }]
+  /** Something worth a line in a log: a message that is no request, a connection lost or back. */
+  warning: [string]
+}

@@ -1,0 +1,112 @@
+// Tells clients that watch who holds their requests, and notices when a client is gone.
+//
+// A request: fresh (here for less than OLD_MS) → old: its client is told, or if it does not watch, the owner is → over. Of an old one
+// whose client has not been heard for SILENT_MS it is asked, by the notice once more; what it says next of the request, in a question,
+// is its answer. After MAX_ASKS in vain what waits is dropped, and somewhat later what is computed.
+import { Header } from '../protocol/headers.js'
+import { line } from '../protocol/raw-headers.js'
+import type { Job } from './job.js'
+import type { Post } from './post.js'
+
+/** Only a request that is here for so long is worth a message. */
+export const OLD_MS = 100
+const LOOK_MS = 25
+const SILENT_MS = 3000
+const ASK_AGAIN_MS = 2000
+const MAX_ASKS = 2
+/** How often silent clients are looked for. */
+const SILENCE_MS = 500
+/** What is computed is of use to a client that comes back soon. */
+const GONE_MS = 10_000
+
+export interface NoticesOwner {
+  /** A request whose client does not watch has become old. */
+  aged(job: Job): void
+  /** Its client is gone. */
+  abandoned(job: Job): void
+}
+
+export class Notices {
+  readonly #post: Post
+  readonly #executorId: string
+  readonly #owner: NoticesOwner
+  /** Not old yet, the earliest arrivals first. */
+  readonly #fresh = new Set<Job>()
+  /** Old ones that are watched. */
+  readonly #told = new Set<Job>()
+  #timer: NodeJS.Timeout | undefined
+  #silenceAt = 0
+
+  constructor(post: Post, executorId: string, owner: NoticesOwner) {
+    this.#post = post
+    this.#executorId = executorId
+    this.#owner = owner
+  }
+
+  add(job: Job) {
+    // Others may have told of it.
+    if (performance.now() - job.since >= OLD_MS) this.#age(job)
+    else this.#fresh.add(job)
+    this.#timer ??= setTimeout(this.#look, LOOK_MS)
+  }
+
+  /** Its computation has started. */
+  started(job: Job) {
+    if (job.toldState === 'waiting' && job.state === 'held') this.#tell(job, 'computing')
+  }
+
+  /** Its client has named it. */
+  heard(job: Job) {
+    job.heardAt = performance.now()
+    job.asks = 0
+  }
+
+  delete(job: Job) {
+    this.#fresh.delete(job)
+    this.#told.delete(job)
+  }
+
+  close() {
+    clearTimeout(this.#timer)
+    this.#fresh.clear()
+    this.#told.clear()
+  }
+
+  readonly #look = () => {
+    const now = performance.now()
+    for (const job of this.#fresh) {
+      if (job.arrivedAt > now - OLD_MS) break
+      this.#fresh.delete(job)
+      this.#age(job)
+    }
+    if (now >= this.#silenceAt) {
+      this.#silenceAt = now + SILENCE_MS
+      for (const job of this.#told) this.#askIfSilent(job, now)
+    }
+    this.#timer = this.#fresh.size + this.#told.size > 0 ? setTimeout(this.#look, LOOK_MS) : undefined
+  }
+
+  #age(job: Job) {
+    if (!job.isWatched) return this.#owner.aged(job)
+    this.#told.add(job)
+    this.#tell(job, stateOf(job))
+  }
+
+  #tell(job: Job, state: 'waiting' | 'computing') {
+    job.toldState = state
+    const lines =
+      line(Header.notice, state) + line(Header.requestId, job.id) + line(Header.executorId, this.#executorId)
+    for (const inbox of job.replyTo) this.#post.publish(inbox, undefined, lines)
+  }
+
+  #askIfSilent(job: Job, now: number) {
+    if (job.isDetached || job.state !== 'held' || now < job.heardAt + SILENT_MS + job.asks * ASK_AGAIN_MS) return
+    if (job.asks < MAX_ASKS) {
+      job.asks++
+      this.#tell(job, stateOf(job))
+    } else if (stateOf(job) === 'waiting' || now >= job.heardAt + GONE_MS) this.#owner.abandoned(job)
+  }
+}
+
+/** What becomes of a request that is here. */
+export const stateOf = (job: Job) => (job.slot?.isRunning(job) ? 'computing' : 'waiting')

@@ -1,0 +1,195 @@
+// Answers on their way to clients, kept until they are there as far as that can be known.
+//
+// The answer to a request that was here for less than OLD_MS leaves at once and is forgotten, unless the connection is down. Any other:
+// unsent (the connection is down) → sent → confirmed, when the server has answered a flush that was sent after it. The connection lost
+// before that: it is sent again when it is back. A server that says that there is no such inbox: the client may come back later than
+// we do, so within LATE_MS of a lost connection it is sent again, after longer and longer pauses. A confirmed answer is forgotten, or,
+// if its client watches, kept for RETAINED_MS: a client that asks for its request instead gets the answer again.
+// What is kept has MAX_BYTES at most; the oldest go first.
+import { createHash } from 'node:crypto'
+import { headersOf } from '../nats/headers.js'
+import { Code } from '../protocol/codes.js'
+import type { Listener } from '../nats/inbox.js'
+import { type Job, nameOf } from './job.js'
+import { OLD_MS } from './notices.js'
+import type { Post } from './post.js'
+import type { Answer } from './replies.js'
+
+const LATE_MS = 10_000
+const PAUSE_MS = { first: 100, most: 3200 }
+const RETAINED_MS = 120_000
+const MAX_BYTES = 64 * 1024 * 1024
+/** What an answer takes beside its body, about. */
+const ENTRY_BYTES = 1000
+/** A client that asks again and again gets it so often. */
+const AGAIN_MS = 1000
+
+interface Kept {
+  readonly name: string
+  readonly replyTo: string[]
+  readonly answer: Answer
+  readonly bytes: number
+  readonly isRetained: boolean
+  readonly until: number
+  /** Of the request's body: an id may be used for something else. */
+  readonly digest: string
+  state: 'unsent' | 'sent' | 'confirmed'
+  /** The reply subject that hears of a client that is not there. */
+  token: string
+  tries: number
+  timer: NodeJS.Timeout | undefined
+  sentAt: number
+}
+
+export class Outbox {
+  readonly #post: Post
+  /** The oldest first. */
+  readonly #kept = new Map<string, Kept>()
+  #bytes = 0
+  #isUp = true
+  /** Until then clients may be back later than we are. */
+  #lateUntil = 0
+  #isFlushing = false
+  #count = 0
+
+  constructor(post: Post) {
+    this.#post = post
+  }
+
+  /** Whether answers are here that the server may not have. */
+  get isDelivering() {
+    for (const { state } of this.#kept.values()) if (state !== 'confirmed') return true
+    return false
+  }
+
+  /** Sends the answer to a request. */
+  send(job: Job, answer: Answer) {
+    const isOld = performance.now() - job.since >= OLD_MS
+    if (!isOld && this.#isUp && performance.now() > this.#lateUntil) return this.#publish(job.replyTo, answer)
+    // What is kept must not keep the whole packet alive that it came in.
+    const kept: Kept = {
+      name: job.isNamed ? nameOf(job) : `#${++this.#count}`,
+      replyTo: job.replyTo,
+      answer: { ...answer, body: new Uint8Array(answer.body) },
+      bytes: answer.body.byteLength + ENTRY_BYTES,
+      isRetained: job.isWatched && answer.code !== Code.cancelled,
+      until: performance.now() + RETAINED_MS,
+      digest: job.isWatched ? digestOf(job.body) : '',
+      state: 'unsent',
+      token: '',
+      tries: 0,
+      timer: undefined,
+      sentAt: 0,
+    }
+    this.#forget(this.#kept.get(kept.name))
+    this.#kept.set(kept.name, kept)
+    this.#bytes += kept.bytes
+    this.#trim()
+    if (this.#isUp) this.#deliver(kept)
+  }
+
+  /** Sends an answer again that is here, to a client that asks for its request; whether it is. */
+  repeat(name: string): boolean {
+    const kept = this.#kept.get(name)
+    if (!kept?.isRetained) return false
+    if (kept.state === 'confirmed' && performance.now() > kept.sentAt + AGAIN_MS) {
+      kept.sentAt = performance.now()
+      this.#publish(kept.replyTo, kept.answer)
+    }
+    return true
+  }
+
+  /** Answers a request that was answered before and is sent once more; whether it was. */
+  answerAgain(job: Job): boolean {
+    const kept = job.isWatched && this.#kept.size > 0 ? this.#kept.get(nameOf(job)) : undefined
+    if (!kept?.isRetained || kept.digest !== digestOf(job.body)) return false
+    this.#publish(job.replyTo, kept.answer)
+    return true
+  }
+
+  /** The connection was lost, or is back. */
+  connected(isUp: boolean) {
+    this.#isUp = isUp
+    if (!isUp) return
+    this.#lateUntil = performance.now() + LATE_MS
+    for (const kept of this.#kept.values()) if (kept.state !== 'confirmed') this.#deliver(kept)
+  }
+
+  close() {
+    for (const kept of this.#kept.values()) this.#forget(kept)
+  }
+
+  #publish(replyTo: string[], { body, lines }: Answer, reply = '') {
+    for (const inbox of replyTo) this.#post.publish(inbox, body, lines, reply)
+  }
+
+  #deliver(kept: Kept) {
+    clearTimeout(kept.timer)
+    kept.state = 'sent'
+    kept.sentAt = performance.now()
+    if (performance.now() < this.#lateUntil && !kept.token) kept.token = this.#post.inbox.reserve(this.#listener(kept))
+    this.#publish(kept.replyTo, kept.answer, kept.token && this.#post.inbox.replySubject(kept.token))
+    this.#confirm()
+  }
+
+  #listener(kept: Kept): Listener {
+    return {
+      subject: '',
+      onReply: message => headersOf(message)?.code === 503 && this.#returned(kept),
+      onFailure: () => this.#returned(kept),
+    }
+  }
+
+  /** Its client is not there. */
+  #returned(kept: Kept) {
+    const pause = Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** kept.tries++)
+    if (!this.#isUp || this.#kept.get(kept.name) !== kept) return
+    if (performance.now() + pause > this.#lateUntil) return this.#confirmed(kept)
+    kept.state = 'unsent'
+    kept.timer = setTimeout(() => this.#isUp && this.#deliver(kept), pause)
+  }
+
+  /** Asks the server whether it has what was sent. */
+  #confirm() {
+    if (this.#isFlushing || !this.#post.isOpen) return
+    this.#isFlushing = true
+    const sent = [...this.#kept.values()].filter(({ state }) => state === 'sent')
+    this.#post.nc.flush().then(
+      () => {
+        this.#isFlushing = false
+        for (const kept of sent) if (kept.state === 'sent') this.#confirmed(kept)
+        for (const { state } of this.#kept.values()) if (state === 'sent') return this.#confirm()
+      },
+      // The connection was lost: all of them are sent again when it is back.
+      () => {
+        this.#isFlushing = false
+      },
+    )
+  }
+
+  #confirmed(kept: Kept) {
+    kept.state = 'confirmed'
+    if (!kept.isRetained) this.#forget(kept)
+    else if (kept.token) {
+      this.#post.inbox.forget(kept.token)
+      kept.token = ''
+    }
+  }
+
+  #forget(kept: Kept | undefined) {
+    if (!kept || !this.#kept.delete(kept.name)) return
+    this.#bytes -= kept.bytes
+    clearTimeout(kept.timer)
+    if (kept.token) this.#post.inbox.forget(kept.token)
+  }
+
+  #trim() {
+    const now = performance.now()
+    for (const kept of this.#kept.values()) {
+      if (this.#bytes <= MAX_BYTES && (kept.until > now || kept.state !== 'confirmed')) return
+      this.#forget(kept)
+    }
+  }
+}
+
+const digestOf = (body: Uint8Array) => createHash('sha256').update(body).digest('base64')

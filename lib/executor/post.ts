@@ -1,0 +1,79 @@
+// The executor's way into its connection: what it publishes and subscribes to.
+//
+// A reply subject is somebody else's choice, and an executor may publish where its client may not. So a message whose reply subject
+// is not an inbox is dropped: it is counted, and not even answered with an error.
+import { isOpen } from '../nats/connection.js'
+import { encodeHeaders } from '../nats/headers.js'
+import { Inbox } from '../nats/inbox.js'
+import { inboxPrefix } from '../nats/nats-internals.js'
+import type { Msg, NatsConnection, PublishOptions, Subscription } from '../nats/nats.js'
+import { type SubscribeOptions, subscribeSafely } from '../nats/subscribe-safely.js'
+import { isInbox } from '../protocol/subjects.js'
+
+const NOTHING = new Uint8Array(0)
+const DEFAULT_INBOX_PREFIX = '_INBOX'
+
+export class Post {
+  readonly nc: NatsConnection
+  /** For what this executor asks others. */
+  readonly inbox: Inbox
+  readonly #inboxes: readonly string[]
+  readonly #onDropped: (message: Msg) => void
+  readonly #subscriptions = new Set<Subscription>()
+
+  constructor(nc: NatsConnection, isOwn: boolean, inboxPrefixes: readonly string[], onDropped: (message: Msg) => void) {
+    this.nc = nc
+    this.inbox = new Inbox(nc, isOwn)
+    this.#inboxes = [inboxPrefix(nc) ?? DEFAULT_INBOX_PREFIX, ...inboxPrefixes]
+    this.#onDropped = onDropped
+  }
+
+  /** A connection that its owner drains or has closed takes nothing any more. */
+  get isOpen() {
+    return isOpen(this.nc)
+  }
+
+  get maxPayload() {
+    return this.nc.info?.max_payload ?? Infinity
+  }
+
+  isInbox(subject: string) {
+    return isInbox(subject, this.#inboxes)
+  }
+
+  /** `lines` are those of headers. */
+  publish(subject: string, body: Uint8Array | string = NOTHING, lines = '', reply = '') {
+    if (!this.isOpen) return
+    const options: PublishOptions = {}
+    if (lines !== '') options.headers = encodeHeaders(lines)
+    if (reply !== '') options.reply = reply
+    this.nc.publish(subject, body, options)
+  }
+
+  /** What comes needs no answer. */
+  subscribe(subject: string, handle: (message: Msg) => void, options?: SubscribeOptions): Subscription {
+    const subscription = subscribeSafely(this.nc, subject, handle, options)
+    this.#subscriptions.add(subscription)
+    return subscription
+  }
+
+  /** What comes is to be answered. */
+  serve(subject: string, handle: (message: Msg) => void, options?: SubscribeOptions): Subscription {
+    const checked = (message: Msg) => {
+      if (message.reply && this.isInbox(message.reply)) handle(message)
+      else this.#onDropped(message)
+    }
+    return this.subscribe(subject, checked, options)
+  }
+
+  /** Ends a subscription; what is on its way is still heard. */
+  async end(subscription: Subscription) {
+    this.#subscriptions.delete(subscription)
+    if (this.isOpen) await subscription.drain().catch(() => {})
+  }
+
+  async close() {
+    await Promise.all([...this.#subscriptions].map(each => this.end(each)))
+    this.inbox.close()
+  }
+}

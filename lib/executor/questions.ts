@@ -1,0 +1,73 @@
+// Answers clients that ask for their requests, or cancel them.
+import { parseQuestion } from '../protocol/hold.js'
+import type { Question, Status } from '../protocol/hold.js'
+import type { Msg } from '../nats/nats.js'
+import { type Job, nameOf } from './job.js'
+import { type Notices, stateOf } from './notices.js'
+import type { Outbox } from './outbox.js'
+import type { Post } from './post.js'
+import type { Registry } from './registry.js'
+
+export interface QuestionsParts {
+  readonly executorId: string
+  readonly post: Post
+  readonly registry: Registry
+  readonly notices: Notices
+  readonly outbox: Outbox
+  /** Drops a request, or ends its computation. */
+  cancel(job: Job): void
+}
+
+export class Questions {
+  readonly #parts: QuestionsParts
+
+  constructor(parts: QuestionsParts) {
+    this.#parts = parts
+  }
+
+  /** `find`: where all executors are asked; `hold`: where this one is. */
+  start(find: string, hold: string) {
+    this.#parts.post.serve(find, message => this.#asked(message, false))
+    this.#parts.post.serve(hold, message => this.#asked(message, true))
+  }
+
+  #asked(message: Msg, isAlone: boolean) {
+    const question = parseQuestion(message.string())
+    if (!question) return
+    const status = this.#statusOf(question)
+    if (!isAlone) delete status.missing
+    // Of many that are asked only those answer that know something.
+    if (isAlone || Object.keys(status).length > 1) this.#parts.post.publish(message.reply!, JSON.stringify(status))
+  }
+
+  #statusOf({ key = '', ids = [], cancel = [] }: Question): Status {
+    const { executorId, registry, notices, outbox } = this.#parts
+    const status: Status = { executorId }
+    const add = (list: 'waiting' | 'computing' | 'answered' | 'cancelled' | 'missing', id: string) =>
+      (status[list] ??= []).push(id)
+    for (const id of ids) {
+      const job = registry.find(id, key)
+      const to = registry.whereTo(id, key)
+      if (job?.state === 'held') {
+        notices.heard(job)
+        // It knows now.
+        job.toldState = stateOf(job)
+        add(job.toldState, id)
+      } else if (job) add('waiting', id)
+      else if (outbox.repeat(nameOf({ id, key }))) add('answered', id)
+      else if (to !== undefined) (status.moved ??= {})[id] = to
+      else add('missing', id)
+    }
+    for (const id of cancel) {
+      const job = registry.find(id, key)
+      const to = registry.whereTo(id, key)
+      if (job?.state === 'moving') add('waiting', id)
+      else if (job) {
+        this.#parts.cancel(job)
+        add('cancelled', id)
+      } else if (to !== undefined) (status.moved ??= {})[id] = to
+      else add('missing', id)
+    }
+    return status
+  }
+}

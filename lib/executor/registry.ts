@@ -1,0 +1,49 @@
+// What is here by name, and where to what was here has gone.
+import type { Job } from './job.js'
+import { nameOf } from './job.js'
+
+/** For so long it is told where a request went. */
+const MOVED_FOR_MS = 10_000
+
+export class Registry {
+  readonly #jobs = new Map<string, Job>()
+  /** The oldest ones first. */
+  readonly #moved = new Map<string, { to: string; at: number }>()
+
+  /** Takes note of a request; returns the one that is here already, if it is the same, sent once more. */
+  add(job: Job): Job | undefined {
+    if (!job.isNamed) return undefined
+    const name = nameOf(job)
+    const same = this.#jobs.get(name)
+    if (!same) {
+      this.#jobs.set(name, job)
+      if (this.#moved.size > 0) this.#moved.delete(name)
+      return undefined
+    }
+    // An id that somebody uses for something else as well is that one's own affair.
+    return Buffer.compare(same.body, job.body) === 0 ? same : undefined
+  }
+
+  find(id: string, key: string): Job | undefined {
+    return this.#jobs.get(nameOf({ id, key }))
+  }
+
+  /** It is over, or another executor has it. */
+  delete(job: Job, movedTo?: string) {
+    const name = nameOf(job)
+    if (!job.isNamed || this.#jobs.get(name) !== job) return
+    this.#jobs.delete(name)
+    if (movedTo === undefined) return
+    const now = performance.now()
+    this.#moved.set(name, { to: movedTo, at: now })
+    for (const [old, { at }] of this.#moved) {
+      if (at + MOVED_FOR_MS > now) break
+      this.#moved.delete(old)
+    }
+  }
+
+  /** Who has got it from here not long ago. */
+  whereTo(id: string, key: string): string | undefined {
+    return this.#moved.get(nameOf({ id, key }))?.to
+  }
+}

@@ -1,0 +1,55 @@
+// The form in which one executor sends a request to another: the request itself, and headers for its way.
+import { headersOf } from '../nats/headers.js'
+import type { Msg } from '../nats/nats.js'
+import { Dispatch } from '../protocol/dispatch.js'
+import { Header } from '../protocol/headers.js'
+import { line } from '../protocol/raw-headers.js'
+import { MILLISECONDS, MOST_INBOXES, NotARequest, parseRequest } from '../protocol/request.js'
+import { isId } from '../protocol/subjects.js'
+import { type Job, newJob } from './job.js'
+
+/** More than what the headers take that a request gets for its way, but for its inboxes. */
+const HEADERS_SIZE = 1024
+
+/** Whether a request with the headers for its way is no larger than the server takes. */
+export function fits({ body, replyTo }: Job, maxPayload: number) {
+  if (body.byteLength + HEADERS_SIZE * (MOST_INBOXES + 1) <= maxPayload) return true
+  const inboxes = replyTo.reduce((sum, inbox) => sum + Buffer.byteLength(inbox) + 1, 0)
+  return body.byteLength + inboxes + HEADERS_SIZE <= maxPayload
+}
+
+/** The headers of a transfer, or of a copy that `holder` keeps the request of. */
+export function transferLines(job: Job, holder?: string): string {
+  const { isNamed, id, key, isWatched, isDetached, priority, deadline, batchSize, since, replyTo, ticket } = job
+  const now = performance.now()
+  return (
+    line(Header.dispatch, holder === undefined ? Dispatch.transfer : Dispatch.copy) +
+    line(Header.ticket, ticket) +
+    (holder === undefined ? '' : line(Header.holder, holder)) +
+    (isNamed ? line(Header.requestId, id) : '') +
+    (key ? line(Header.key, key) : '') +
+    (isWatched ? line(Header.notices, 1) : '') +
+    (isDetached ? line(Header.detached, 1) : '') +
+    (priority === 0 ? '' : line(Header.priority, priority)) +
+    line(Header.timeoutMs, Math.max(0, deadline - now).toFixed(3)) +
+    (batchSize > 0 ? line(Header.batchSize, batchSize) : '') +
+    line(Header.waitedMs, Math.max(0, now - since).toFixed(3)) +
+    line(Header.replyTo, replyTo.join(' '))
+  )
+}
+
+/** Reads a transfer or a copy; undefined if the message is none. */
+export function readTransfer(
+  message: Msg,
+  isInbox: (subject: string) => boolean,
+): { job: Job; holder: string } | undefined {
+  const headers = headersOf(message)
+  const replyTo = headers?.get(Header.replyTo)?.split(' ') ?? []
+  if (!headers || replyTo.length === 0 || replyTo.length > MOST_INBOXES || !replyTo.every(isInbox)) return undefined
+  const waited = headers.get(Header.waitedMs) ?? ''
+  const ticket = headers.get(Header.ticket)
+  const holder = headers.get(Header.holder) ?? ''
+  if (!MILLISECONDS.test(waited) || !isId(ticket) || !(holder === '' || isId(holder))) return undefined
+  const request = parseRequest(headers, message.data, replyTo, Number(waited))
+  return request instanceof NotARequest ? undefined : { job: newJob(request, ticket), holder }
+}

@@ -1,0 +1,74 @@
+// A plain request, of a client that knows nothing of executors, survives its executor: a copy of it is with another one.
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import type { NatsConnection } from 'nats'
+import { statistics } from './fixtures/library.js'
+import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
+import { type Process, run } from './fixtures/processes.js'
+
+const ACTS = ['--subject', 'acts', '--module', 'test/fixtures/acts.mjs', '--log=json']
+
+async function startExecutors(t: Test, server: Server, count: number, flags: string[] = []): Promise<Process[]> {
+  const all = Array.from({ length: count }, () => run(t, 'executor', ['--servers', server.url, ...ACTS, ...flags]))
+  await Promise.all(all.map(executor => executor.line(/"ready"/)))
+  return all
+}
+
+const ask = (nc: NatsConnection, ...act: unknown[]) => nc.request('acts', JSON.stringify(act), { timeout: 60_000 })
+
+for (const [name, watcher] of [
+  ['of three executors one is killed', undefined],
+  ['and with somebody who listens to everything', '>'],
+] as const)
+  t.test(`40 requests of 1 to 3 s: ${name}`, async t => {
+    const server = await startServer(t)
+    const executors = await startExecutors(t, server, 3, ['--concurrency', '8', '--processes', '1'])
+    const nc = await connectTo(t, server)
+    if (watcher) (await connectTo(t, server)).subscribe(watcher, { callback: () => {} })
+    const durations = Array.from({ length: 40 }, (_, i) => 1000 + 50 * i)
+    const answers = durations.map(ms => ask(nc, 'sleep', ms))
+    await executors[0]!.line(/"started"/, 8)
+    // What it has is known elsewhere a moment later.
+    await executors[0]!.line(/"completed"/)
+    executors[0]!.kill('SIGKILL')
+    const results = await Promise.all(answers.map(answer => answer.then(message => message.json<number>())))
+    t.strictSame(results, durations)
+  })
+
+t.test('the keeper of the copy may die, and then the holder', async t => {
+  const server = await startServer(t)
+  const executors = await startExecutors(t, server, 3)
+  const nc = await connectTo(t, server)
+  const answer = ask(nc, 'sleep', 8000)
+  const holder = await Promise.race(executors.map(executor => executor.line(/"started"/).then(() => executor)))
+  // Any of the others may be the keeper: each of them dies once.
+  for (const other of executors.filter(executor => executor !== holder)) {
+    other.kill('SIGKILL')
+    await other.exit
+    const [next] = await startExecutors(t, server, 1)
+    await once(process, 'never', { signal: AbortSignal.timeout(3500) }).catch(() => {})
+    executors.push(next!)
+  }
+  holder.kill('SIGKILL')
+  t.equal((await answer).json(), 8000)
+})
+
+t.test('a copy is dropped when its request is over', async t => {
+  const server = await startServer(t)
+  await startExecutors(t, server, 2)
+  const nc = await connectTo(t, server)
+  for (let i = 0; i < 5; i++) await ask(nc, 'sleep', 250)
+  await once(process, 'never', { signal: AbortSignal.timeout(3000) }).catch(() => {})
+  const before = (await statistics(nc)).messages
+  t.ok(before > 0)
+  // Nothing was computed by who had only a copy.
+  const stats = nc.subscribe('_INBOX.stats')
+  nc.publish('$SRV.STATS.acts', '', { reply: '_INBOX.stats' })
+  let requests = 0
+  let count = 0
+  for await (const message of stats) {
+    requests += message.json<any>().endpoints[0].num_requests
+    if (++count === 2) break
+  }
+  t.equal(requests, 5)
+})
