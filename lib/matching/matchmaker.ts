@@ -1,0 +1,205 @@
+// Pairs the requests that wait with executors that can start them, so that all of them together come near to one central queue. It holds
+// tickets, no requests, and all it knows is soft: reports bring it and refresh it, silence ends it, and what is wrong heals with the next full
+// report. An order is believed at once. It owns no timer: who has it calls `match` after reports, and at `wakeAt`.
+import type { Order, Report, Ticket } from '../protocol/dispatch.js'
+import { IndexedHeap } from './indexed-heap.js'
+import { isBefore, Member, type Move, type Waiting } from './member.js'
+
+/** An executor that is silent for so long is forgotten. */
+const FORGET_MS = 3500
+/** So long an order is believed of which nothing is heard, plus round trips. */
+const BELIEVE_MS = 1500
+/** So long a report may have been sent before an order arrived, plus round trips. */
+const CROSSING_MS = 100
+/** How much younger a next one must be to give way. */
+const MARGIN_MS = 1
+/** How many pairs that do not pay are passed over in one search. */
+const MAX_SKIPPED = 16
+
+/** Of two executors the one that should get the next request. */
+function isBetter(a: Member, b: Member): boolean {
+  if (a.idle !== b.idle) return a.idle > b.idle
+  if (a.idle > 0) return a.idleSince < b.idleSince
+  if (a.hasRoom || b.hasRoom) return !b.hasRoom
+  return isBefore(b.lastNext!, a.lastNext!)
+}
+
+export class Matchmaker {
+  readonly #id: string
+  /** The one that was not heard of for longest is first. */
+  readonly #members = new Map<string, Member>()
+  readonly #holders = new IndexedHeap<Member>((a, b) => isBefore(a.oldest!, b.oldest!))
+  readonly #crowded = new IndexedHeap<Member>((a, b) => isBefore(a.behind!, b.behind!))
+  readonly #receivers = new IndexedHeap<Member>(isBetter)
+  /** Orders of which nothing was heard yet, the first is first. */
+  readonly #open = new Set<Move>()
+
+  /** The id of the executor that it is part of. */
+  constructor(id: string) {
+    this.#id = id
+  }
+
+  /** How many executors it knows. */
+  get size() {
+    return this.#members.size
+  }
+
+  report(report: Report, now: number) {
+    const member = this.#members.get(report.id) ?? new Member(report.id)
+    if (report.n <= member.n) return
+    this.#members.delete(report.id)
+    this.#members.set(report.id, member)
+    const { n, slots, free, meanMs = member.meanMs, rttMs = member.rttMs } = report
+    Object.assign(member, { n, slots, free: Math.min(free, slots), meanMs, rttMs, heardAt: now, isDeaf: false })
+    for (const key of report.took ?? []) this.#hasCome(member, key)
+    for (const key of report.gone ?? []) this.#isGone(member, key, now)
+    for (const id of report.deaf ?? []) this.#isDeaf(member, id, now)
+    for (const ticket of report.tickets ?? []) this.#isThere(member, ticket, report.full === true, now)
+    if (report.full) this.#forgetOthers(member, new Set(report.tickets?.map(([key]) => key)), now)
+    this.#settle(member, now)
+  }
+
+  /** The orders for each holder by its id: to be sent, as they are believed from here on. */
+  match(now: number): Map<string, Order> {
+    this.#forget(now)
+    const orders = new Map<string, Order>()
+    // The oldest to idle executors.
+    this.#pair(this.#holders, 'oldest', ({ idle }) => (idle > 0 ? Infinity : 0), now, orders)
+    // The oldest of those behind to where they are next, so that the next ones are the oldest of all.
+    const isNextFor = (receiver: Member, waiting: Waiting) => {
+      if (receiver.idle > 0 || receiver.hasRoom) return Infinity
+      const { since, priority } = receiver.lastNext!
+      return priority === waiting.priority ? since - waiting.since : (waiting.priority - priority) * Infinity
+    }
+    this.#pair(this.#crowded, 'behind', isNextFor, now, orders)
+    return orders
+  }
+
+  /** When `match` should be called though no report has come. */
+  wakeAt(now: number): number {
+    for (const { lateAt } of this.#open) return Math.max(now, lateAt)
+    return Infinity
+  }
+
+  /** Moves the holders' first tickets to the best receivers, as long as the milliseconds that it gains are more than it costs. */
+  #pair(
+    holders: IndexedHeap<Member>,
+    which: 'oldest' | 'behind',
+    gainOf: (receiver: Member, waiting: Waiting) => number,
+    now: number,
+    orders: Map<string, Order>,
+  ) {
+    const skipped: [IndexedHeap<Member>, Member][] = []
+    while (skipped.length < MAX_SKIPPED) {
+      const [holder, receiver] = [holders.first, this.#receivers.first]
+      if (!holder || !receiver) break
+      const waiting = holder[which]!
+      const gain = gainOf(receiver, waiting)
+      if (gain <= MARGIN_MS) break
+      const cost = this.#costOf(holder, receiver)
+      if (Math.min(gain, holder.waitOf(waiting)) > cost) {
+        this.#move(waiting, holder, receiver, now)
+        const order = orders.get(holder.id) ?? { give: [] }
+        order.give.push([waiting.key, receiver.id])
+        orders.set(holder.id, order)
+        continue
+      }
+      // The farther one is passed over.
+      const [heap, member] = receiver.rttMs > holder.rttMs ? [this.#receivers, receiver] : [holders, holder]
+      heap.delete(member)
+      skipped.push([heap, member])
+    }
+    for (const [heap, member] of skipped) heap.put(member)
+  }
+
+  /** How many milliseconds a move takes: the order to the holder, and the request to the receiver. */
+  #costOf(holder: Member, receiver: Member): number {
+    return holder.rttMs + ((this.#members.get(this.#id)?.rttMs ?? 0) + receiver.rttMs) / 2
+  }
+
+  #move(waiting: Waiting, from: Member, to: Member, now: number) {
+    const roundTrips = 2 * this.#costOf(from, to)
+    const lateAt = now + BELIEVE_MS + roundTrips
+    const move: Move = { waiting, from, to, isTruthAt: now + CROSSING_MS + roundTrips, lateAt }
+    from.remove(waiting)
+    from.given.set(waiting.key, move)
+    waiting.move = move
+    to.given.delete(waiting.key)
+    to.add(waiting)
+    this.#open.add(move)
+    this.#settle(from, now)
+    this.#settle(to, now)
+  }
+
+  /** The receiver has it, or had it: what else it reports is the truth. */
+  #hasCome(member: Member, key: string) {
+    member.given.delete(key)
+    const waiting = member.find(key)
+    if (!waiting?.move) return
+    this.#open.delete(waiting.move)
+    member.remove(waiting)
+  }
+
+  #isGone(member: Member, key: string, now: number) {
+    const waiting = member.find(key)
+    if (waiting && !waiting.move) member.remove(waiting)
+    const move = member.given.get(key)
+    if (move) this.#undo(move, now)
+  }
+
+  #isDeaf(member: Member, id: string, now: number) {
+    const receiver = this.#members.get(id)
+    if (!receiver) return
+    receiver.isDeaf = true
+    for (const move of member.given.values()) if (move.to === receiver) this.#undo(move, now)
+    this.#settle(receiver, now)
+  }
+
+  #isThere(member: Member, [key, ageMs, priority]: Ticket, isFull: boolean, now: number) {
+    const move = member.given.get(key)
+    // One that is told of as new is back. A full report may have crossed the order.
+    if (move && isFull && now < move.isTruthAt) return
+    if (move) this.#undo(move, now)
+    if (member.find(key)?.move) this.#hasCome(member, key)
+    if (!member.find(key)) member.add({ key, since: now - ageMs, priority, move: undefined })
+  }
+
+  #forgetOthers(member: Member, keys: Set<string>, now: number) {
+    for (const waiting of member.line.slice()) if (!waiting.move && !keys.has(waiting.key)) member.remove(waiting)
+    for (const [key, { lateAt }] of member.given) if (lateAt <= now) member.given.delete(key)
+  }
+
+  /** It has not left, or never comes: the receiver gets its place back. */
+  #undo(move: Move, now: number) {
+    if (move.from.given.get(move.waiting.key) === move) move.from.given.delete(move.waiting.key)
+    this.#drop(move, now)
+  }
+
+  #drop(move: Move, now: number) {
+    if (!this.#open.delete(move)) return
+    move.to.remove(move.waiting)
+    this.#settle(move.to, now)
+  }
+
+  #forget(now: number) {
+    for (const move of this.#open) {
+      if (move.lateAt > now) break
+      this.#drop(move, now)
+    }
+    for (const member of this.#members.values()) {
+      if (member.heardAt + FORGET_MS > now) break
+      this.#members.delete(member.id)
+      for (const { move } of member.line) if (move) this.#open.delete(move)
+      for (const heap of [this.#holders, this.#crowded, this.#receivers]) heap.delete(member)
+    }
+  }
+
+  #settle(member: Member, now: number) {
+    if (this.#members.get(member.id) !== member) return
+    member.settle(now)
+    const isIn = (heap: IndexedHeap<Member>, isWanted: boolean) => (isWanted ? heap.put(member) : heap.delete(member))
+    isIn(this.#holders, member.oldest !== undefined)
+    isIn(this.#crowded, member.behind !== undefined)
+    isIn(this.#receivers, member.slots > 0 && !member.isDeaf)
+  }
+}

@@ -1,0 +1,213 @@
+// An executor without NATS and slots: it drives the state machines of lib/matching/ as the real one does, one turn after the other.
+import { Election, type ElectionAction } from '../../lib/matching/election.js'
+import { Matchmaker } from '../../lib/matching/matchmaker.js'
+import { Reporter } from '../../lib/matching/reporter.js'
+import { Transfers } from '../../lib/matching/transfers.js'
+import type { Beacon, Order, Report } from '../../lib/protocol/dispatch.js'
+import type { Clock } from './clock.js'
+
+export interface Job {
+  readonly ticket: string
+  readonly ms: number
+  readonly since: number
+  readonly priority: number
+}
+
+export type Message =
+  | { kind: 'request'; job: Job }
+  | { kind: 'done'; job: Job }
+  | { kind: 'report'; report: Report }
+  | { kind: 'nobodyThere' }
+  | { kind: 'beacon'; beacon: Beacon }
+  | { kind: 'order'; order: Order }
+  | { kind: 'transfer'; job: Job; from: string; number: number }
+  | { kind: 'answer'; ticket: string; from: string; isTaken: boolean }
+  | { kind: 'connected'; isUp: boolean }
+  | { kind: 'stop' }
+
+/** What an executor needs of its world. */
+export interface World {
+  readonly clock: Clock
+  /** Milliseconds for a message from one executor to another, and for handling one. */
+  readonly latencyMs: number
+  readonly handlingMs: number
+  readonly random: () => number
+  send(from: SimulatedExecutor, to: string, message: Message): void
+  /** To the matchmakers. */
+  sendReport(from: SimulatedExecutor, report: Report): void
+  sendBeacon(from: SimulatedExecutor, beacon: Beacon): void
+  started(job: Job, executor: SimulatedExecutor): void
+  ended(job: Job, executor: SimulatedExecutor): void
+  /** A transfer was not acknowledged: its client sends the request again if it is lost. */
+  inDoubt(job: Job): void
+}
+
+const isBefore = (a: Job, b: Job) => a.priority > b.priority || (a.priority === b.priority && a.since < b.since)
+/** How much the last computation counts for the mean. */
+const LATEST = 0.05
+
+export class SimulatedExecutor {
+  readonly id: string
+  readonly backlog: Job[] = []
+  readonly running = new Set<Job>()
+  readonly election: Election
+  matchmaker: Matchmaker | undefined
+  isUp = false
+  isStopping = false
+  isDead = false
+  /** It handles nothing until then. */
+  stillUntil = 0
+  readonly transfers = new Transfers<Job>()
+  readonly #world: World
+  readonly #reporter: Reporter<Job>
+  readonly #slots: number
+  readonly #inbox: Message[] = []
+  /** Transfers that came, by sender and number: a message may come twice. */
+  readonly #came = new Set<string>()
+  #meanMs = Infinity
+  #isTurnDue = false
+  #sent = 0
+  #cancelAlarm = () => {}
+
+  constructor(id: string, slots: number, world: World) {
+    this.id = id
+    this.#slots = slots
+    this.#world = world
+    this.#reporter = new Reporter(id, world.random)
+    this.election = new Election(id, world.random)
+    this.election.rttMs = this.transfers.rttMs = 2 * world.latencyMs
+  }
+
+  get free() {
+    return this.isStopping || this.backlog.length > 0 ? 0 : this.#slots - this.running.size
+  }
+
+  deliver(message: Message) {
+    if (this.isDead) return
+    this.#inbox.push(message)
+    this.#scheduleTurn()
+  }
+
+  #scheduleTurn() {
+    if (this.#isTurnDue) return
+    this.#isTurnDue = true
+    const { clock, handlingMs } = this.#world
+    const at = Math.max(clock.now, this.stillUntil) + handlingMs * Math.max(1, this.#inbox.length)
+    clock.at(at, () => this.#turn())
+  }
+
+  #turn() {
+    const { clock } = this.#world
+    this.#isTurnDue = false
+    if (this.isDead) return
+    if (clock.now < this.stillUntil) return this.#scheduleTurn()
+    for (const message of this.#inbox.splice(0)) this.#hear(message, clock.now)
+    for (const { job, to } of this.transfers.takeExpired(clock.now)) {
+      this.#reporter.deaf(to)
+      this.#world.inDoubt(job)
+    }
+    this.#act(this.election.tick(clock.now))
+    this.#start()
+    this.#report()
+    for (const [holder, order] of this.matchmaker?.match(clock.now) ?? []) {
+      this.#world.send(this, holder, { kind: 'order', order })
+    }
+    this.#setAlarm()
+  }
+
+  #hear(message: Message, now: number) {
+    switch (message.kind) {
+      case 'request':
+        return this.#insert(message.job)
+      case 'done':
+        this.running.delete(message.job)
+        this.#meanMs =
+          this.#meanMs === Infinity ? message.job.ms : this.#meanMs + LATEST * (message.job.ms - this.#meanMs)
+        return this.#world.ended(message.job, this)
+      case 'report':
+        return this.matchmaker?.report(message.report, now)
+      case 'nobodyThere':
+        return this.#act(this.election.nobodyThere(now))
+      case 'beacon':
+        return this.#act(this.election.heardBeacon(message.beacon, now))
+      case 'order':
+        for (const [ticket, to] of message.order.give) this.#give(ticket, to, now)
+        return
+      case 'transfer':
+        return this.#take(message)
+      case 'answer': {
+        const job = this.transfers.take(message.ticket, message.from)
+        if (!job || message.isTaken) return
+        this.#reporter.deaf(message.from)
+        return this.#insert(job)
+      }
+      case 'connected':
+        this.isUp = message.isUp
+        return this.#act(this.election.connected(message.isUp, now))
+      case 'stop':
+        this.isStopping = true
+        return this.#act(this.election.resign(now))
+    }
+  }
+
+  #insert(job: Job) {
+    const at = this.backlog.findLastIndex(other => !isBefore(job, other)) + 1
+    this.backlog.splice(at, 0, job)
+  }
+
+  #give(ticket: string, to: string, now: number) {
+    const at = this.backlog.findIndex(job => job.ticket === ticket)
+    if (at < 0 || !this.isUp) return this.#reporter.refused(ticket)
+    const [job] = this.backlog.splice(at, 1) as [Job]
+    this.#reporter.left(ticket)
+    this.transfers.sent(ticket, job, to, now)
+    this.#world.send(this, to, { kind: 'transfer', job, from: this.id, number: this.#sent++ })
+  }
+
+  #take({ job, from, number }: Message & { kind: 'transfer' }) {
+    const isTaken = !this.isStopping
+    if (isTaken && !this.#came.has(`${from} ${number}`)) {
+      this.#came.add(`${from} ${number}`)
+      this.#insert(job)
+      this.#reporter.took(job.ticket)
+    }
+    this.#world.send(this, from, { kind: 'answer', ticket: job.ticket, from: this.id, isTaken })
+  }
+
+  #start() {
+    const { clock } = this.#world
+    while (!this.isStopping && this.running.size < this.#slots && this.backlog.length > 0) {
+      const job = this.backlog.shift()!
+      this.running.add(job)
+      this.#world.started(job, this)
+      clock.at(clock.now + job.ms, () => this.deliver({ kind: 'done', job }))
+    }
+  }
+
+  #report() {
+    if (!this.isUp) return
+    const { latencyMs, clock } = this.#world
+    const slots = this.isStopping ? 0 : this.#slots
+    const load = { slots, free: this.free, waiting: this.backlog, meanMs: this.#meanMs, rttMs: 2 * latencyMs }
+    const report = this.#reporter.report(load, clock.now)
+    if (report) this.#world.sendReport(this, report)
+  }
+
+  #act(actions: ElectionAction[]) {
+    for (const action of actions) {
+      if (action === 'serve') this.matchmaker = new Matchmaker(this.id)
+      else if (action === 'stepDown') this.matchmaker = undefined
+      else if (action === 'reportAll') this.#reporter.makeFull()
+      else this.#world.sendBeacon(this, { id: this.id, ...(action === 'resigned' && { resigns: true }) })
+    }
+  }
+
+  #setAlarm() {
+    const { clock } = this.#world
+    const { election, transfers, matchmaker } = this
+    const nextReportAt = this.isUp ? this.#reporter.nextAt : Infinity
+    const at = Math.min(nextReportAt, election.wakeAt, transfers.wakeAt, matchmaker?.wakeAt(clock.now) ?? Infinity)
+    this.#cancelAlarm()
+    if (at < Infinity) this.#cancelAlarm = clock.at(at, () => this.#scheduleTurn())
+  }
+}
