@@ -44,6 +44,13 @@ export class Matchmaker {
     return this.#members.size
   }
 
+  /** An executor that was heard of lately, other than that one. */
+  another(than: string): string | undefined {
+    let last: string | undefined
+    for (const id of this.#members.keys()) if (id !== than) last = id
+    return last
+  }
+
   report(report: Report, now: number) {
     const member = this.#members.get(report.id) ?? new Member(report.id)
     if (report.n <= member.n) return
