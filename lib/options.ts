@@ -4,7 +4,8 @@ import type { ConnectionOptions, NatsConnection } from './nats/nats.js'
 import { parse, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MAX_BATCH_SIZE } from './protocol/batch.js'
-import { DEFAULT_PREFIX, isQueue, isSubject } from './protocol/subjects.js'
+import { MAX_PRIORITY } from './protocol/request.js'
+import { DEFAULT_PREFIX, isId, isQueue, isSubject } from './protocol/subjects.js'
 
 export interface ConnectionChoice {
   /**
@@ -117,6 +118,18 @@ export interface ClientOptions extends ConnectionChoice {
    * @default Infinity
    */
   retries?: number
+  /**
+   * What the subjects of replies begin with: where each client has its own, none may read those of others. Executors have
+   * to allow it.
+   * @default that of the connection, '_INBOX'
+   */
+  inboxPrefix?: string
+  /**
+   * A secret with which requests are sent: nobody asks for them, cancels or joins them without. Clients that have the same one
+   * share requests of the same id. 1–64 letters, digits, `_` and `-`.
+   * @default a random one
+   */
+  key?: string
 }
 
 export interface CallOptions {
@@ -126,9 +139,30 @@ export interface CallOptions {
   retries?: number
   /** Ends the call, and the computation, when it is aborted. */
   signal?: AbortSignal
+  /**
+   * Higher is computed earlier: a whole number from -1000 to 1000.
+   * @default 0
+   */
+  priority?: number
+  /**
+   * The request's id, an idempotency key: while an executor has a request of the same id and argument, or has just answered it,
+   * it is not computed again. 1–64 letters, digits, `_` and `-`.
+   * @default a random one
+   */
+  requestId?: string
+  /**
+   * Whether it is computed even if this client dies or is closed.
+   * @default false
+   */
+  detached?: boolean
 }
 
-export interface MapOptions extends CallOptions {
+export interface MapOptions extends Omit<CallOptions, 'requestId'> {
+  /**
+   * Higher is computed earlier: a whole number from -1000 to 1000.
+   * @default -1, so that a flood of work does not hold up a person who waits
+   */
+  priority?: number
   /**
    * How many requests are under way at the same time: 1–10,000.
    * @default 64
@@ -170,6 +204,7 @@ export const CLIENT_DEFAULTS = {
   subject: 'fibonacci',
   timeout: 60_000,
   retries: Infinity,
+  prefix: DEFAULT_PREFIX,
 }
 
 interface FilledConnection {
@@ -177,7 +212,7 @@ interface FilledConnection {
 }
 export type FilledExecutorOptions = Omit<Required<ExecutorOptions>, 'connection' | 'module'> &
   FilledConnection & { /** A URL. */ module: string }
-export type FilledClientOptions = typeof CLIENT_DEFAULTS & FilledConnection
+export type FilledClientOptions = typeof CLIENT_DEFAULTS & Pick<ClientOptions, 'key' | 'inboxPrefix'> & FilledConnection
 
 export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOptions {
   const given = defined(options, { subject: 0, ...EXECUTOR_DEFAULTS, processes: 0, execArgv: 0 }) as ExecutorOptions
@@ -234,15 +269,28 @@ const inheritedExecArgv = () =>
   )
 
 export function fillClientOptions(options: ClientOptions): FilledClientOptions {
-  const filled = { ...CLIENT_DEFAULTS, ...defined(options, CLIENT_DEFAULTS) } as FilledClientOptions
+  const filled = {
+    ...CLIENT_DEFAULTS,
+    ...defined(options, { ...CLIENT_DEFAULTS, inboxPrefix: 0, key: 0 }),
+  } as FilledClientOptions
   filled.connection = checkConnection(filled.connection)
   checkSubject(filled.subject)
   checkTimeout(filled.timeout)
   checkRetries(filled.retries)
+  checkPrefix('prefix', filled.prefix)
+  if (filled.inboxPrefix !== undefined) checkPrefix('inboxPrefix', filled.inboxPrefix)
+  if (filled.key !== undefined) checkId('key', filled.key)
   return filled
 }
 
-export type FilledCallOptions = { timeout: number; retries: number; signal: AbortSignal | undefined }
+export interface FilledCallOptions {
+  timeout: number
+  retries: number
+  signal: AbortSignal | undefined
+  priority: number
+  requestId: string | undefined
+  isDetached: boolean
+}
 
 export function fillCallOptions(
   options: CallOptions,
@@ -251,22 +299,30 @@ export function fillCallOptions(
 ): FilledCallOptions {
   checkNames(options, names)
   const { timeout = client.timeout, retries = client.retries, signal } = options
+  const { priority = 0, requestId, detached = false } = options
   checkTimeout(timeout)
   checkRetries(retries)
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw new TypeError(expected('signal', 'an AbortSignal', signal))
-  return { timeout, retries, signal }
+  checkInteger('priority', priority, -MAX_PRIORITY, MAX_PRIORITY)
+  if (requestId !== undefined) checkId('requestId', requestId)
+  if (typeof detached !== 'boolean') throw new TypeError(expected('detached', 'a boolean', detached))
+  return { timeout, retries, signal, priority, requestId, isDetached: detached }
 }
 
 export const MAP_DEFAULTS = { concurrency: 64, batchSize: 'auto' as number | 'auto', ordered: true }
 
-const CALL_OPTIONS = ['timeout', 'retries', 'signal']
-const MAP_OPTIONS = [...CALL_OPTIONS, ...Object.keys(MAP_DEFAULTS)]
+const COMMON_OPTIONS = ['timeout', 'retries', 'signal', 'priority', 'detached']
+const CALL_OPTIONS = [...COMMON_OPTIONS, 'requestId']
+const MAP_OPTIONS = [...COMMON_OPTIONS, ...Object.keys(MAP_DEFAULTS)]
+/** So that a flood of work does not hold up a person who waits. */
+const MAP_PRIORITY = -1
 
 export type FilledMapOptions = typeof MAP_DEFAULTS & { call: FilledCallOptions }
 
 export function fillMapOptions(options: MapOptions, client: FilledClientOptions): FilledMapOptions {
   const call = fillCallOptions(options, client, MAP_OPTIONS)
+  call.priority = options.priority ?? MAP_PRIORITY
   const { concurrency, batchSize, ordered } = options
   const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, batchSize, ordered }), call }
   checkInteger('concurrency', filled.concurrency, 1, 10_000)
@@ -301,11 +357,16 @@ function checkSubject(subject: unknown) {
     throw new RangeError(expected('subject', 'a NATS subject without wildcards', subject))
 }
 
-function checkPrefix(name: string, value: unknown) {
-  if (!isPrefix(value)) throw new RangeError(expected(name, 'a NATS subject without wildcards', value))
+/** The first tokens of a subject, where `$` is one as any other. */
+const isPrefix = (value: unknown) => typeof value === 'string' && isSubject(value.replace(/^\$/, '_'))
+
+function checkPrefix(name: string, prefix: unknown) {
+  if (!isPrefix(prefix)) throw new RangeError(expected(name, 'a NATS subject without wildcards', prefix))
 }
 
-const isPrefix = (value: unknown) => typeof value === 'string' && isSubject(value)
+function checkId(name: string, id: unknown) {
+  if (!isId(id)) throw new RangeError(expected(name, '1–64 letters, digits, "_" or "-"', id))
+}
 
 function checkInteger(name: string, value: unknown, least: number, most: number) {
   if (!Number.isInteger(value)) throw new TypeError(expected(name, `an integer from ${least} to ${most}`, value))

@@ -3,12 +3,11 @@
 // States: waiting for a connection, to try again or for its turn (the connection's promise or `#pause` is under way, or its
 // owner has it in a queue; nothing is sent) → sent (an attempt is under way, or more when the request was lost and sent
 // again) → settled, for good: no attempt is heard any more. `#timeoutTimer` runs from the first moment to the last.
-import { type Msg, type NatsError, deferred } from '../nats/nats.js'
+import type { Msg, NatsError } from '../nats/nats.js'
 import {
   CancelledError,
   ConnectionError,
   type ErrorDetails,
-  ExecutorDiedError,
   RequestLostError,
   NoExecutorsError,
   OverloadedError,
@@ -17,20 +16,19 @@ import {
   TooLargeError,
   UnavailableError,
 } from '../errors.js'
-import { encodeHeaders } from '../nats/headers.js'
 import type { Inbox, Listener } from '../nats/inbox.js'
 import type { FilledCallOptions } from '../options.js'
-import { line } from '../protocol/raw-headers.js'
 import { Code } from '../protocol/codes.js'
-import { Header } from '../protocol/headers.js'
 import type { Backoff } from './backoff.js'
+import { Deaths } from './deaths.js'
 import { type Reply, readReply } from './reply.js'
+import { requestHeaders } from './request-headers.js'
 import type { Suspects } from './suspects.js'
+import { Watch, type Watched } from './watch.js'
+import type { Watcher } from './watcher.js'
 
 /** An attempt that was sent less than this before the timeout, in milliseconds, may not even have been refused. */
 const LATE_MS = 50
-/** A request with which so many executors died is not sent again; a batch with which one less did is sent in halves. */
-const MOST_DEATHS = 3
 
 /** What a call needs of its client. */
 export interface CallOwner {
@@ -39,14 +37,14 @@ export interface CallOwner {
   readonly inbox: Inbox | undefined
   /** Resolves when the connection is up; rejects if it never will be. */
   connection(): Promise<unknown>
+  /** The headers that all of its requests have, as text. */
+  readonly headers: string
+  readonly watcher: Watcher
   readonly suspects: Suspects
   readonly backoff: Backoff
   /** Why nobody answers, for messages: the server or the executors. */
   whoIsMissing(): string
   settled(call: Call): void
-  answered(reply: Reply): void
-  /** The call's executor is to be told that nobody waits any more. */
-  cancelled(call: Call): void
 }
 
 /** What the body of a request is. */
@@ -58,32 +56,30 @@ export interface Argument {
   deaths: number
 }
 
-export class Call {
+export class Call implements Watched, Listener {
   readonly id: string
-  readonly done = deferred<Reply>()
+  readonly subject: string
+  readonly done: Promise<Reply>
   readonly options: FilledCallOptions
-  /** When the last attempt was sent, by `performance.now()`; 0 while none is under way. */
-  sentAt = 0
   isSettled = false
   losses = 0
-  /** For the custody: when to ask who holds the request, how often in a row nobody did, since when, and what was said last. */
-  readonly watch = { askAt: 0, misses: 0, missedAt: 0, state: '' }
+  readonly #watch = new Watch(this)
   readonly #owner: CallOwner
   readonly #body: Uint8Array
   readonly #batchSize: number
   readonly #deadline: number
   #retries: number
-  readonly #listener: Listener
+  #resolve!: (reply: Reply) => void
+  #rejectDone!: (error: Error) => void
   /** The newest attempt, and those before it that may still be answered, since the request was taken for lost. */
   #token = ''
   #earlier: string[] | undefined
   #attempts = 0
-  #deaths: number
+  readonly #deaths: Deaths
   /** Lost, and it is not known yet whether an executor had it. */
   #isUncertain = false
   /** Who is known to have held it. */
   #executorId: string | undefined
-  #died: string[] | undefined
   #tries = 0
   #isQueued = false
   readonly #timeoutTimer: NodeJS.Timeout
@@ -97,24 +93,24 @@ export class Call {
   constructor(owner: CallOwner, id: string, argument: Argument, options: FilledCallOptions) {
     this.#owner = owner
     this.id = id
+    this.subject = owner.subject
     this.options = options
     this.#body = Buffer.from(argument.body)
     this.#batchSize = argument.batchSize
-    this.#deaths = argument.deaths
+    this.#deaths = new Deaths(argument.deaths, argument.batchSize > 1)
     this.#deadline = performance.now() + options.timeout
     this.#retries = options.retries
-    this.#listener = {
-      subject: owner.subject,
-      onReply: (message, token) => this.#answered(message, token),
-      onFailure: (error, token) => this.#failed(error, token),
-    }
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#rejectDone = reject
+    })
     this.#timeoutTimer = setTimeout(timedOut, Math.ceil(options.timeout), this)
   }
 
   /** Sends the request; one of which executors may die waits for its turn. */
   start() {
-    if (this.#deaths < MOST_DEATHS - 1) return this.send()
-    this.sentAt = 0
+    if (!this.#deaths.isSuspect) return this.send()
+    this.#owner.watcher.forget(this.#watch)
     this.#isQueued = true
     this.#owner.suspects.sendAlone(this)
   }
@@ -128,21 +124,21 @@ export class Call {
     if (remaining <= 0) return this.timedOut()
     const { inbox } = this.#owner
     if (!inbox) return this.#awaitConnection()
-    const batchSize = this.#batchSize > 0 ? line(Header.batchSize, this.#batchSize) : ''
-    const head = encodeHeaders(
-      line(Header.requestId, this.id) + line(Header.timeoutMs, Math.ceil(remaining * 10) / 10) + batchSize,
-    )
+    const headers = requestHeaders(this.#owner.headers, this.id, remaining, this.#batchSize, this.options)
     if (this.#token) (this.#earlier ??= []).push(this.#token)
     this.#token = ''
-    this.sentAt = performance.now()
-    this.watch.askAt = this.watch.misses = 0
-    this.watch.state = ''
+    this.#owner.watcher.sent(this.#watch, this.#deadline - remaining)
     this.#attempts++
     try {
-      this.#token = inbox.send(this.#listener, this.#body, head)
+      this.#token = inbox.send(this, this.#body, headers)
     } catch (error) {
-      this.#failed(error as NatsError, '')
+      this.onFailure(error as NatsError, '')
     }
+  }
+
+  /** Whether an attempt is under way. */
+  get isSent() {
+    return this.#watch.place !== undefined
   }
 
   /** Whether it will be sent again if it is lost. */
@@ -151,9 +147,7 @@ export class Call {
   }
 
   /** An executor says that it holds the request. */
-  held(state: string, executorId: string | undefined) {
-    this.watch.misses = 0
-    this.watch.state = state
+  held(executorId: string) {
     this.#executorId = executorId
     this.#owner.suspects.found(this)
   }
@@ -175,25 +169,24 @@ export class Call {
 
   /** Counts a death; whether it was one too many. */
   #countDeath() {
-    this.#deaths++
-    if (this.#executorId !== undefined) (this.#died ??= []).push(this.#executorId)
+    const executorId = this.#executorId
     this.#executorId = undefined
-    if (this.#deaths < MOST_DEATHS - (this.#batchSize > 1 ? 1 : 0)) return false
-    const who = this.#died ? `, of these ${this.#died.join(', ')}` : ''
-    this.#reject(new ExecutorDiedError(`${this.#deaths} executors died while they computed it${who}`, this.details()))
+    if (!this.#deaths.add(executorId)) return false
+    this.#reject(this.#deaths.error(this.details()))
     return true
   }
 
   /** There may be room: ends a pause; false if there is none. */
   tryNow(): boolean {
-    const isPaused = !this.isSettled && this.sentAt === 0 && this.#refusal !== undefined
+    const isPaused = !this.isSettled && !this.isSent && this.#refusal !== undefined
     if (isPaused) this.start()
     return isPaused
   }
 
-  cancel(reason: unknown) {
+  /** `isToldToo`: its executor ends it as well. */
+  cancel(reason: unknown, isToldToo = true) {
     if (this.isSettled) return
-    this.#owner.cancelled(this)
+    if (isToldToo) this.#owner.watcher.cancel(this.#watch)
     this.#reject(new CancelledError('the call was cancelled', this.details({ cause: reason })))
   }
 
@@ -203,7 +196,7 @@ export class Call {
   }
 
   #awaitConnection() {
-    this.sentAt = 0
+    this.#owner.watcher.forget(this.#watch)
     this.#owner.connection().then(
       () => this.send(),
       error => this.fail(error),
@@ -211,12 +204,12 @@ export class Call {
   }
 
   #tryAgain(after: number) {
-    this.sentAt = 0
+    this.#owner.watcher.forget(this.#watch)
     // A timer that is set for more than it can count ends at once.
     this.#pause = setTimeout(() => this.start(), Math.min(after, this.options.timeout))
   }
 
-  #failed(error: NatsError, token: string) {
+  onFailure(error: NatsError, token: string) {
     // An earlier attempt, or a settled call's: the newest one decides.
     if (this.isSettled || token !== this.#token) return
     const details = this.details({ cause: error })
@@ -233,14 +226,14 @@ export class Call {
     this.#tryAgain(this.#owner.backoff.pause(this.#tries++, false))
   }
 
-  #answered(message: Msg, token: string) {
+  onReply(message: Msg, token: string) {
     if (this.isSettled) return
     const answer = readReply(message, this)
     if (answer.kind === 'result') {
-      if (!this.#settle()) return
-      this.#owner.answered(answer.reply)
-      this.done.resolve(answer.reply)
-    } else if (answer.kind === 'error') this.#reject(answer.error)
+      this.#owner.watcher.met(answer.reply.executorId)
+      if (this.#settle()) this.#resolve(answer.reply)
+    } else if (answer.kind === 'notice') this.#owner.watcher.noticed(this.#watch, answer.notice)
+    else if (answer.kind === 'error') this.#reject(answer.error)
     else if (answer.kind === 'strange') this.#strange ??= answer.text
     // A refusal counts for the newest attempt alone, an older one's has been seen to.
     else if (token === this.#token) {
@@ -265,7 +258,7 @@ export class Call {
   #giveUp() {
     const after = `within ${Math.round(this.options.timeout) / 1000} s`
     // The last of many attempts may have had no time to find out that nobody is there.
-    const isTaken = this.sentAt > 0 && (this.#tries === 0 || performance.now() - this.sentAt > LATE_MS)
+    const isTaken = this.isSent && (this.#tries === 0 || performance.now() - this.#watch.sentAt > LATE_MS)
     const why = this.#strange ? ` (${this.#strange})` : ''
     if (isTaken || this.#isQueued) this.#reject(new TimeoutError(`no answer ${after}${why}`, this.details()))
     else if (this.#refusal instanceof OverloadedError)
@@ -274,7 +267,7 @@ export class Call {
   }
 
   details(more: ErrorDetails = {}): ErrorDetails {
-    const executorId = this.#executorId ?? this.#died?.at(-1)
+    const executorId = this.#executorId ?? this.#deaths.latestId
     return { requestId: this.id, executorId, attempts: this.#attempts, losses: this.losses, ...more }
   }
 
@@ -285,7 +278,7 @@ export class Call {
   }
 
   #reject(error: Error) {
-    if (this.#settle()) this.done.reject(error)
+    if (this.#settle()) this.#rejectDone(error)
   }
 
   #settle() {
@@ -296,6 +289,8 @@ export class Call {
     this.#forget()
     for (const token of this.#earlier ?? []) this.#owner.inbox?.forget(token)
     this.#owner.settled(this)
+    this.#owner.watcher.forget(this.#watch)
+    if (this.losses > 0) this.#owner.watcher.dismiss(this.#watch)
     return true
   }
 }

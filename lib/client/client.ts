@@ -8,11 +8,13 @@ import { watch } from '../nats/watch.js'
 import { listen, unlisten } from './abort.js'
 import { Backoff } from './backoff.js'
 import { type Argument, Call, type CallOwner } from './call.js'
-import { Custody } from './custody.js'
 import { ConnectionError } from '../errors.js'
 import { MapRun } from './map.js'
 import type { Reply } from './reply.js'
+import { clientHeaders } from './request-headers.js'
 import { Suspects } from './suspects.js'
+import { Watcher } from './watcher.js'
+import { Subjects } from '../protocol/subjects.js'
 import {
   type CallOptions,
   type ClientOptions,
@@ -24,6 +26,8 @@ import {
   fillMapOptions,
 } from '../options.js'
 
+/** Clients need no queue group: what has one in its subject is between executors. */
+const NO_QUEUE = ''
 /** On closing, for what is on its way to a server that does not answer, in milliseconds. */
 const FAREWELL_MS = 1000
 
@@ -32,7 +36,7 @@ export class ExecutorClient {
   readonly #options: FilledClientOptions
   readonly #closing = new AbortController()
   readonly #calls = new Set<Call>()
-  readonly #custody: Custody
+  readonly #watcher: Watcher
   readonly #backoff = new Backoff(this.#calls)
   readonly #suspects = new Suspects()
   #nc: NatsConnection | undefined
@@ -42,6 +46,8 @@ export class ExecutorClient {
   #up: Deferred<void> | undefined
   #closed: Promise<void> | undefined
   readonly #owner: CallOwner
+  /** Those of a call without any. */
+  readonly #callOptions: FilledCallOptions
 
   /**
    * Connects with the first call.
@@ -51,20 +57,23 @@ export class ExecutorClient {
   constructor(options: ClientOptions = {}) {
     this.#options = fillClientOptions(options)
     this.subject = this.#options.subject
+    this.#callOptions = fillCallOptions({}, this.#options)
+    const { key = nanoid(), prefix } = this.#options
     const inbox = () => (this.#isUp ? this.#inbox : undefined)
-    this.#custody = new Custody(this.#calls, this.subject, inbox)
+    const subjects = new Subjects(prefix, NO_QUEUE, this.subject)
+    this.#watcher = new Watcher(subjects, key, inbox, () => this.#calls.size === 0)
     this.#owner = {
       subject: this.subject,
       get inbox() {
         return inbox()
       },
       connection: () => this.#connection(),
+      headers: clientHeaders(key),
+      watcher: this.#watcher,
       suspects: this.#suspects,
       backoff: this.#backoff,
       whoIsMissing: () => this.#whoIsMissing(),
       settled: call => this.#settled(call),
-      answered: ({ executorId }) => this.#custody.met(executorId),
-      cancelled: call => this.#custody.cancel(call),
     }
   }
 
@@ -75,14 +84,14 @@ export class ExecutorClient {
    * @throws {TypeError} when JSON cannot say the argument, or an option is of the wrong type or name
    * @throws {RangeError} when an option is out of range
    */
-  call<Result = unknown>(argument: unknown, options: CallOptions = {}): Promise<Result> {
+  call<Result = unknown>(argument: unknown, options?: CallOptions): Promise<Result> {
     return this.request<Result>(argument, options).then(({ result }) => result)
   }
 
   /** As `call`, and resolves with the request's id and who computed it beside the result. */
-  request<Result = unknown>(argument: unknown, options: CallOptions = {}): Promise<Reply<Result>> {
+  request<Result = unknown>(argument: unknown, options?: CallOptions): Promise<Reply<Result>> {
     try {
-      const filled = fillCallOptions(options, this.#options)
+      const filled = options === undefined ? this.#callOptions : fillCallOptions(options, this.#options)
       const body = JSON.stringify(argument) as string | undefined
       if (body === undefined) throw new TypeError(`JSON cannot say the argument: ${String(argument)}`)
       return this.#request({ body, batchSize: 0, deaths: 0 }, filled) as Promise<Reply<any>>
@@ -107,22 +116,22 @@ export class ExecutorClient {
   }
 
   #request(argument: Argument, options: FilledCallOptions): Promise<Reply> {
-    const call = new Call(this.#owner, nanoid(), argument, options)
+    const call = new Call(this.#owner, options.requestId ?? nanoid(), argument, options)
     const { signal } = options
     if (this.#closing.signal.aborted) call.cancel(new Error('the client is closed'))
     else if (signal?.aborted) call.cancel(signal.reason)
     else {
       this.#calls.add(call)
       if (signal) listen(signal, call)
-      this.#custody.watch()
+      this.#watcher.start()
       call.start()
     }
     return call.done
   }
 
   /**
-   * Ends what is under way with a `CancelledError`, here and at the executors, and closes the connection if it is this
-   * client's own. A second call returns the same promise.
+   * Ends what is under way with a `CancelledError`, here and (unless it is detached) at the executors, and closes the
+   * connection if it is this client's own. A second call returns the same promise.
    */
   close(): Promise<void> {
     return (this.#closed ??= this.#close())
@@ -130,30 +139,36 @@ export class ExecutorClient {
 
   async #close() {
     this.#closing.abort()
-    for (const call of this.#calls) call.cancel(new Error('the client was closed'))
-    await this.#custody.close()
+    for (const call of this.#calls) call.cancel(new Error('the client was closed'), !call.options.isDetached)
+    await this.#watcher.close()
     await this.#connecting?.catch(() => {})
     this.#inbox?.close()
     if (this.#nc && this.#inbox?.isOwn) await closeWithin(this.#nc, FAREWELL_MS)
   }
 
   async #connect() {
-    const { connection } = this.#options
+    const { connection, inboxPrefix } = this.#options
     const isOwn = !isConnection(connection)
+    const own = { name: `client ${this.subject}`, ...(inboxPrefix !== undefined && { inboxPrefix }) }
     const nc = isOwn
-      ? await open(connection, { name: `client ${this.subject}` }, this.#closing.signal).catch(cause => {
+      ? await open(connection, own, this.#closing.signal).catch(cause => {
           throw new ConnectionError(`${serversOf(connection)} refuses the connection: ${cause.message}`, { cause })
         })
       : connection
     this.#nc = nc
-    const inbox = (this.#inbox = new Inbox(nc, isOwn))
+    const inbox = (this.#inbox = new Inbox(nc, isOwn, inboxPrefix))
     this.#isUp = true
     const tell = (isUp: boolean) => {
       this.#isUp = isUp
       if (!isUp) return
-      this.#custody.suspectAll()
+      this.#watcher.reconnected()
       this.#up?.resolve()
     }
+    const from = performance.now()
+    nc.flush().then(
+      () => this.#watcher.connected(performance.now() - from),
+      () => {},
+    )
     void watch(nc, tell, this.#closing.signal).then(cause => {
       this.#isUp = false
       inbox.close()
@@ -192,7 +207,6 @@ export class ExecutorClient {
     this.#calls.delete(call)
     this.#backoff.forget(call)
     this.#suspects.found(call)
-    if (call.losses > 0) this.#custody.dismiss(call)
-    if (call.sentAt > 0 && this.#isUp && !this.#closing.signal.aborted) this.#backoff.letIn()
+    if (call.isSent && this.#isUp && !this.#closing.signal.aborted) this.#backoff.letIn()
   }
 }

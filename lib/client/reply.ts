@@ -25,8 +25,19 @@ export type Answer =
   | { kind: 'error'; error: RequestError }
   /** To be sent again after a while. `hasStarted`: it was not refused, its executor was stopped at once. */
   | { kind: 'later'; error: RequestError; afterMs: number; hasStarted: boolean }
+  /** No answer yet. */
+  | { kind: 'notice'; notice: Notice }
   /** None of an executor's, or to another request. */
   | { kind: 'strange'; text: string }
+
+/** An executor tells that it holds a request. */
+export interface Notice {
+  executorId: string | undefined
+  /** Undefined if it says something that we do not know. */
+  state: 'waiting' | 'computing' | undefined
+  /** It wants to hear whether its client is still there. */
+  isUrgent: boolean
+}
 
 interface Asker {
   readonly id: string
@@ -41,6 +52,11 @@ export function readReply(message: Msg, call: Asker): Answer {
   const code = head?.get(Header.errorCode)
   if (echoed !== requestId && (echoed !== undefined || !(executorId || code)))
     return { kind: 'strange', text: `${STRANGE}: ${JSON.stringify((echoed ?? message.string()).slice(0, MOST_TOLD))}` }
+  const notice = head!.get(Header.notice)
+  if (notice !== undefined) {
+    const state = notice === 'waiting' || notice === 'computing' ? notice : undefined
+    return { kind: 'notice', notice: { executorId, state, isUrgent: message.reply !== undefined } }
+  }
   const computeMs = Number(head!.get(Header.computeMs)) || undefined
   if (code) {
     const error = remoteError(Number(code), head!.get(Header.error) || 'no text', call.details({ executorId }))

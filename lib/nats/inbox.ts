@@ -26,16 +26,18 @@ export interface Listener {
 export class Inbox {
   readonly #nc: NatsConnection
   readonly isOwn: boolean
+  readonly #inboxPrefix: string | undefined
   readonly #listeners = new Map<string, Listener>()
   readonly #ended = new AbortController()
   #catchingUp: Promise<void> | undefined
   #prefix = ''
   #unsubscribe: (() => void) | undefined
 
-  /** `isOwn`: nobody else uses the connection. */
-  constructor(nc: NatsConnection, isOwn: boolean) {
+  /** `isOwn`: nobody else uses the connection; `prefix`: where replies go on one that is not, if not where its own go. */
+  constructor(nc: NatsConnection, isOwn: boolean, prefix = inboxPrefix(nc)) {
     this.#nc = nc
     this.isOwn = isOwn
+    this.#inboxPrefix = prefix
     violationsOf(nc, this.#ended.signal, ({ operation, subject }) => {
       if (operation !== 'publish') return
       const text = `Permissions Violation for Publish to "${subject}"`
@@ -134,7 +136,7 @@ export class Inbox {
       parts.subscriptions.getMux()!.callback = safeCallback(this.#hear, refused)
       this.#unsubscribe = () => {}
     } else {
-      this.#prefix = `${createInbox(inboxPrefix(this.#nc))}.`
+      this.#prefix = `${createInbox(this.#inboxPrefix)}.`
       const subscription = subscribeSafely(this.#nc, `${this.#prefix}*`, this.#hear, { onRefused: refused })
       this.#unsubscribe = () => subscription.unsubscribe()
     }

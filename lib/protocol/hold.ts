@@ -12,6 +12,8 @@ export interface Question {
   ids?: string[]
   /** Requests that nobody waits for any more. */
   cancel?: string[]
+  /** An answer is wanted though it asks for no request: who is there? */
+  roll?: true
 }
 
 /** What an executor knows of the requests that it was asked for. */

@@ -55,12 +55,3 @@ const MAX_INBOX = 256
 const INBOX = /^[^\s.*>]+(\.[^\s.*>]+)+$/
 
 const isUnder = (text: string, prefix: string) => text.startsWith(prefix) && text[prefix.length] === '.'
-
-// To be deleted with handing over.
-/** Where the executor that holds a request answers `status` and `cancel`. */
-export const heldSubject = (requestId: string) => `$EXEC.held.${requestId}`
-
-/** Where executors of a subject say that they are there, by ADR-32. */
-export const pingSubject = (subject: string) => `$SRV.PING.${serviceName(subject)}`
-
-export const isRequestId = isId

@@ -1,0 +1,298 @@
+// Finds out which requests of a client nobody holds any more. It is told what was sent and heard, and the time, and says what is
+// to be asked and what is lost; its owner has the timer (`tick`, about every 25 ms) and the connection.
+//
+// A request under way is fresh (sent, and nobody has said anything of it yet) → held, as a notice or an answer says, or sought:
+// nobody has said anything for FIRST_MS and a round trip, or who held it no longer does → judged (nobody has it, and a roll call
+// is to say whether an executor died) → lost. Executors are asked, not requests: a holder twice a second, with all ids; all
+// executors together for those that are sought.
+//
+// - A holder is gone that the server does not know, or that leaves two questions in a row without an answer. Its requests are lost.
+// - A sought request is lost when nobody had it twice. One that is not sent again is sought for LAST_CHANCE_MS: it may lie
+//   unread before an executor that has no time.
+// - Silence counts when what has arrived by then is read: one `tick` later, since a timer of a blocked event loop fires first.
+// - After the connection was down nothing is lost for RETURN_MS: executors may be back later than we are.
+// - As long as no question ever had an answer, "nobody is there" does not prove that a holder is gone: it has sent a notice, so
+//   perhaps our questions go nowhere, as from another account.
+import type { Status } from '../protocol/hold.js'
+import { Holders } from './holders.js'
+import { RollCall } from './roll-call.js'
+import { RoundTrip } from './round-trip.js'
+import { FIRST_MS, Sought, TWICE_AFTER_MS } from './sought.js'
+import { type Holder, type Question, type State, type Watch, WatchIndex } from './watch.js'
+
+const ROLL_MS = 500
+const LAST_CHANCE_MS = 2000
+/** Longer than an executor takes to find a server that is there again. */
+const RETURN_MS = 1000
+/** A reply that is sent again is here by then. */
+const REPLY_MS = 1000
+/** The server does not let us ask: questions are repeated after this. */
+const REFUSED_MS = 5000
+/** What is lost again and again is sought later and later, up to FIRST_MS doubled that many times. */
+const MOST_DOUBLINGS = 3
+/** No more ids than that are asked for in a millisecond. */
+const IDS_PER_MS = 10
+
+/** What came of a question; `refused`: the server did not take it. */
+export type Outcome = Status | 'nobody' | 'refused'
+
+export class LossDetection {
+  readonly roundTrip = new RoundTrip()
+  readonly #ask: (question: Question) => void
+  readonly #roll = new RollCall()
+  readonly #index = new WatchIndex()
+  readonly #holders = new Holders()
+  readonly #sought = new Sought()
+  readonly #judged = new Set<Watch>()
+  /** Those under way, the oldest first. */
+  readonly #questions = new Set<Question>()
+  /** Told when the state has settled. */
+  readonly #news: (() => void)[] = []
+  /** Whether a question was ever answered. */
+  #isReached = false
+  #isSeekersTurn = false
+  #askFrom = 0
+  #upSince = 0
+  #lossFrom = 0
+
+  /** `ask` sends a question; what comes of it is told later, by `heard`. */
+  constructor(ask: (question: Question) => void) {
+    this.#ask = ask
+  }
+
+  /** A call's request was sent, for the first time or again. */
+  sent(watch: Watch, now: number) {
+    if (!watch.place) this.#index.add(watch)
+    watch.sentAt = now
+    watch.state = 'unknown'
+    watch.misses = 0
+    const { losses } = watch.call
+    const { timeoutMs } = this.roundTrip
+    if (losses === 0) this.#sought.addFresh(watch)
+    else this.#sought.add(watch, now + FIRST_MS * 2 ** Math.min(losses, MOST_DOUBLINGS) + timeoutMs)
+  }
+
+  /** Nothing of a call is under way any more. */
+  forget(watch: Watch) {
+    if (!watch.place) return
+    watch.move(undefined)
+    this.#index.delete(watch)
+  }
+
+  /** Whether another call is under way with the same id. */
+  isShared(watch: Watch) {
+    const first = this.#index.get(watch.call.id)
+    return first !== undefined && (first !== watch || watch.twin !== undefined)
+  }
+
+  /** An executor has said something. */
+  met(executorId: string) {
+    this.#roll.met(executorId)
+  }
+
+  /** An executor has told that it holds a request; `isUrgent`: and that it wants to hear whether its client is there. */
+  noticed(watch: Watch, executorId: string, state: State | undefined, isUrgent: boolean, now: number) {
+    this.met(executorId)
+    if (!watch.place) return
+    const holder = this.#held(watch, executorId, state ?? watch.state, now)
+    if (isUrgent) holder.hasten(watch, now)
+    this.#tell()
+  }
+
+  /** The connection is up again: whatever was sent before may be lost, and no answer to what was asked comes. */
+  connected(now: number) {
+    this.#upSince = now
+    this.#lossFrom = now + RETURN_MS + this.roundTrip.timeoutMs
+    this.#questions.clear()
+    this.#roll.abort()
+    for (const holder of this.#holders.all()) {
+      holder.question = undefined
+      holder.unanswered = 0
+      holder.askAt = now
+    }
+    for (const watch of [...this.#sought.all(), ...this.#judged]) this.#sought.add(watch, now)
+  }
+
+  /** Time has passed. */
+  tick(now: number) {
+    for (const question of this.#questions) {
+      if (question.answerBy > now) continue
+      if (question.isOverdue) this.#failed(question, false, now)
+      else question.isOverdue = true
+    }
+    // Each of them may have so much to ask that nothing is left for the other.
+    this.#isSeekersTurn = !this.#isSeekersTurn
+    if (this.#isSeekersTurn) this.#seek(now)
+    this.#askHolders(now)
+    if (!this.#isSeekersTurn) this.#seek(now)
+    this.#tell()
+  }
+
+  /** What came of a question; an answer may be late, and to one that went to all there may be many. */
+  heard(question: Question, outcome: Outcome, now: number) {
+    if (outcome === 'refused') this.#refused(question, now)
+    else if (outcome === 'nobody') this.#failed(question, true, now)
+    else this.#answered(question, outcome, now)
+    this.#tell()
+  }
+
+  #answered(question: Question, status: Status, now: number) {
+    const { executorId, moved = {} } = status
+    this.#isReached = true
+    this.met(executorId)
+    this.roundTrip.add(now - question.askedAt)
+    if (question.isRoll) {
+      if (this.#questions.delete(question)) this.#endRoll(() => this.#roll.answered(question))
+      return
+    }
+    const holder = this.#holders.get(executorId)
+    if (holder) {
+      holder.heardAt = now
+      holder.unanswered = 0
+      if (holder.question === question) holder.question = undefined
+    }
+    for (const id of status.waiting ?? []) this.#said(id, executorId, executorId, 'waiting', now)
+    for (const id of status.computing ?? []) this.#said(id, executorId, executorId, 'computing', now)
+    for (const id of Object.keys(moved)) this.#said(id, executorId, moved[id]!, 'waiting', now)
+    for (const id of status.answered ?? []) this.#left(id, executorId, true, now)
+    if (question.executorId === undefined) return
+    this.#questions.delete(question)
+    for (const id of status.missing ?? []) this.#left(id, executorId, false, now)
+  }
+
+  /** An executor says who holds a request; what another one holds it does not know. */
+  #said(id: string, by: string, executorId: string, state: State, now: number) {
+    for (let watch = this.#index.get(id); watch; watch = watch.twin) {
+      if (watch.holder && watch.holder.id !== by) continue
+      const holder = this.#held(watch, executorId, state, now)
+      if (executorId !== by) holder.hasten(watch, now)
+    }
+  }
+
+  /** An executor says that it no longer has a request. */
+  #left(id: string, by: string, isAnswered: boolean, now: number) {
+    for (let watch = this.#index.get(id); watch; watch = watch.twin) {
+      if (watch.holder ? watch.holder.id !== by : !isAnswered) continue
+      watch.state = 'left'
+      watch.misses = 0
+      this.#sought.add(watch, isAnswered ? now + REPLY_MS + this.roundTrip.timeoutMs : now)
+    }
+  }
+
+  #held(watch: Watch, executorId: string, state: State, now: number): Holder {
+    // The first question of all is to show that questions arrive.
+    const holder = this.#holders.meet(executorId, !this.#isReached, now)
+    if (watch.holder !== holder) {
+      watch.move(holder.watches, holder)
+      this.#news.push(() => watch.call.held(executorId))
+    }
+    watch.state = state
+    watch.misses = 0
+    return holder
+  }
+
+  #send(question: Question) {
+    this.#askFrom = question.askedAt + question.watches.length / IDS_PER_MS
+    this.#questions.add(question)
+    this.#ask(question)
+  }
+
+  #askHolders(now: number) {
+    while (this.#askFrom <= now) {
+      const question = this.#holders.nextQuestion(this.roundTrip.timeoutMs, now)
+      if (!question) return
+      this.#send(question)
+    }
+  }
+
+  #seek(now: number) {
+    const question = this.#askFrom <= now && this.#sought.nextQuestion(this.roundTrip.timeoutMs, now)
+    if (question) this.#send(question)
+  }
+
+  /** Nobody is there, as the server says, or nobody has answered in time. */
+  #failed(question: Question, isNobody: boolean, now: number) {
+    if (!this.#questions.delete(question)) return
+    const { executorId } = question
+    if (question.isRoll) this.#endRoll(() => this.#roll.failed(question, isNobody))
+    else if (executorId !== undefined) this.#unanswered(question, isNobody, now)
+    else for (const watch of question.watches) if (watch.question === question) this.#missed(watch, isNobody, now)
+  }
+
+  #unanswered(question: Question, isNobody: boolean, now: number) {
+    const holder = this.#holders.get(question.executorId!)
+    if (holder?.question !== question) return
+    holder.question = undefined
+    holder.unanswered++
+    holder.askAt = isNobody ? now + FIRST_MS : now
+    if (now < this.#lossFrom || !(isNobody || holder.unanswered >= 2)) return
+    if (this.#isReached) return this.#gone(holder, now)
+    holder.askAt = now + RETURN_MS
+    this.#callRoll(now)
+  }
+
+  #gone(holder: Holder, now: number) {
+    this.#holders.delete(holder)
+    for (const watch of holder.watches) {
+      this.#sought.add(watch, now)
+      // What it did after the connection was down is not known.
+      if (holder.heardAt < this.#upSince) watch.state = 'left'
+      watch.misses = 2
+      watch.missedAt = now
+      if (watch.call.maySendAgain) this.#lose(watch, watch.state === 'computing')
+    }
+  }
+
+  /** Nobody has a request that is sought. */
+  #missed(watch: Watch, isNobody: boolean, now: number) {
+    watch.question = undefined
+    watch.askAt = isNobody ? now + TWICE_AFTER_MS + this.roundTrip.timeoutMs : now
+    if (now < this.#lossFrom) return
+    if (watch.misses++ === 0) watch.missedAt = now
+    if (watch.misses < 2) return
+    if (!watch.call.maySendAgain && now - watch.missedAt < LAST_CHANCE_MS) watch.askAt = now + FIRST_MS
+    else if (watch.state !== 'unknown') this.#lose(watch, watch.state === 'computing')
+    else if (watch.sentAt < this.#upSince) this.#lose(watch, false)
+    else {
+      watch.move(this.#judged)
+      this.#callRoll(now)
+    }
+  }
+
+  #refused(question: Question, now: number) {
+    if (!this.#questions.delete(question)) return
+    const { executorId } = question
+    if (question.isRoll) return this.#endRoll(() => this.#roll.failed(question, false))
+    const holder = executorId === undefined ? undefined : this.#holders.get(executorId)
+    if (holder?.question === question) {
+      holder.question = undefined
+      holder.askAt = now + REFUSED_MS
+    }
+    for (const watch of question.watches) {
+      if (watch.question !== question) continue
+      watch.question = undefined
+      watch.askAt = now + REFUSED_MS
+    }
+  }
+
+  #callRoll(now: number) {
+    if (this.#roll.isUnderWay) return
+    const waitMs = Math.max(ROLL_MS, this.roundTrip.timeoutMs)
+    for (const question of this.#roll.start(now, waitMs)) this.#send(question)
+  }
+
+  #endRoll(step: () => void) {
+    step()
+    if (this.#roll.isUnderWay) return
+    for (const watch of this.#judged) this.#lose(watch, this.#roll.verdict)
+  }
+
+  #lose(watch: Watch, hasDied: boolean | undefined) {
+    this.forget(watch)
+    this.#news.push(() => watch.call.lost(hasDied))
+  }
+
+  #tell() {
+    if (this.#news.length > 0) for (const tell of this.#news.splice(0)) tell()
+  }
+}

@@ -1,0 +1,23 @@
+// The headers of a request, as its client writes them.
+import { encodeHeaders } from '../nats/headers.js'
+import type { FilledCallOptions } from '../options.js'
+import { Header } from '../protocol/headers.js'
+import { line } from '../protocol/raw-headers.js'
+
+/** What all requests of a client have: its key, and that it understands notices and watches. */
+export const clientHeaders = (key: string) => line(Header.key, key) + line(Header.notices, 1)
+
+/** `common`: the client's; `remainingMs`: how long the call still waits. */
+export function requestHeaders(
+  common: string,
+  id: string,
+  remainingMs: number,
+  batchSize: number,
+  { priority, isDetached }: FilledCallOptions,
+) {
+  let lines = common + line(Header.requestId, id) + line(Header.timeoutMs, Math.ceil(remainingMs * 10) / 10)
+  if (batchSize > 0) lines += line(Header.batchSize, batchSize)
+  if (priority !== 0) lines += line(Header.priority, priority)
+  if (isDetached) lines += line(Header.detached, 1)
+  return encodeHeaders(lines)
+}

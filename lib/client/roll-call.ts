@@ -1,0 +1,63 @@
+// Whether an executor may have died with a request of which nobody has said anything.
+//
+// Not while one that we know stands still: the request lies unread there. Not if nobody at all answers: who took it may be
+// somebody else, who only listens. One roll call at a time, from `start` until all have answered or their time is over.
+import { Question } from './watch.js'
+
+/** More executors are not remembered. */
+const MOST_KNOWN = 256
+/** Who knows no more than that many asks all. */
+const FEW = 3
+
+export class RollCall {
+  /** Executors that have said something and are not known to be gone, the latest last. */
+  readonly #known = new Set<string>()
+  #latest = ''
+  readonly #open = new Set<Question>()
+  #isHere = false
+  #isSilent = false
+
+  get isUnderWay() {
+    return this.#open.size > 0
+  }
+
+  /** An executor has said something. */
+  met(executorId: string) {
+    if (executorId === this.#latest) return
+    this.#latest = executorId
+    this.#known.delete(executorId)
+    if (this.#known.add(executorId).size > MOST_KNOWN) this.#known.delete(this.#known.values().next().value!)
+  }
+
+  /** The questions that are to be asked. */
+  start(now: number, waitMs: number): Iterable<Question> {
+    this.#isHere = this.#isSilent = false
+    const executorIds = [...this.#known, ...(this.#known.size <= FEW ? [undefined] : [])]
+    for (const executorId of executorIds) this.#open.add(new Question(executorId, [], now, now + waitMs))
+    return [...this.#open]
+  }
+
+  answered(question: Question) {
+    this.#open.delete(question)
+    this.#isHere = true
+  }
+
+  /** Nobody is there, or it is not known. */
+  failed(question: Question, isGone: boolean) {
+    this.#open.delete(question)
+    const { executorId } = question
+    if (executorId === undefined) return
+    if (!isGone) this.#isSilent = true
+    else if (this.#known.delete(executorId) && this.#latest === executorId) this.#latest = ''
+  }
+
+  /** After the end: whether one has died; undefined if nobody is there. */
+  get verdict(): boolean | undefined {
+    return this.#isSilent ? false : this.#isHere || undefined
+  }
+
+  /** The connection was down: no answer will come. */
+  abort() {
+    this.#open.clear()
+  }
+}

@@ -1,0 +1,127 @@
+// What the loss detection knows of one call, of one executor that holds calls, and of one question.
+
+/** A call, as its loss detection sees it. */
+export interface Watched {
+  readonly id: string
+  /** How often it was lost before. */
+  readonly losses: number
+  /** Whether it is sent again when it is lost. */
+  readonly maySendAgain: boolean
+  /** An executor holds it. */
+  held(executorId: string): void
+  /** Nobody holds it any more; `hasDied`: whether an executor died while it computed it, undefined if nobody is there to ask. */
+  lost(hasDied: boolean | undefined): void
+}
+
+/** What was last said of a request; `left`: an executor that is there no longer has it. */
+export type State = 'unknown' | 'waiting' | 'computing' | 'left'
+
+export class Watch {
+  readonly call: Watched
+  sentAt = 0
+  /** Where it stands: among those of a holder, or of those that are looked for; undefined while nothing is under way. */
+  place: Set<Watch> | undefined
+  holder: Holder | undefined
+  state: State = 'unknown'
+  /** The question to all that is under way about it. */
+  question: Question | undefined
+  /** It is not looked for before. */
+  askAt = 0
+  /** How often in a row nobody had it, and since when. */
+  misses = 0
+  missedAt = 0
+  /** Another call with the same id. */
+  twin: Watch | undefined
+
+  constructor(call: Watched) {
+    this.call = call
+  }
+
+  /** Puts it elsewhere, or nowhere. */
+  move(place: Set<Watch> | undefined, holder?: Holder) {
+    this.place?.delete(this)
+    this.holder?.urgent.delete(this)
+    this.question = undefined
+    this.holder = holder
+    this.place = place?.add(this)
+  }
+}
+
+/** An executor that holds calls. */
+export class Holder {
+  readonly id: string
+  readonly watches = new Set<Watch>()
+  /** Those of which it wants to hear soon. */
+  readonly urgent = new Set<Watch>()
+  askAt: number
+  question: Question | undefined
+  /** How many questions in a row it has left without an answer. */
+  unanswered = 0
+  heardAt = 0
+
+  constructor(id: string, askAt: number) {
+    this.id = id
+    this.askAt = askAt
+  }
+
+  /** It is to be asked at once. */
+  hasten(watch: Watch, now: number) {
+    this.urgent.add(watch)
+    this.askAt = now
+  }
+}
+
+/** A question to one executor, or to all, about calls; one about none asks who is there. */
+export class Question {
+  readonly executorId: string | undefined
+  readonly watches: readonly Watch[]
+  readonly askedAt: number
+  readonly answerBy: number
+  /** The time is over; what has arrived meanwhile is still read before its silence counts. */
+  isOverdue = false
+
+  constructor(executorId: string | undefined, watches: readonly Watch[], askedAt: number, answerBy: number) {
+    this.executorId = executorId
+    this.watches = watches
+    this.askedAt = askedAt
+    this.answerBy = answerBy
+  }
+
+  /** Whether it is a roll call. */
+  get isRoll() {
+    return this.watches.length === 0
+  }
+
+  get ids() {
+    return this.watches.map(({ call }) => call.id)
+  }
+}
+
+/** Calls by their ids; some may have the same. */
+export class WatchIndex {
+  readonly #byId = new Map<string, Watch>()
+
+  /** The first call of an id; the others are its twins. */
+  get(id: string) {
+    return this.#byId.get(id)
+  }
+
+  add(watch: Watch) {
+    const { id } = watch.call
+    watch.twin = this.#byId.get(id)
+    this.#byId.set(id, watch)
+  }
+
+  delete(watch: Watch) {
+    const { id } = watch.call
+    let before = this.#byId.get(id)
+    if (before === watch) {
+      if (watch.twin) this.#byId.set(id, watch.twin)
+      else this.#byId.delete(id)
+    } else {
+      while (before && before.twin !== watch) before = before.twin
+      if (before) before.twin = watch.twin
+    }
+    watch.twin = undefined
+  }
+}

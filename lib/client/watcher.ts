@@ -1,0 +1,106 @@
+// A client's loss detection at work: with its timer, which runs while calls are under way, its questions, and its cancels.
+import type { Inbox } from '../nats/inbox.js'
+import { type Subjects, isId } from '../protocol/subjects.js'
+import { Cancels } from './cancels.js'
+import { LossDetection } from './loss-detection.js'
+import type { Notice } from './reply.js'
+import { Questions } from './questions.js'
+import type { Watch } from './watch.js'
+
+const LOOK_MS = 25
+/** A look that comes so much later than it should tells of a blocked event loop. */
+const BLOCKED_MS = 200
+
+export class Watcher {
+  readonly #detection: LossDetection
+  readonly #questions: Questions
+  readonly #cancels: Cancels
+  readonly #inbox: () => Inbox | undefined
+  readonly #isIdle: () => boolean
+  #timer: NodeJS.Timeout | undefined
+  #lookAt = 0
+
+  /** `inbox`: where to ask, if the connection is up; `isIdle`: no call is under way. */
+  constructor(subjects: Subjects, key: string, inbox: () => Inbox | undefined, isIdle: () => boolean) {
+    this.#inbox = inbox
+    this.#isIdle = isIdle
+    this.#questions = new Questions(subjects, key, inbox)
+    const detection = (this.#detection = new LossDetection(question =>
+      this.#questions.ask(question.executorId, question.isRoll ? { roll: true } : { ids: question.ids }, outcome =>
+        detection.heard(question, outcome, performance.now()),
+      ),
+    ))
+    this.#cancels = new Cancels(this.#questions, detection.roundTrip)
+  }
+
+  /** There are calls to look after. */
+  start() {
+    if (!this.#timer) this.#setTimer(performance.now())
+  }
+
+  sent(watch: Watch, now: number) {
+    this.#detection.sent(watch, now)
+  }
+
+  forget(watch: Watch) {
+    this.#detection.forget(watch)
+  }
+
+  noticed(watch: Watch, { executorId, state, isUrgent }: Notice) {
+    if (isId(executorId)) this.#detection.noticed(watch, executorId!, state, isUrgent, performance.now())
+  }
+
+  /** An executor has answered a call. */
+  met(executorId: string | undefined) {
+    if (isId(executorId)) this.#detection.met(executorId!)
+  }
+
+  /** The connection is up; the way to the server and back takes so long. */
+  connected(serverMs: number) {
+    this.#detection.roundTrip.hint(serverMs)
+  }
+
+  /** The connection was down, and is up again. */
+  reconnected() {
+    this.#detection.connected(performance.now())
+  }
+
+  /** Nobody waits for a call any more; not if another one waits for the same. */
+  cancel(watch: Watch) {
+    const { call, holder, place, sentAt } = watch
+    if (place && !this.#detection.isShared(watch)) this.#cancels.add(call.id, holder?.id, sentAt)
+  }
+
+  /** A call that was lost and sent again is over: whoever has its request besides is to let it go. */
+  dismiss(watch: Watch) {
+    if (!this.#detection.isShared(watch)) this.#cancels.add(watch.call.id, undefined, watch.sentAt)
+  }
+
+  /** Resolves when all cancels have arrived, or there is nobody to take them. */
+  async close() {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    await this.#cancels.close()
+  }
+
+  #setTimer(now: number) {
+    this.#lookAt = now + LOOK_MS
+    this.#timer = setTimeout(this.#look, LOOK_MS)
+  }
+
+  readonly #look = () => {
+    this.#timer = undefined
+    if (this.#isIdle()) return
+    const now = performance.now()
+    const lateMs = now - this.#lookAt
+    this.#setTimer(now)
+    const inbox = this.#inbox()
+    if (!inbox) return
+    if (lateMs < BLOCKED_MS) return this.#detection.tick(now)
+    // What has arrived meanwhile is read first.
+    clearTimeout(this.#timer)
+    void inbox.catchUp(lateMs).then(() => {
+      if (this.#timer) this.#look()
+    })
+  }
+}
