@@ -43,9 +43,9 @@ async function run(positionals: string[], options: Options) {
 }
 
 function makeExecutor(options: Options) {
-  const servers = options.text('servers')
+  const connection = defined({ servers: options.text('servers'), inboxPrefix: options.text('inboxPrefix') })
   const chosen: ExecutorOptions = {
-    ...(servers !== undefined && { connection: { servers } }),
+    connection,
     ...defined({
       subject: options.text('subject'),
       queue: options.text('queue'),
@@ -96,6 +96,7 @@ await runCommand({
     '--backlog-bytes <bytes>': `how many bytes their arguments may have together (default: ${backlogBytes})`,
     '--longest-wait <seconds>': `deadline of a request that has none of its own (default: ${longestWait / 1000})`,
     '--prefix <subject>': `what the subjects begin with that executors use among themselves (default: ${prefix})`,
+    '--inbox-prefix <subject>': "what this executor's own inboxes begin with (default: _INBOX)",
     '--inbox-prefixes <list>': `what reply subjects begin with, others are ignored (default: ${INBOXES})`,
     '--drain-timeout <seconds>': `on stopping, how long to compute what is here (default: ${drainTimeout / 1000})`,
     '--no-balance': 'leave each request where NATS brought it, busy or not',

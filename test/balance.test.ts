@@ -1,4 +1,5 @@
 // A request that waits behind a long one is computed by whoever is free.
+import { EventEmitter, once } from 'node:events'
 import { headers } from 'nats'
 import t from 'tap'
 import { Gate } from './fixtures/gate.js'
@@ -176,20 +177,20 @@ t.test('whose matchmaker is killed or paused: another one is, and two are one ag
   const executors = [1, 2, 3].map(() => run(t, 'executor', flags))
   await Promise.all(executors.map(executor => executor.line(/"ready"/)))
   const nc = await connectTo(t, server)
-  const beacons = nc.subscribe('_EXEC.pool.executors.acts')
+  const beacons = new EventEmitter()
+  nc.subscribe('_EXEC.pool.executors.acts', { callback: (_, beacon) => beacons.emit('beacon', beacon.json()) })
   /** Resolves when the last beacons are of one executor alone, which is not that one. */
   const matchmaker = async (not?: string) => {
-    let last: string[] = []
-    for await (const beacon of beacons) {
-      last = [...last.slice(-5), beacon.json<{ id: string }>().id]
-      const [id] = last
-      if (last.length === 6 && id !== not && last.every(one => one === id)) return id!
+    for (let last: string[] = []; ;) {
+      const [{ id }] = (await once(beacons, 'beacon')) as [{ id: string }]
+      last = [...last.slice(-5), id]
+      if (last.length === 6 && id !== not && last.every(one => one === id)) return id
     }
-    throw new Error('the connection was closed')
   }
   const idOf = (executor: (typeof executors)[0]) =>
     JSON.parse(executor.stdout.find(line => line.includes('"ready"'))!).executorId as string
-  const requests = () => Promise.all(ECHOES.map(() => nc.request('acts', '["sleep",50]', { timeout: 20_000 })))
+  const client = newClient(t, server)
+  const requests = () => Promise.all(ECHOES.map(() => client.call(['sleep', 50])))
   const first = await matchmaker()
   const paused = executors.find(executor => idOf(executor) === first)!
   process.kill(paused.pid, 'SIGSTOP')

@@ -36,7 +36,8 @@ export interface BalanceParts {
   left(job: Job, to: string): void
   /** A message of another kind that came for this executor. */
   heard(kind: string, message: Msg): void
-  meanMs(): number
+  /** How long a computation is likely to take, in milliseconds; `Infinity` if that is not known. */
+  computeMs(): number
 }
 
 export class Balance {
@@ -156,7 +157,7 @@ export class Balance {
       slots: takes ? concurrency : 0,
       free: takes ? pool.free : 0,
       waiting,
-      meanMs: this.#parts.meanMs(),
+      meanMs: this.#parts.computeMs(),
       rttMs: rttOf(post.nc),
     }
     const report = this.#reporter.report(load, now)

@@ -87,7 +87,7 @@ export class Desk {
       subjects,
       pool,
       concurrency,
-      meanMs: () => this.#discovery.meanMs,
+      computeMs: () => this.#computeMs(),
       take: job => this.#takeTransfer(job),
       stays: job => pool.insert(job),
       left: (job, to) => {
@@ -277,7 +277,7 @@ export class Desk {
   #overloaded(job: Job) {
     const { backlog, concurrency } = this.#parts.options
     const { least, most } = RETRY_AFTER_MS
-    const retryAfter = Math.min(most, Math.max(least, (this.#discovery.meanMs * backlog) / concurrency / 2))
+    const retryAfter = Math.min(most, Math.max(least, ((this.#discovery.meanMs ?? 0) * backlog) / concurrency / 2))
     const text = `the backlog is full: ${this.#parts.pool.waiting} requests wait`
     this.#answerError(job, Code.overloaded, text, { retryAfter })
   }
@@ -339,6 +339,13 @@ export class Desk {
       const copy = readTransfer(message, subject => this.#parts.post.isInbox(subject))
       if (copy && copy.holder !== '') this.#copies!.keep(copy.job, copy.holder)
     }
+  }
+
+  /** How long computations take here: what they took in the mean, or what those that run have taken. */
+  #computeMs() {
+    const now = performance.now()
+    const elapsed = Math.min(...this.#parts.pool.running.map(({ startedAt }) => now - startedAt))
+    return Number.isFinite(elapsed) ? Math.max(elapsed, this.#discovery.meanMs ?? Infinity) : Infinity
   }
 
   #statistics() {

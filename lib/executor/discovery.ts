@@ -43,9 +43,9 @@ export class Discovery {
         this.#post.serve(subject, message => this.#answer(verb, message))
   }
 
-  /** How long a computation takes in the mean, in milliseconds. */
-  get meanMs() {
-    return this.#processing / 1e6 / Math.max(1, this.#computed)
+  /** How long a computation takes in the mean, in milliseconds; undefined if that is not known. */
+  get meanMs(): number | undefined {
+    return this.#computed === 0 ? undefined : this.#processing / 1e6 / this.#computed
   }
 
   /** Counts a request that was answered, each argument of a batch as one. */
