@@ -1,0 +1,130 @@
+// The documented rights are enough for everything that executors, clients and observers do, and a missing one is said.
+import { EventEmitter, once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { newClient, newExecutor, rejection, startExecutor, statistics } from './fixtures/library.js'
+import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
+import { Gate } from './fixtures/gate.js'
+
+/** What `config/` says, for the service of the tests. */
+const rights = (role: string) =>
+  readFileSync(new URL(`../config/${role}.conf`, import.meta.url), 'utf8').replaceAll('fibonacci', 'acts')
+
+const users = (executor = rights('executor')) => `authorization {
+  users: [
+    { user: executor, password: pw, permissions: { ${executor} } }
+    { user: client, password: pw, permissions: { ${rights('client')} } }
+    { user: observer, password: pw, permissions: { ${rights('observer')} } }
+  ]
+}`
+
+const as = (server: Server, user: string) => ({
+  servers: server.url,
+  user,
+  pass: 'pw',
+  inboxPrefix: `_INBOX.${user}`,
+})
+
+t.test('balancing, notices, cancel, a lost executor, copies, discovery: nothing is refused', async t => {
+  const server = await startServer(t, users())
+  const executors = []
+  for (let i = 0; i < 3; i++)
+    executors.push(await startExecutor(t, server, { connection: as(server, 'executor'), drainTimeout: 0 }))
+  const client = newClient(t, server, { connection: as(server, 'client') })
+  const plain = await connectTo(t, server, as(server, 'client'))
+  const observer = await connectTo(t, server, as(server, 'observer'))
+
+  const calls = Array.from({ length: 30 }, (_, i) => client.call(['sleep', 20 + i]))
+  await Promise.all([
+    ...calls,
+    ...Array.from({ length: 10 }, () => plain.request('acts', '["sleep",300]', { timeout: 20_000 })),
+  ])
+  t.ok((await statistics(observer)).messages > 0)
+
+  const gate = new Gate(t)
+  const abort = new AbortController()
+  const cancelled = rejection(client.call(['gate', gate.name], { signal: abort.signal }))
+  await gate.heard('here')
+  abort.abort()
+  t.equal((await cancelled).name, 'CancelledError')
+
+  // Stopped at once, an executor's requests are sent again.
+  const last = new Gate(t)
+  const call = client.call(['gate', last.name])
+  await last.heard('here')
+  for (const executor of executors.slice(0, 2)) await executor.stopNow()
+  await last.heard('here', 1)
+  while ((await statistics(observer)).computing === 0);
+  last.open()
+  t.equal(await call, 'go')
+  t.strictSame(server.log.match(/.*violation.*/gi) ?? [], [])
+})
+
+for (const [missing, said] of [
+  ['"acts executors"', /subscribe: "acts"/],
+  ['"_EXEC.find.acts"', /subscribe: "_EXEC.find.acts"/],
+  ['"_EXEC.hold.acts.*"', /subscribe: "_EXEC.hold.acts.\S+"/],
+  ['"_EXEC.peer.executors.acts.*"', /_EXEC.peer.executors.acts/],
+  ['"_EXEC.pool.executors.acts"', /_EXEC.pool.executors.acts/],
+  ['"_EXEC.match.executors.acts"', /publish: "_EXEC.match.executors.acts"/],
+  ['"_INBOX.executor.>"', /subscribe: "_INBOX.executor/],
+  ['"_INBOX.>"', /publish: "_INBOX/],
+] as const)
+  t.test(`an executor without ${missing} ends and says so`, async t => {
+    const server = await startServer(t, users(rights('executor').replaceAll(missing, '')))
+    const error = await rejection(newExecutor(t, server, { connection: as(server, 'executor') }).start())
+    t.match(error.message, /^the server's permissions of this user lack/)
+    t.match(error.message, said)
+    t.match(error.message, /docs\/permissions\.md/)
+  })
+
+t.test('an inbox prefix that it may not publish to is missing, too', async t => {
+  const server = await startServer(t, users())
+  const options = { connection: as(server, 'executor'), inboxPrefixes: ['_INBOX', 'elsewhere'] }
+  t.match(await rejection(newExecutor(t, server, options).start()), { message: /lack publish: "elsewhere/ })
+})
+
+t.test('accounts: executors in one, clients in another', async t => {
+  const text = readFileSync(new URL('../docs/permissions.md', import.meta.url), 'utf8')
+  const accounts = /^accounts \{[^]*?^\}/m
+    .exec(text)![0]
+    .replaceAll('fibonacci', 'acts')
+    .replaceAll(/\$\w+_PASSWORD/g, 'pw')
+  const server = await startServer(t, accounts)
+  const connection = (user: string) => ({ servers: server.url, user, pass: 'pw' })
+  const computed = new EventEmitter()
+  const started: string[] = []
+  const executors = [1, 2].map(() => newExecutor(t, server, { connection: connection('executor') }))
+  for (const executor of executors) {
+    executor.on('started', ({ requestId }) => {
+      started.push(requestId)
+      computed.emit('started')
+    })
+    await executor.start()
+  }
+  const client = newClient(t, server, { connection: connection('client') })
+  const results = await Promise.all([4000, 2000, 3000].map(ms => client.call(['sleep', ms])))
+  t.strictSame(results, [4000, 2000, 3000])
+  t.equal(started.length, 3, 'each is computed once')
+  const nc = await connectTo(t, server, connection('client'))
+  t.equal((await nc.request('acts', '["echo",1]', { timeout: 10_000 })).json(), 1)
+  // An executor that dies is found out over accounts, too.
+  const waiting = once(computed, 'started')
+  const call = client.call(['sleep', 1500])
+  await waiting
+  const holder = started.at(-1)
+  await executors[0]!.stopNow()
+  t.equal(await call, 1500)
+  t.ok(started.filter(id => id === holder).length <= 2)
+})
+
+t.test('20 subscriptions are enough for an executor', async t => {
+  const server = await startServer(t, 'max_subscriptions: 20')
+  for (let i = 0; i < 2; i++) await startExecutor(t, server)
+  const client = newClient(t, server)
+  await Promise.all(Array.from({ length: 20 }, () => client.call(['sleep', 20])))
+  const subscriptions = await server.subscriptions()
+  for (const subject of ['acts', '_EXEC.pool.executors.acts', '_EXEC.find.acts', '$SRV.STATS'])
+    t.equal(subscriptions.filter(name => name === subject).length, 2, subject)
+  t.equal(subscriptions.filter(name => name === '_EXEC.match.executors.acts').length, 1)
+})
