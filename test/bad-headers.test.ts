@@ -13,13 +13,15 @@ const client = newClient(t, server)
 const nc = await connectTo(t, server)
 const stranger = await rawConnection(t, server)
 let codes: (string | undefined)[] = []
-nc.subscribe('replies', { callback: (_, { headers }) => void codes.push(headers?.get('Nats-Service-Error-Code')) })
+nc.subscribe('_INBOX.replies', {
+  callback: (_, { headers }) => void codes.push(headers?.get('Nats-Service-Error-Code')),
+})
 await nc.flush()
 
-const SUBJECTS = ['acts', '$EXEC.idle.executors.acts', `$SRV.PING.acts.${executor.id}`]
+const SUBJECTS = ['acts', `_EXEC.peer.executors.acts.${executor.id}`, `$SRV.PING.acts.${executor.id}`]
 
 async function send(header: string) {
-  for (const subject of SUBJECTS) stranger.publish(subject, 'replies', header, '["echo",1]')
+  for (const subject of SUBJECTS) stranger.publish(subject, '_INBOX.replies', header, '["echo",1]')
   await stranger.flush()
 }
 

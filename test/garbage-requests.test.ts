@@ -38,7 +38,7 @@ interface Message {
   expected: Expected
 }
 
-const plainReply = (number: number) => `r.${number}`
+const plainReply = (number: number) => `_INBOX.r.${number}`
 const anything: fc.Arbitrary<Message> = fc
   .tuple(anyBlock, anyBody(MOST))
   // The server closes the connection that sends it more than it takes.
@@ -46,7 +46,7 @@ const anything: fc.Arbitrary<Message> = fc
   .map(([header, body]) => ({ header, body, reply: plainReply, expected: 'answer' }))
 
 /** Headers that make another request of it. */
-const TELLING: string[] = [Header.requestId, Header.timeoutMs, Header.batchSize]
+const TELLING: string[] = [Header.requestId, Header.timeoutMs, Header.batchSize, Header.priority, Header.key]
 const rightRequest: fc.Arbitrary<Message> = fc
   .record({
     json: fc.jsonValue(),
@@ -87,25 +87,26 @@ const oddReply: fc.Arbitrary<Message> = fc
   .tuple(
     fc.constantFrom<[tail: string, expected: Expected]>(
       ['.' + 'x'.repeat(230), 'result'],
-      ['.' + 'x'.repeat(260), 'refused'],
-      ['.' + 'x'.repeat(900), 'refused'],
+      ['.' + 'x'.repeat(260), 'nothing'],
+      ['.' + 'x'.repeat(900), 'nothing'],
       ['.' + 'x'.repeat(1000), 'nothing'],
       ['.' + 'x'.repeat(3900), 'nothing'],
       // Each of these bytes becomes a character of three.
-      ['.' + '\xff'.repeat(500), 'refused'],
+      ['.' + '\xff'.repeat(500), 'nothing'],
       ['.' + '\xff'.repeat(3900), 'nothing'],
-      ['.*', 'refused'],
-      ['.>', 'refused'],
+      ['.*', 'nothing'],
+      ['.>', 'nothing'],
       ['.\x01"\\{}', 'result'],
       ['.\xc3\xa4\xf0\x9f\x98\x80', 'result'],
-      ['.\xc2\xa0', 'refused'],
+      ['.\xc2\xa0', 'nothing'],
+      ['..', 'nothing'],
     ),
     fc.jsonValue(),
   )
   .map(([[tail, expected], json]) => ({
     header: undefined,
     body: new Bytes(JSON.stringify(['echo', json])),
-    reply: number => `r.${number}${tail}`,
+    reply: number => `_INBOX.r.${number}${tail}`,
     expected,
   }))
 
@@ -129,9 +130,10 @@ const CODES = ['400', '408', '413', '429', '500']
 /** What came back, by the number in its reply subject. */
 const answers = new Map<number, Msg[]>()
 const turn = new EventEmitter()
-nc.subscribe('r.>', {
+nc.subscribe('_INBOX.r.>', {
   callback: (_, message) => {
-    const number = Number(message.subject.split('.')[1])
+    if (message.headers?.get(Header.notice)) return
+    const number = Number(message.subject.split('.')[2])
     answers.set(number, [...(answers.get(number) ?? []), message])
     turn.emit('answer')
   },

@@ -1,4 +1,4 @@
-// A server that goes away and comes back costs no request, and executors are in the right groups afterwards.
+// A server that goes away and comes back costs no request, and executors have the same subscriptions afterwards.
 import { once } from 'node:events'
 import type { Executor } from 'nats-executor'
 import t from 'tap'
@@ -6,11 +6,9 @@ import { Gate } from './fixtures/gate.js'
 import { newClient, startExecutor } from './fixtures/library.js'
 import { type Server, startServer } from './fixtures/nats-server.js'
 
-/** The groups that executors are members of, as often as they are. */
-const groupsOf = async (server: Server) =>
-  (await server.subscriptions()).filter(subject => /^(acts$|\$EXEC\.(idle|next|surplus)\.)/.test(subject)).toSorted()
-
-const IDLE = ['$EXEC.idle.executors.acts', ...Array.from({ length: 11 }, () => 'acts')]
+/** What the executor has subscribed to, but for its inbox. */
+const subjectsOf = async (server: Server) =>
+  (await server.subscriptions()).filter(subject => /^(acts$|_EXEC\.)/.test(subject)).toSorted()
 
 async function goAway(server: Server, executor: Executor) {
   const lost = once(executor, 'warning')
@@ -27,6 +25,8 @@ async function comeBack(server: Server, executor: Executor) {
 t.test('what is answered while the connection is down arrives after it is back', async t => {
   const server = await startServer(t)
   const executor = await startExecutor(t, server)
+  while ((await subjectsOf(server)).length < 6);
+  const before = await subjectsOf(server)
   const client = newClient(t, server)
   const gate = new Gate(t)
   const call = client.call(['gate', gate.name])
@@ -38,8 +38,8 @@ t.test('what is answered while the connection is down arrives after it is back',
   t.strictSame(await comeBack(server, executor), ['connected again'])
   t.equal(await call, 'go')
   t.equal(await client.call(['echo', 1]), 1)
-  while ((await groupsOf(server)).length < IDLE.length);
-  t.strictSame(await groupsOf(server), IDLE)
+  while ((await subjectsOf(server)).length < before.length);
+  t.strictSame(await subjectsOf(server), before)
 })
 
 t.test('a computation that goes on meanwhile', async t => {
@@ -54,16 +54,4 @@ t.test('a computation that goes on meanwhile', async t => {
   while ((await server.connections()).length < 2);
   gate.open()
   t.equal(await call, 'go')
-})
-
-t.test('groups that were left before are not joined again', async t => {
-  const server = await startServer(t)
-  const executor = await startExecutor(t, server)
-  const client = newClient(t, server)
-  for (let i = 0; i < 5; i++) await client.call(['sleep', 5])
-  await goAway(server, executor)
-  await comeBack(server, executor)
-  t.equal(await client.call(['echo', 1]), 1)
-  while ((await groupsOf(server)).length < IDLE.length);
-  t.strictSame(await groupsOf(server), IDLE)
 })

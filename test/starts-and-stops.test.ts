@@ -79,7 +79,7 @@ t.test('a start that fails leaves nothing on a connection of somebody else', asy
     [allowed, 'data:text/javascript,throw new Error("on purpose")', /^cannot load the function:.*on purpose/],
     [allowed, 'data:text/javascript,export default 1', /^cannot load the function/],
     [allowed, fixture('is-not-there.mjs'), /^cannot load the function/],
-    [refused, fixture('acts.mjs'), /Permissions Violation/],
+    [refused, fixture('acts.mjs'), /permissions of this user lack subscribe/],
   ]
   for (const [connection, module, message] of starts) {
     const executor = new Executor({ connection, module, subject: 'acts', execArgv: [] })

@@ -4,7 +4,7 @@ import { type NatsConnection, headers } from 'nats'
 import t, { type Test } from 'tap'
 import type { Executor } from 'nats-executor'
 import { startExecutor, statistics } from './fixtures/library.js'
-import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
 
 const DRAIN_MS = 700
 /** For the last messages, and on a busy machine. */
@@ -80,35 +80,26 @@ for (const act of ['loop', undefined])
     await stopIn(t, executor, 0)
   })
 
-t.test('somebody who holds an offer and says nothing', async t => {
+t.test('another executor that stands still does not take what is sent to it', async t => {
   const { server, nc, executor } = await start(t)
-  const offered = await listenTo(t, server, '$EXEC.idle.executors.acts')
   const started = once(executor, 'started')
   const requests = ['a', 'b', 'c', 'd'].map(() => request(nc, ['loop']))
   await started
-  await offered.heard
+  const other = await connectTo(t, server)
+  const id = 'stands-still'
+  const transferred = new Promise<void>(resolve => {
+    other.subscribe(`_EXEC.peer.executors.acts.${id}`, { callback: () => resolve() })
+  })
+  const head = headers()
+  head.set('Dispatch', 'report')
+  const report = () =>
+    other.publish('_EXEC.match.executors.acts', JSON.stringify({ id, n: Date.now(), slots: 1, free: 1 }), {
+      headers: head,
+    })
+  const timer = setInterval(report, 50)
+  t.teardown(() => clearInterval(timer))
+  await transferred
   await stopIn(t, executor)
-  // One is in the hands of who says nothing, until it is taken back.
   const codes = await Promise.all(requests.map(codeOf))
   t.strictSame(codes, ['503', '503', '503', '503'])
 })
-
-t.test('somebody who is asked and says nothing', async t => {
-  const { server, nc, executor } = await start(t)
-  const asked = await listenTo(t, server, '$EXEC.surplus.executors.acts')
-  t.equal(await codeOf(request(nc, ['sleep', 20])), '')
-  const started = once(executor, 'started')
-  const running = request(nc, ['loop'])
-  await started
-  await asked.heard
-  await stopIn(t, executor)
-  t.equal(await codeOf(running), '503')
-})
-
-/** Listens and says nothing; `heard` resolves with the first message. */
-async function listenTo(t: Test, server: Server, subject: string) {
-  const nc = await connectTo(t, server)
-  const heard = new Promise<void>(resolve => nc.subscribe(subject, { queue: 'executors', callback: () => resolve() }))
-  await nc.flush()
-  return { heard }
-}

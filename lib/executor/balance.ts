@@ -128,7 +128,13 @@ export class Balance {
     this.changed()
   }
 
-  async close() {
+  /** Waits for no acknowledgement any more. */
+  giveUp() {
+    for (const { job: moving, to } of this.#transfers.takeExpired(Infinity))
+      this.#unanswered(moving.job, moving.token, to)
+  }
+
+  close() {
     this.#act(this.#election.resign(performance.now()))
     this.#isClosed = true
     this.#alarm.close()

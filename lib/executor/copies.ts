@@ -81,14 +81,14 @@ export class Copies {
   /** The keeper of copies asks which requests are still here. */
   asked(message: Msg) {
     const { keys } = (parseObject(message.string()) ?? {}) as { keys?: string[] }
-    if (!keys || !isList(keys, isId)) return
+    if (!keys || !isList(keys, isId) || !message.reply || !this.#parts.post.isInbox(message.reply)) return
     const now = performance.now()
     const gone = keys.filter(key => {
       const placed = this.#placed.get(key)
       if (placed) placed.askedAt = now
       return !placed
     })
-    this.#parts.post.publish(message.reply!, JSON.stringify({ gone }))
+    this.#parts.post.publish(message.reply, JSON.stringify({ gone }))
   }
 
   connected(isUp: boolean) {

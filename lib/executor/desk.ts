@@ -161,11 +161,12 @@ export class Desk {
   /** Answers all that has not started, and what still comes, with 503. */
   refuseRest() {
     this.#refusesRest = true
+    this.#balance?.giveUp()
     for (const job of this.#parts.pool.releaseAll()) this.#refuse(job)
   }
 
   async close() {
-    await this.#balance?.close()
+    this.#balance?.close()
     this.#copies?.close()
     this.#notices.close()
     await this.#parts.post.close()
