@@ -2,7 +2,7 @@
 import type { FilledExecutorOptions } from '../options.js'
 import { headersOf } from '../nats/headers.js'
 import type { Msg, Subscription } from '../nats/nats.js'
-import { rttOf } from '../nats/rtt.js'
+import { rttOf } from '../nats/pings.js'
 import { Code } from '../protocol/codes.js'
 import { Dispatch } from '../protocol/dispatch.js'
 import { MOST_INBOXES, NotARequest, parseRequest } from '../protocol/request.js'

@@ -3,14 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CheckedOptions } from './connection-options.js'
 import { dial, dialFailure } from './dial.js'
 import { type ConnectionOptions, type NatsConnection, type NatsError, connect } from './nats.js'
-import { socketOf, wrapDials } from './nats-internals.js'
+import { pingParts, reset } from './nats-internals.js'
+import { Pings } from './pings.js'
+import { dialMs, paceRedials } from './redials.js'
 
-/** A server that says nothing is given up after this. */
+/** A server that says nothing is given up after this, if it is the only one. */
 const DIAL_MS = 5000
 /** Between two attempts to connect: this, plus as much again by chance, so that a thousand do not come at once. */
 const RETRY_MS = 250
-/** A peer that answers no ping is given up after two of these. */
-const PING_MS = 10_000
+/** Our own pings find a dead server long before those of nats.js, which are there in case that they cannot. */
+const PING_MS = 30_000
 
 /** What goes away when a server is started or a network mended; anything else needs a person. */
 const PASSING = new Set([
@@ -42,9 +44,8 @@ export async function open(
   signal: AbortSignal,
   onRefused: (error: Error) => void = () => {},
 ): Promise<NatsConnection> {
-  const { tls } = chosen
+  const { tls, servers, timeout: longestMs = DIAL_MS } = chosen
   const options = {
-    timeout: DIAL_MS,
     maxReconnectAttempts: -1,
     reconnectTimeWait: RETRY_MS,
     reconnectJitter: RETRY_MS,
@@ -57,10 +58,14 @@ export async function open(
     waitOnFirstConnect: false,
     ...(tls?.handshakeFirst && { tls: { ...tls, get signal() { return dialFailure() } } }), // prettier-ignore
   }
-  for (let last: unknown; ;) {
+  for (let last: unknown, rounds = 0; ; rounds++) {
+    const timeout = dialMs(servers.length, longestMs, rounds)
     try {
       // nats.js changes the options that it is given.
-      return await dial(async () => keep(await connect({ ...options }), signal), signal)
+      return await dial(
+        async () => keep(await connect({ ...options, timeout }), { servers, longestMs }, signal),
+        signal,
+      )
     } catch (error) {
       if (signal.aborted) throw last ?? error
       last = error
@@ -73,19 +78,30 @@ export async function open(
   }
 }
 
-function keep(nc: NatsConnection, signal: AbortSignal): NatsConnection {
+function keep(
+  nc: NatsConnection,
+  dials: { servers: string[]; longestMs: number },
+  signal: AbortSignal,
+): NatsConnection {
   // Nobody waits for it any more.
   if (signal.aborted) void nc.close()
   const closed = new AbortController()
-  void nc.closed().then(() => closed.abort())
-  wrapDials(nc, connect => dial(connect, closed.signal))
+  const pings = new Pings(nc)
+  const { roundTripTime } = pings
+  void nc.closed().then(() => {
+    closed.abort()
+    pings.stop()
+  })
+  const onConnected = () => pings.start()
+  paceRedials(nc, { ...dials, roundTripMs: () => roundTripTime.longest, onConnected, signal: closed.signal })
+  onConnected()
   void leaveStale(nc)
   return nc
 }
 
 /** nats.js leaves a server that answers no ping when that one has taken all that it was sent, which may be never. */
 async function leaveStale(nc: NatsConnection) {
-  for await (const { type } of nc.status()) if (type === 'staleConnection') socketOf(nc)?.destroy()
+  for await (const { type } of nc.status()) if (type === 'staleConnection') reset(pingParts(nc)?.transport.socket)
 }
 
 /** Whether a connection takes what is published: not one that its owner drains or has closed. */

@@ -11,7 +11,7 @@ export interface InboxParts {
   subscriptions: { getMux(): { callback: Callback } | null }
 }
 
-const protocolOf = (nc: NatsConnection) => (nc as { protocol?: Partial<InboxParts & DialParts> }).protocol
+const protocolOf = (nc: NatsConnection) => (nc as { protocol?: Partial<InboxParts & DialParts & PingParts> }).protocol
 
 export function inboxParts(nc: NatsConnection): InboxParts | undefined {
   const protocol = protocolOf(nc)
@@ -19,19 +19,64 @@ export function inboxParts(nc: NatsConnection): InboxParts | undefined {
   return isKnown ? (protocol as InboxParts) : undefined
 }
 
-interface DialParts {
-  dial(server: unknown): Promise<void>
+/** A server of a connection's list. */
+export interface Server {
+  readonly listen: string
+  /** By the time of day; 0: never. */
+  lastConnect: number
+  /** The addresses of its name. */
+  resolves?: Server[]
+  resolve(how: unknown): Promise<Server[]>
+}
+
+const DIAL_SERVER = '_doDial'
+
+/** How a connection is made again: a loop over the servers, in which each is dialled at each of its addresses. */
+export interface DialParts {
+  options: { timeout: number; reconnectDelayHandler(): number }
+  servers: { servers: Server[]; currentServer: Server; addServer(url: string): void }
+  transport: { socket?: Socket }
+  [DIAL_SERVER](server: Server): Promise<void>
+  dial(address: Server): Promise<void>
+}
+
+export function dialParts(nc: NatsConnection): DialParts | undefined {
+  const protocol = protocolOf(nc)
+  const isKnown =
+    protocol?.[DIAL_SERVER] && protocol.dial && protocol.servers?.addServer && protocol.options?.reconnectDelayHandler
+  return isKnown ? (protocol as DialParts) : undefined
+}
+
+type Dial = (to: Server) => Promise<void>
+
+/** Has each later dial of a server, and of an address, run inside of what is given. */
+export function wrapDials(
+  parts: DialParts,
+  dialServer: (server: Server, dial: Dial) => Promise<void>,
+  dialAddress: (address: Server, dial: Dial) => Promise<void>,
+) {
+  const [toServer, toAddress] = [parts[DIAL_SERVER].bind(parts), parts.dial.bind(parts)]
+  parts[DIAL_SERVER] = server => dialServer(server, toServer)
+  parts.dial = address => dialAddress(address, toAddress)
+}
+
+/** Whether a connection is up, and its socket. */
+export interface PingParts {
+  connected: boolean
   transport: { socket?: Socket }
 }
 
-/** Has each later dial of a connection run inside of `wrap`. */
-export function wrapDials(nc: NatsConnection, wrap: (dial: () => Promise<void>) => Promise<void>) {
+export function pingParts(nc: NatsConnection): PingParts | undefined {
   const protocol = protocolOf(nc)
-  const dial = protocol?.dial?.bind(protocol)
-  if (dial) protocol!.dial = server => wrap(() => dial(server))
+  return protocol?.connected !== undefined && protocol.transport ? (protocol as PingParts) : undefined
 }
 
-export const socketOf = (nc: NatsConnection): Socket | undefined => protocolOf(nc)?.transport?.socket
+/** Ends a socket at once. What is unsent is not sent later either, when its peer is back. */
+export function reset(socket: Socket | undefined) {
+  // One that has ended, or is of TLS, cannot be reset: it would stay open.
+  if (!socket || socket.writableEnded || 'encrypted' in socket) socket?.destroy()
+  else socket.resetAndDestroy()
+}
 
 /** Where a connection's replies go. */
 export const inboxPrefix = (nc: NatsConnection): string | undefined =>

@@ -9,6 +9,8 @@ interface Watcher {
 class Watched {
   readonly #nc: NatsConnection
   readonly #watchers = new Set<Watcher>()
+  /** What was told last, since nats.js tells of one loss twice if a dial fails late. */
+  #isConnected: boolean | undefined
   #status: (AsyncIterable<{ type: string }> & { stop?: () => void }) | undefined
 
   constructor(nc: NatsConnection) {
@@ -29,18 +31,26 @@ class Watched {
     // Where an iterator cannot be stopped, it is kept for the next one who watches.
     if (this.#watchers.size > 0 || !this.#status?.stop) return
     this.#status.stop()
-    this.#status = undefined
+    this.#status = this.#isConnected = undefined
+  }
+
+  tell(isConnected: boolean) {
+    if (this.#isConnected === isConnected) return
+    this.#isConnected = isConnected
+    for (const watcher of this.#watchers) watcher.tell(isConnected)
   }
 
   async #listen() {
     this.#status = this.#nc.status()
     for await (const { type } of this.#status)
-      if (type === 'disconnect' || type === 'reconnect')
-        for (const watcher of this.#watchers) watcher.tell(type === 'reconnect')
+      if (type === 'disconnect' || type === 'reconnect') this.tell(type === 'reconnect')
   }
 }
 
 const watched = new WeakMap<NatsConnection, Watched>()
+
+/** A connection is given up: whoever watches hears of it before anything more is published. nats.js tells of it later. */
+export const tellLost = (nc: NatsConnection) => watched.get(nc)?.tell(false)
 
 /**
  * Tells of each loss and return of a connection, until it is closed for good; resolves then, with the error if any. When
