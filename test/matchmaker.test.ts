@@ -24,7 +24,6 @@ class Pool {
 
 const aged = (...ages: [string, number, number?][]) =>
   ages.map(([key, age, priority = 0]): Ticket => [key, age, priority])
-const OLD = 50
 
 t.test('the oldest goes to an idle executor, a higher priority first', async t => {
   const pool = new Pool()
@@ -38,7 +37,7 @@ t.test('the oldest goes to an idle executor, a higher priority first', async t =
 
 t.test('a free slot of the holder gets its own request', async t => {
   const pool = new Pool()
-  pool.report('a', { slots: 2, free: 1, tickets: aged(['a1', OLD]) })
+  pool.report('a', { slots: 2, free: 1, tickets: aged(['a1', 50]) })
   pool.report('b', { free: 1 })
   t.same(pool.match(), [])
 })
@@ -65,7 +64,7 @@ t.test('what is hardly older stays, a higher priority does not', async t => {
 
 t.test('one that stops gives everything and gets nothing', async t => {
   const pool = new Pool()
-  pool.report('a', { slots: 0, tickets: aged(['a1', 50], ['a2', 40]) })
+  pool.report('a', { slots: 0, free: 1, tickets: aged(['a1', 50], ['a2', 40]) })
   t.same(pool.match(), [])
   pool.report('b', { tickets: aged(['b1', 10]) })
   t.same(pool.match(), ['a a1>b'])
@@ -83,7 +82,7 @@ t.test('an order is believed until something else is heard', async t => {
   }
   const crossed = ordered()
   crossed.report('a', { full: true, tickets: aged(['a1', 51], ['a2', 41]) })
-  crossed.report('b', { full: true, free: 1 })
+  crossed.report('b', { full: true, free: 1, gone: ['a1'] })
   t.same(crossed.match(), [], 'reports that crossed it change nothing')
 
   const taken = ordered()
@@ -102,6 +101,19 @@ t.test('an order is believed until something else is heard', async t => {
   t.same(deaf.match(), [], 'a deaf one gets nothing')
   deaf.report('b', { free: 1 })
   t.same(deaf.match(), ['a a1>b'], 'until it speaks')
+
+  const doubtful = ordered()
+  doubtful.report('a', { deaf: ['b'] })
+  doubtful.report('b', { free: 1 })
+  t.same(doubtful.match(), ['a a2>b'], 'a request that was left to its client is not expected')
+
+  const back = ordered()
+  back.report('b', { took: ['a1'], tickets: aged(['a1', 50]) })
+  back.report('a', { free: 1, gone: ['a2'] })
+  t.same(back.match(), ['b a1>a'])
+  back.report('a', { full: true, took: ['a1'], tickets: aged(['a1', 50]) })
+  back.report('b', { free: 1 })
+  t.same(back.match(), ['a a1>b'], 'there and back again')
 
   const refused = ordered()
   refused.report('a', { tickets: aged(['a1', 60]) })
@@ -123,6 +135,18 @@ t.test('an order is believed until something else is heard', async t => {
   t.same(lost.match(), ['a a1>b'], 'the holder has it still')
 })
 
+t.test('what is on its way stays where it goes', async t => {
+  const pool = new Pool()
+  pool.report('a', { tickets: aged(['a1', 50], ['a2', 40]) })
+  pool.report('b', {})
+  t.same(pool.match(), ['a a2>b'])
+  pool.report('a', { gone: ['a1'] })
+  pool.report('c', { free: 1 })
+  t.same(pool.match(), [])
+  pool.report('b', { full: true, tickets: aged(['a2', 41]) })
+  t.same(pool.match(), ['b a2>c'], 'until it is seen there, whether or not the receipt was lost')
+})
+
 t.test('who is silent, or not there, is forgotten', async t => {
   const pool = new Pool()
   pool.report('a', { tickets: aged(['a1', 50], ['a2', 40]) })
@@ -132,9 +156,14 @@ t.test('who is silent, or not there, is forgotten', async t => {
   t.equal(pool.matchmaker.size, 1)
   pool.report('c', { tickets: aged(['c1', 1]) })
   t.same(pool.match(), ['c c1>b'], 'nothing comes of what it was told to give')
-  pool.now += 1999
+  pool.matchmaker.forget('b', pool.now)
+  pool.now += 1500
+  pool.report('c', { tickets: aged(['c2', 1]) })
+  t.same(pool.match(), [], 'not even the place of what is late')
+  pool.report('d', {})
+  pool.now += 1000
   pool.report('c', {})
-  pool.now += 1
+  pool.now += 1000
   t.same(pool.match(), [])
   t.equal(pool.matchmaker.size, 1)
 })
@@ -147,6 +176,9 @@ t.test('old reports are ignored, a missed one heals with the next full one', asy
   report(2, 'a', { tickets: aged(['a0', 60]) })
   report(1, 'a', { gone: ['a1'] })
   report(1, 'b', { free: 1 })
+  t.same([...matchmaker.match(pool.now)], [['a', { give: [['a1', 'b']] }]])
+  report(2, 'b', { free: 0, took: ['a1'] })
+  report(4, 'b', { free: 1 })
   report(9, 'a', { full: true, tickets: aged(['a8', 5]) })
   t.same([...matchmaker.match(pool.now)], [['a', { give: [['a8', 'b']] }]])
 })
@@ -157,6 +189,16 @@ t.test('a move must be worth its round trips', async t => {
   pool.report('a', { rttMs: 40, meanMs: 30, tickets: aged(['a1', 90], ['a2', 80], ['a3', 70], ['a4', 60]) })
   pool.report('b', { rttMs: 40, free: 1 })
   t.same(pool.match(), ['a a3>b', 'a a4>b'], 'what would wait for 90 ms gains by 80 ms on the way')
+})
+
+t.test('who is too far for one is not too far for another', async t => {
+  const pool = new Pool()
+  pool.report('far', { rttMs: 50, free: 2, slots: 2 })
+  pool.report('near', { free: 1 })
+  pool.report('a', { meanMs: 10, tickets: aged(['a1', 90]) })
+  t.same(pool.match(), ['a a1>near'])
+  pool.report('b', { meanMs: 1000, tickets: aged(['b1', 50]) })
+  t.same(pool.match(), ['b b1>far'])
 })
 
 t.test('an executor tells what the matchmaker cannot know', async t => {
@@ -189,8 +231,10 @@ t.test('an executor tells what the matchmaker cannot know', async t => {
   t.equal(report(1060), undefined, 'it was told of')
   free = 1
   t.same(report(1070), { ...x, n: 6, free: 1, gone: ['t2'] }, 'but the message may be lost')
+  reporter.deaf('y')
+  t.same(report(1075), { ...x, n: 7, free: 1, deaf: ['y'] })
   reporter.makeFull()
-  t.same(report(1080), { ...x, n: 7, full: true, free: 1 })
+  t.same(report(1080), { ...x, n: 8, full: true, free: 1 })
 })
 
 t.test('of many requests that wait the first 64 are told of', async t => {

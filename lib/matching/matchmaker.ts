@@ -81,7 +81,6 @@ export class Matchmaker {
     if (!member) return
     this.#members.delete(id)
     for (const heap of [this.#holders, this.#crowded, this.#receivers]) heap.delete(member)
-    for (const { move } of member.line) if (move) this.#open.delete(move)
     for (const move of member.given.values()) this.#drop(move, now)
   }
 
@@ -134,7 +133,6 @@ export class Matchmaker {
     from.remove(waiting)
     from.given.set(waiting.key, move)
     waiting.move = move
-    to.given.delete(waiting.key)
     to.add(waiting)
     this.#open.add(move)
     this.#settle(from, now)

@@ -9,8 +9,8 @@ const EXECUTORS = 8
 const LOAD = 0.7
 const MEAN_MS = 20
 const LOOK_MS = 2
-/** Orders of a few messages: a report, an order, a transfer, and what handling them takes when many come at once. */
-const SETTLED_MS = 6
+/** A few messages, and what handling them takes when many come at once. */
+export const SETTLED_MS = 6
 /** Ages are known to about that. */
 const AGE_ERROR_MS = 3
 const RESEND_MS = 500
@@ -41,6 +41,8 @@ export class MessyPool implements World {
   readonly worstIdleMs = { calm: 0, troubled: 0 }
   trouble = NONE
   #calmSince = 0
+  /** How many messages the executors have sent. */
+  messages = 0
   readonly #transit = new Map<Job, number>()
   readonly #lastArrivals = new Map<string, number>()
   readonly #powerless = new Set<string>()
@@ -106,6 +108,7 @@ export class MessyPool implements World {
   #carry(from: SimulatedExecutor | undefined, to: SimulatedExecutor, message: Message) {
     const { lost, twice, late } = this.trouble
     if ((from && !from.isUp) || this.random() < lost) return
+    this.messages++
     const times = this.random() < twice ? 2 : 1
     for (let i = 0; i < times; i++) {
       const pair = `${from?.id} ${to.id}`
