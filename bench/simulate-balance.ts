@@ -64,8 +64,6 @@ class Pool implements World {
     this.responses.push(this.clock.now + this.latencyMs - since)
   }
 
-  inDoubt() {}
-
   #post(to: SimulatedExecutor, message: Message) {
     this.clock.at(this.clock.now + this.latencyMs, () => to.deliver(message))
   }

@@ -5,8 +5,8 @@ import type { Order, Report, Ticket } from '../protocol/dispatch.js'
 import { IndexedHeap } from './indexed-heap.js'
 import { isBefore, Member, type Move, type Waiting } from './member.js'
 
-/** An executor that is silent for so long is forgotten. */
-const FORGET_MS = 3500
+/** An executor that is silent for so long is forgotten: whoever is asked for its requests would be idle for nothing. */
+const FORGET_MS = 2000
 /** So long an order is believed of which nothing is heard, plus round trips. */
 const BELIEVE_MS = 1500
 /** So long a report may have been sent before an order arrived, plus round trips. */
@@ -68,7 +68,7 @@ export class Matchmaker {
 
   /** The orders for each holder by its id: to be sent, as they are believed from here on. */
   match(now: number): Map<string, Order> {
-    this.#forget(now)
+    this.#clean(now)
     const orders = new Map<string, Order>()
     // The oldest to idle executors.
     this.#pair(this.#holders, 'oldest', ({ idle }) => (idle > 0 ? Infinity : 0), now, orders)
@@ -80,6 +80,15 @@ export class Matchmaker {
     }
     this.#pair(this.#crowded, 'behind', isNextFor, now, orders)
     return orders
+  }
+
+  /** Nobody is at an executor's subject: it and its tickets are forgotten, until it reports. */
+  forget(id: string, now: number) {
+    const member = this.#members.get(id)
+    if (!member) return
+    this.#members.delete(id)
+    for (const heap of [this.#holders, this.#crowded, this.#receivers]) heap.delete(member)
+    for (const move of member.given.values()) this.#drop(move, now)
   }
 
   /** When `match` should be called though no report has come. */
@@ -131,7 +140,6 @@ export class Matchmaker {
     from.remove(waiting)
     from.given.set(waiting.key, move)
     waiting.move = move
-    to.given.delete(waiting.key)
     to.add(waiting)
     this.#open.add(move)
     this.#settle(from, now)
@@ -188,16 +196,15 @@ export class Matchmaker {
     this.#settle(move.to, now)
   }
 
-  #forget(now: number) {
+  /** Ends what is believed of the late and the silent. */
+  #clean(now: number) {
     for (const move of this.#open) {
       if (move.lateAt > now) break
       this.#drop(move, now)
     }
-    for (const member of this.#members.values()) {
-      if (member.heardAt + FORGET_MS > now) break
-      this.#members.delete(member.id)
-      for (const { move } of member.line) if (move) this.#open.delete(move)
-      for (const heap of [this.#holders, this.#crowded, this.#receivers]) heap.delete(member)
+    for (const { id, heardAt } of this.#members.values()) {
+      if (heardAt + FORGET_MS > now) break
+      this.forget(id, now)
     }
   }
 

@@ -25,6 +25,9 @@ export interface Move {
 export const isBefore = (a: Waiting, b: Waiting) =>
   a.priority > b.priority || (a.priority === b.priority && a.since < b.since)
 
+/** Round trips to the server: the order, and the request. */
+const TRIPS_OF_A_MOVE = 2
+
 export class Member {
   readonly id: string
   /** The number of its last report. */
@@ -42,7 +45,7 @@ export class Member {
   /** How many free places nothing waits for, and since when there are any. */
   idle = 0
   idleSince = 0
-  /** The first that waits for a slot, the last of the next ones, the first behind them. What is on its way cannot be moved. */
+  /** The first that waits for a slot, the last of the next ones, the first behind them: but for those that cannot or need not be moved. */
   oldest: Waiting | undefined
   lastNext: Waiting | undefined
   behind: Waiting | undefined
@@ -84,17 +87,23 @@ export class Member {
     const wasIdle = this.idle > 0
     const firstBehind = free + slots
     const line = this.#line
+    // The first that can be moved, and that would wait for longer than that takes where all are equally far.
+    const find = (first: number) =>
+      line.find(({ move }, at) => at >= first && !move && this.#waitAt(at) > TRIPS_OF_A_MOVE * this.rttMs)
     this.idle = Math.max(0, free - line.length)
     if (this.idle > 0 && !wasIdle) this.idleSince = now
-    this.oldest = line.find(({ move }, at) => at >= free && !move)
+    this.oldest = find(free)
     this.lastNext = slots > 0 && line.length > free ? line[Math.min(line.length, firstBehind) - 1] : undefined
-    this.behind = line.find(({ move }, at) => at >= firstBehind && !move)
+    this.behind = find(firstBehind)
     this.hasRoom = line.length < firstBehind
   }
 
   /** How long it would wait here for a slot, by what computations take in the mean. */
   waitOf(waiting: Waiting): number {
-    if (this.slots === 0) return Infinity
-    return (this.meanMs * (this.#line.indexOf(waiting) - this.free + 1)) / this.slots
+    return this.#waitAt(this.#line.indexOf(waiting))
+  }
+
+  #waitAt(at: number): number {
+    return this.slots === 0 ? Infinity : (this.meanMs * (at - this.free + 1)) / this.slots
   }
 }

@@ -21,7 +21,8 @@ export type Message =
   | { kind: 'beacon'; beacon: Beacon }
   | { kind: 'order'; order: Order }
   | { kind: 'transfer'; job: Job; from: string; number: number }
-  | { kind: 'answer'; ticket: string; from: string; isTaken: boolean }
+  | { kind: 'answer'; ticket: string; from: string; number: number; isTaken: boolean }
+  | { kind: 'undelivered'; to: string }
   | { kind: 'connected'; isUp: boolean }
   | { kind: 'stop' }
 
@@ -38,16 +39,15 @@ export interface World {
   sendBeacon(from: SimulatedExecutor, beacon: Beacon): void
   started(job: Job, executor: SimulatedExecutor): void
   ended(job: Job, executor: SimulatedExecutor): void
-  /** A transfer was not acknowledged: its client sends the request again if it is lost. */
-  inDoubt(job: Job): void
 }
 
-const isBefore = (a: Job, b: Job) => a.priority > b.priority || (a.priority === b.priority && a.since < b.since)
+export const isBefore = (a: Job, b: Job) => a.priority > b.priority || (a.priority === b.priority && a.since < b.since)
 /** How much the last computation counts for the mean. */
 const LATEST = 0.05
 
 export class SimulatedExecutor {
   readonly id: string
+  readonly slots: number
   readonly backlog: Job[] = []
   readonly running = new Set<Job>()
   readonly election: Election
@@ -58,10 +58,13 @@ export class SimulatedExecutor {
   /** It handles nothing until then. */
   stillUntil = 0
   readonly transfers = new Transfers<Job>()
+  /** The same, with the numbers of the messages. */
+  readonly leaving = new Map<string, { job: Job; number: number }>()
   readonly #world: World
   readonly #reporter: Reporter<Job>
-  readonly #slots: number
-  readonly #inbox: Message[] = []
+  readonly inbox: Message[] = []
+  /** When its backlog, or what it computes, changed last. */
+  changedAt = 0
   /** Transfers that came, by sender and number: a message may come twice. */
   readonly #came = new Set<string>()
   #meanMs = Infinity
@@ -71,7 +74,7 @@ export class SimulatedExecutor {
 
   constructor(id: string, slots: number, world: World) {
     this.id = id
-    this.#slots = slots
+    this.slots = slots
     this.#world = world
     this.#reporter = new Reporter(id, world.random)
     this.election = new Election(id, world.random)
@@ -79,20 +82,25 @@ export class SimulatedExecutor {
   }
 
   get free() {
-    return this.isStopping || this.backlog.length > 0 ? 0 : this.#slots - this.running.size
+    return this.isStopping || this.backlog.length > 0 ? 0 : this.slots - this.running.size
   }
 
   deliver(message: Message) {
     if (this.isDead) return
-    this.#inbox.push(message)
+    this.inbox.push(message)
     this.#scheduleTurn()
+  }
+
+  disconnect() {
+    this.isUp = false
+    this.deliver({ kind: 'connected', isUp: false })
   }
 
   #scheduleTurn() {
     if (this.#isTurnDue) return
     this.#isTurnDue = true
     const { clock, handlingMs } = this.#world
-    const at = Math.max(clock.now, this.stillUntil) + handlingMs * Math.max(1, this.#inbox.length)
+    const at = Math.max(clock.now, this.stillUntil) + handlingMs * Math.max(1, this.inbox.length)
     clock.at(at, () => this.#turn())
   }
 
@@ -101,10 +109,11 @@ export class SimulatedExecutor {
     this.#isTurnDue = false
     if (this.isDead) return
     if (clock.now < this.stillUntil) return this.#scheduleTurn()
-    for (const message of this.#inbox.splice(0)) this.#hear(message, clock.now)
+    for (const message of this.inbox.splice(0)) this.#hear(message, clock.now)
     for (const { job, to } of this.transfers.takeExpired(clock.now)) {
       this.#reporter.deaf(to)
-      this.#world.inDoubt(job)
+      // Left to its client.
+      this.leaving.delete(job.ticket)
     }
     this.#act(this.election.tick(clock.now))
     this.#start()
@@ -120,6 +129,7 @@ export class SimulatedExecutor {
       case 'request':
         return this.#insert(message.job)
       case 'done':
+        this.changedAt = now
         this.running.delete(message.job)
         this.#meanMs =
           this.#meanMs === Infinity ? message.job.ms : this.#meanMs + LATEST * (message.job.ms - this.#meanMs)
@@ -133,9 +143,14 @@ export class SimulatedExecutor {
       case 'order':
         for (const [ticket, to] of message.order.give) this.#give(ticket, to, now)
         return
+      case 'undelivered':
+        return this.matchmaker?.forget(message.to, now)
       case 'transfer':
         return this.#take(message)
       case 'answer': {
+        // An answer belongs to one transfer, as on an inbox of its own.
+        if (this.leaving.get(message.ticket)?.number !== message.number) return
+        this.leaving.delete(message.ticket)
         const job = this.transfers.take(message.ticket, message.from)
         if (!job || message.isTaken) return
         this.#reporter.deaf(message.from)
@@ -151,6 +166,7 @@ export class SimulatedExecutor {
   }
 
   #insert(job: Job) {
+    this.changedAt = this.#world.clock.now
     const at = this.backlog.findLastIndex(other => !isBefore(job, other)) + 1
     this.backlog.splice(at, 0, job)
   }
@@ -158,10 +174,12 @@ export class SimulatedExecutor {
   #give(ticket: string, to: string, now: number) {
     const at = this.backlog.findIndex(job => job.ticket === ticket)
     if (at < 0 || !this.isUp) return this.#reporter.refused(ticket)
+    this.changedAt = now
     const [job] = this.backlog.splice(at, 1) as [Job]
     this.#reporter.left(ticket)
     this.transfers.sent(ticket, job, to, now)
-    this.#world.send(this, to, { kind: 'transfer', job, from: this.id, number: this.#sent++ })
+    this.leaving.set(ticket, { job, number: ++this.#sent })
+    this.#world.send(this, to, { kind: 'transfer', job, from: this.id, number: this.#sent })
   }
 
   #take({ job, from, number }: Message & { kind: 'transfer' }) {
@@ -171,13 +189,14 @@ export class SimulatedExecutor {
       this.#insert(job)
       this.#reporter.took(job.ticket)
     }
-    this.#world.send(this, from, { kind: 'answer', ticket: job.ticket, from: this.id, isTaken })
+    this.#world.send(this, from, { kind: 'answer', ticket: job.ticket, from: this.id, number, isTaken })
   }
 
   #start() {
     const { clock } = this.#world
-    while (!this.isStopping && this.running.size < this.#slots && this.backlog.length > 0) {
+    while (!this.isStopping && this.running.size < this.slots && this.backlog.length > 0) {
       const job = this.backlog.shift()!
+      this.changedAt = clock.now
       this.running.add(job)
       this.#world.started(job, this)
       clock.at(clock.now + job.ms, () => this.deliver({ kind: 'done', job }))
@@ -187,7 +206,7 @@ export class SimulatedExecutor {
   #report() {
     if (!this.isUp) return
     const { latencyMs, clock } = this.#world
-    const slots = this.isStopping ? 0 : this.#slots
+    const slots = this.isStopping ? 0 : this.slots
     const load = { slots, free: this.free, waiting: this.backlog, meanMs: this.#meanMs, rttMs: 2 * latencyMs }
     const report = this.#reporter.report(load, clock.now)
     if (report) this.#world.sendReport(this, report)
