@@ -50,6 +50,8 @@ export class Balance {
   #matchmaker: Matchmaker | undefined
   #matchSubscription: Subscription | undefined
   readonly #tickets = new Map<string, Job>()
+  /** As the matchmaker: the tokens of replies to orders, by holder. A server answers when one is gone. */
+  readonly #orderTokens = new Map<string, string>()
   readonly #transfers = new Transfers<{ job: Job; token: string }>()
   readonly #alarm = new Alarm(() => this.#look())
   #reportToken = ''
@@ -187,6 +189,7 @@ export class Balance {
           break
         case 'stepDown':
           this.#matchmaker = undefined
+          for (const holder of this.#orderTokens.keys()) this.#forgetOrders(holder)
           if (this.#matchSubscription) void post.end(this.#matchSubscription)
           break
         case 'beacon':
@@ -223,7 +226,27 @@ export class Balance {
     const { subjects, executorId } = this.#parts
     for (const [holder, order] of orders)
       if (holder === executorId) this.#ordered(order)
-      else this.#publish(subjects.peer(holder), JSON.stringify(order), Dispatch.order)
+      else this.#publish(subjects.peer(holder), JSON.stringify(order), Dispatch.order, this.#orderReply(holder))
+  }
+
+  #orderReply(holder: string): string {
+    const { inbox } = this.#parts.post
+    let token = this.#orderTokens.get(holder)
+    if (token === undefined) {
+      const onFailure = () => {
+        this.messages++
+        this.#forgetOrders(holder)
+        this.#matchmaker?.forget(holder, performance.now())
+      }
+      token = inbox.reserve({ subject: this.#parts.subjects.peer(holder), onReply: () => {}, onFailure })
+      this.#orderTokens.set(holder, token)
+    }
+    return inbox.replySubject(token)
+  }
+
+  #forgetOrders(holder: string) {
+    this.#parts.post.inbox.forget(this.#orderTokens.get(holder)!)
+    this.#orderTokens.delete(holder)
   }
 
   #peer(message: Msg) {
