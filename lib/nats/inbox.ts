@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { headersOf } from './headers.js'
 import { inboxParts, inboxPrefix } from './nats-internals.js'
-import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, createInbox, nuid } from './nats.js'
+import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, createInbox } from './nats.js'
 import { safeCallback, subscribeSafely } from './subscribe-safely.js'
 
 /** A timer that fires so much later than it should, in milliseconds, tells of a blocked event loop. */
@@ -30,6 +30,7 @@ export class Inbox {
   readonly #status: AsyncIterable<{ permissionContext?: Denied; error?: Partial<Denied> }> & { stop?(): void }
   #catchingUp: Promise<void> | undefined
   #prefix = ''
+  #sent = 0
   #unsubscribe: (() => void) | undefined
 
   /** `isOwn`: nobody else uses the connection; `prefix`: where replies go on one that is not, if not where its own go. */
@@ -44,7 +45,7 @@ export class Inbox {
   /** Publishes a request; `listener` hears of it until its token, which is returned, is forgotten. Throws as `publish`. */
   send(listener: Listener, body: Uint8Array | string, headers?: MsgHdrs): string {
     if (!this.#unsubscribe) this.#subscribe()
-    const token = nuid.next()
+    const token = (++this.#sent).toString(36)
     const reply = this.#prefix + token
     this.#nc.publish(listener.subject, body, headers ? { reply, headers } : { reply })
     this.#listeners.set(token, listener)
