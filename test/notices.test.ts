@@ -1,6 +1,7 @@
 // What a client makes of what executors tell of its requests.
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { run } from './fixtures/processes.js'
 import { newClient, rejection } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { ScriptedExecutor, idOf } from './fixtures/scripted-executor.js'
@@ -181,6 +182,19 @@ t.test('other prefixes of subjects', async t => {
   await executor.question()
   for (const request of executor.requests) executor.respond(request, 1)
   t.strictSame(await Promise.all(calls), [1, 1])
+})
+
+t.test('cmd/client has them as flags', async t => {
+  const { executor, client } = await start(t, { prefix: 'flags' })
+  const flags = ['--prefix', 'flags', '--inbox-prefix', 'mine', '--priority', '-5']
+  const process = run(t, 'client', ['--servers', server.url, '--subject', client.subject, ...flags, '30'])
+  const request = await executor.request()
+  t.match(request.reply, /^mine\./)
+  t.equal(request.headers!.get('Priority'), '-5')
+  await executor.question()
+  executor.respond(request, 31)
+  t.equal(await process.exit, 0)
+  t.strictSame(process.stdout, ['31'])
 })
 
 t.test('two calls with one id get the answer both', async t => {
