@@ -2,6 +2,7 @@
 import { ExecutorClient } from '../lib/client/client.js'
 import { CancelledError, NoExecutorsError, type RequestError, TimeoutError } from '../lib/errors.js'
 import { CLIENT_DEFAULTS } from '../lib/options.js'
+import { MAX_PRIORITY } from '../lib/protocol/request.js'
 import { type Options, UsageError, exit, printable, runCommand } from './command-line.js'
 
 const NAME = 'client'
@@ -10,6 +11,9 @@ async function run(positionals: string[], options: Options) {
   const subject = options.text('subject') ?? CLIENT_DEFAULTS.subject
   const servers = options.text('servers')
   const timeout = options.seconds('timeout')
+  const priority = priorityOf(options)
+  const prefix = options.text('prefix')
+  const inboxPrefix = options.text('inboxPrefix')
   const isJson = options.isOn('json')
   if (positionals.length === 0) throw new UsageError('what is to be computed? An argument is missing, such as 30')
   const args = positionals.map(text => ({ text, value: parse(text) }))
@@ -17,6 +21,8 @@ async function run(positionals: string[], options: Options) {
     subject,
     ...(servers !== undefined && { connection: { servers } }),
     ...(timeout !== undefined && { timeout }),
+    ...(prefix !== undefined && { prefix }),
+    ...(inboxPrefix !== undefined && { inboxPrefix }),
   })
 
   const interrupt = new AbortController()
@@ -36,7 +42,7 @@ async function run(positionals: string[], options: Options) {
       const from = performance.now()
       const milliseconds = () => Math.round((performance.now() - from) * 1000) / 1000
       try {
-        const { result, requestId, executorId } = await client.request(value, { signal: interrupt.signal })
+        const { result, requestId, executorId } = await client.request(value, { signal: interrupt.signal, priority })
         if (isJson) print({ argument: value, result, requestId, executorId, milliseconds: milliseconds() })
         else process.stdout.write(`${args.length > 1 ? `${text} ` : ''}${JSON.stringify(result)}\n`)
         return 0
@@ -62,6 +68,13 @@ async function run(positionals: string[], options: Options) {
   )
   await client.close()
   process.exitCode ??= [130, 1, 3, 4].find(code => codes.includes(code)) ?? 0
+}
+
+function priorityOf(options: Options) {
+  const priority = options.number('priority') ?? 0
+  if (!Number.isInteger(priority) || Math.abs(priority) > MAX_PRIORITY)
+    throw new UsageError(`--priority takes a whole number from -${MAX_PRIORITY} to ${MAX_PRIORITY}, got ${priority}`)
+  return priority
 }
 
 function parse(text: string): unknown {
@@ -109,6 +122,9 @@ await runCommand({
     '--servers <urls>': 'nats-servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
     '--subject <subject>': `subject of the requests (default: ${CLIENT_DEFAULTS.subject})`,
     '--timeout <seconds>': 'how long to wait for the answers (default: 60)',
+    '--priority <number>': 'higher is computed earlier: a whole number from -1000 to 1000 (default: 0)',
+    '--prefix <subject>': `what the subjects begin with on which executors answer questions (default: ${CLIENT_DEFAULTS.prefix})`,
+    '--inbox-prefix <subject>': 'what the subjects of replies begin with (default: _INBOX)',
     '--json': 'print one JSON object a line',
   },
   examples: [

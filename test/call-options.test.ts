@@ -5,7 +5,8 @@ import t from 'tap'
 import { newClient, rejection, startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 
-const CALL = 'timeout, retries, signal'
+const CALL = 'timeout, retries, signal, priority, detached, requestId'
+const MAP = 'timeout, retries, signal, priority, detached, concurrency, batchSize, ordered'
 const unknown = (name: string, all: string) => `unknown option \`${name}\`; the options are ${all}`
 const signal = (got: string) => `expected \`signal\` to be an AbortSignal, got ${got}`
 
@@ -22,6 +23,10 @@ const wrong: [options: any, name: string, message: string][] = [
   [{ timeout: 0 }, 'RangeError', 'expected `timeout` to be from 1 to 2147483647, got 0'],
   [{ timeout: null }, 'TypeError', 'expected `timeout` to be a number from 1 to 2147483647, got null'],
   [{ retries: 0.5 }, 'TypeError', 'expected `retries` to be an integer from 0 to 9007199254740991, got 0.5'],
+  [{ priority: 0.5 }, 'TypeError', 'expected `priority` to be an integer from -1000 to 1000, got 0.5'],
+  [{ priority: '1' }, 'TypeError', 'expected `priority` to be an integer from -1000 to 1000, got "1"'],
+  [{ priority: 1001 }, 'RangeError', 'expected `priority` to be from -1000 to 1000, got 1001'],
+  [{ detached: 1 }, 'TypeError', 'expected `detached` to be a boolean, got 1'],
 ]
 
 t.test('wrong options', async t => {
@@ -30,9 +35,11 @@ t.test('wrong options', async t => {
   for (const [options, name, message] of wrong) {
     t.match(await rejection(client.call(1, options)), { name, message })
     t.match(await rejection(client.request(1, options)), { name, message })
-    const all = `${CALL}, concurrency, batchSize, ordered`
-    t.throws(() => client.map([1], options), { name, message: message.replace(CALL, all) })
+    t.throws(() => client.map([1], options), { name, message: message.replace(CALL, MAP) })
   }
+  for (const requestId of ['', 'a b', 'x'.repeat(65), 7] as any[])
+    t.match(await rejection(client.call(1, { requestId })), { name: 'RangeError', message: /`requestId` to be 1–64 / })
+  t.throws(() => client.map([1], { requestId: 'x' } as any), { message: unknown('requestId', MAP) })
   t.match(await rejection(client.call(1, { batchSize: 1 } as any)), { message: unknown('batchSize', CALL) })
   const untold = { toJSON: () => undefined }
   const broken = { toJSON: () => { throw new Error('no') } } // prettier-ignore

@@ -1,4 +1,5 @@
 // The exit codes of `cmd/client`, each with one line that says what to do next.
+import type { Msg } from 'nats'
 import t from 'tap'
 import { startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
@@ -40,9 +41,11 @@ t.test('3: no server until the timeout', async t => {
 
 t.test('4: an executor is at work until the timeout', async t => {
   const nc = await connectTo(t, server)
-  nc.subscribe('slow')
   // It says that it holds the request, and never answers.
-  nc.subscribe('$EXEC.held.*', { callback: (_, message) => message.respond('{"state":"computing"}') })
+  const answer = (_: unknown, message: Msg) =>
+    message.respond(JSON.stringify({ executorId: 'slow', computing: message.json<{ ids: string[] }>().ids }))
+  for (const subject of ['_EXEC.find.slow', '_EXEC.hold.slow.slow']) nc.subscribe(subject, { callback: answer })
+  nc.subscribe('slow')
   await nc.flush()
   const process = run(t, 'client', ['--servers', server.url, '--subject', 'slow', '--timeout', '1', '30'])
   t.equal(await process.exit, 4)

@@ -16,6 +16,11 @@ const cases: [args: string[], text: RegExp][] = [
   [['--timeout', '-1', '30'], /--timeout takes seconds from 0 to \d+, got -1/],
   [['--timeout', '0', '30'], /timeout/],
   [['--timeout', '1', '--timeout', '2', '30'], /--timeout is given 2 times/],
+  [['--priority', 'high', '30'], /--priority takes a number, got "high"/],
+  [['--priority', '1001', '30'], /--priority takes a whole number from -1000 to 1000, got 1001/],
+  [['--priority', '0.5', '30'], /--priority takes a whole number from -1000 to 1000, got 0.5/],
+  [['--prefix', 'a.*', '30'], /`prefix` to be a NATS subject without wildcards, got "a\.\*"/],
+  [['--inbox-prefix', 'a..b', '30'], /`inboxPrefix` to be a NATS subject without wildcards, got "a\.\.b"/],
   [['--subject', 'a.*', '30'], /`subject` to be a NATS subject without wildcards, got "a\.\*"/],
 ]
 for (const [args, text] of cases)

@@ -8,15 +8,13 @@ import { connectTo, startServer } from './fixtures/nats-server.js'
 const server = await startServer(t)
 const nc = await connectTo(t, server)
 
-/** What is said of a request as soon as anything is. */
-async function stateOf(id: string): Promise<string> {
-  for (;;)
-    try {
-      return (await nc.request(`$EXEC.held.${id}`, 'status', { timeout: 10_000 })).json<any>().state
-    } catch (error) {
-      // It is told of when it has been here for 100 ms.
-      if ((error as { code?: string }).code !== '503') throw error
-    }
+/** What is said of requests that were sent without a key. */
+async function statesOf(subject: string, ids: string[]) {
+  const question = JSON.stringify({ ids })
+  const { computing = [], waiting = [] } = (
+    await nc.request(`_EXEC.find.${subject}`, question, { timeout: 10_000 })
+  ).json<any>()
+  return ids.map(id => (computing.includes(id) ? 'computing' : waiting.includes(id) ? 'waiting' : 'unknown'))
 }
 
 function send(subject: string, id: string, act: unknown) {
@@ -45,10 +43,10 @@ for (const [concurrency, processes] of [
       ...Array.from({ length: running }, () => 'computing'),
       ...Array.from({ length: waiting }, () => 'waiting'),
     ]
-    t.strictSame(await Promise.all(ids.map(stateOf)), states(concurrency, 3))
+    t.strictSame(await statesOf(subject, ids), states(concurrency, 3))
     gates[0]!.open()
     await gates[1]!.heard('here', concurrency)
     const rest = ids.slice(concurrency)
-    t.strictSame(await Promise.all(rest.map(stateOf)), states(concurrency, 3 - concurrency))
+    t.strictSame(await statesOf(subject, rest), states(concurrency, 3 - concurrency))
     await executor.stopNow()
   })

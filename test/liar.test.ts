@@ -103,7 +103,7 @@ for (const kind of ['own', 'handed in'])
     answer = message => stranger.publish(message.reply!, '', unreadable('another'), '')
     t.match(await rejection(client.call(1, { timeout: 100 })), { name: 'TimeoutError' })
     let questions = 0
-    const held = nc.subscribe('$EXEC.held.*', {
+    const held = nc.subscribe('_EXEC.find.liar', {
       callback: (_, { reply }) => {
         questions++
         stranger.publish(reply!, '', unreadable('x'), '{}')

@@ -5,7 +5,8 @@ import { type MsgHdrs, headers } from 'nats'
 import * as library from 'nats-executor'
 import t from 'tap'
 import { Header } from '../lib/protocol/headers.js'
-import { heldSubject } from '../lib/protocol/subjects.js'
+import type { Question } from '../lib/protocol/hold.js'
+import { DEFAULT_PREFIX, Subjects } from '../lib/protocol/subjects.js'
 import { Bytes, type Entry, anyBody, entries } from './fixtures/garbage.js'
 import { newClient } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
@@ -33,12 +34,15 @@ interface Lie {
   /** What a request is answered with, one after the other; each attempt alike. */
   replies: Reply[]
   /** What somebody is answered who asks who holds it. */
-  held: Bytes | undefined
+  held: Held | undefined
   timeout: number
   retries: number
   /** When the caller loses patience. */
   abortAfter: number | undefined
 }
+
+/** Something at all, or what becomes of a request. */
+type Held = Bytes | 'waiting' | 'computing' | 'answered' | 'missing' | 'moved' | 'odd'
 
 const seldom = <Value>(arbitrary: fc.Arbitrary<Value>) =>
   fc.oneof({ weight: 8, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
@@ -57,6 +61,10 @@ const anyReply: fc.Arbitrary<Reply> = fc.record({
 const rightReply: fc.Arbitrary<Reply> = fc
   .oneof(
     fc.json().map(json => ({ entries: [], body: new Bytes(json) })),
+    fc.constantFrom('waiting', 'computing', 'odd').map(state => ({
+      entries: [[Header.notice, state] as Entry, [Header.executorId, 'liar'] as Entry],
+      body: new Bytes(''),
+    })),
     fc.constantFrom('400', '408', '413', '429', '499', '500', '503').map(code => ({
       entries: [[Header.errorCode, code] as Entry],
       body: new Bytes(''),
@@ -69,7 +77,7 @@ const lie: fc.Arbitrary<Lie> = fc.record({
   }),
   held: fc.oneof(
     fc.constant(undefined),
-    fc.constantFrom('waiting', 'computing', 'gone', 'odd').map(state => new Bytes(JSON.stringify({ state }))),
+    fc.constantFrom<Held[]>('waiting', 'computing', 'answered', 'missing', 'moved', 'odd'),
     anyBody(1000),
   ),
   timeout: fc.integer({ min: 1, max: LONGEST_MS }),
@@ -109,12 +117,19 @@ nc.subscribe('liar', {
     for (const reply of told.replies) message.respond(reply.body.bytes, { headers: headersOf(reply, id) })
   },
 })
-nc.subscribe(heldSubject('*'), {
-  callback: (_, message) => {
-    const held = byId.get(message.subject.slice(heldSubject('').length))?.held
-    if (held) message.respond(held.bytes)
-  },
-})
+const subjects = new Subjects(DEFAULT_PREFIX, 'executors', 'liar')
+for (const subject of [subjects.find, subjects.hold('*')])
+  nc.subscribe(subject, {
+    callback: (_, message) => {
+      const { ids = [], cancel = [] } = message.json<Question>()
+      for (const id of [...ids, ...cancel]) {
+        const held = byId.get(id)?.held
+        if (held instanceof Bytes) message.respond(held.bytes)
+        else if (held === 'moved') message.respond(JSON.stringify({ executorId: 'liar', moved: { [id]: 'other' } }))
+        else if (held) message.respond(JSON.stringify({ executorId: 'liar', [held]: [id] }))
+      }
+    },
+  })
 await nc.flush()
 
 const tell = (all: Lie[]) => {
@@ -127,7 +142,7 @@ const tell = (all: Lie[]) => {
 function isResult(reply: Reply, result: unknown) {
   const head = headersOf(reply, 'id')
   const isOurs = reply.echoes || (!head.has(Header.requestId) && head.get(Header.executorId) !== '')
-  if (!isOurs || head.get(Header.errorCode) !== '') return false
+  if (!isOurs || head.get(Header.errorCode) !== '' || head.has(Header.notice)) return false
   try {
     return isDeepStrictEqual(JSON.parse(new TextDecoder().decode(reply.body.bytes)), result)
   } catch (error) {

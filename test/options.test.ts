@@ -46,6 +46,13 @@ const client: Case[] = [
   ['timeout', '9', TypeError, 'expected `timeout` to be a number from 1 to 2147483647, got "9"'],
   ['retries', -1, RangeError, 'expected `retries` to be from 0 to 9007199254740991, got -1'],
   ['retries', 0.5, TypeError, 'expected `retries` to be an integer from 0 to 9007199254740991, got 0.5'],
+  ['prefix', 'a.*', RangeError, 'expected `prefix` to be a NATS subject without wildcards, got "a.*"'],
+  ['prefix', '', RangeError, 'expected `prefix` to be a NATS subject without wildcards, got ""'],
+  ['inboxPrefix', 'a..b', RangeError, 'expected `inboxPrefix` to be a NATS subject without wildcards, got "a..b"'],
+  ['inboxPrefix', '>', RangeError, 'expected `inboxPrefix` to be a NATS subject without wildcards, got ">"'],
+  ['inboxPrefix', 7, RangeError, 'expected `inboxPrefix` to be a NATS subject without wildcards, got 7'],
+  ['key', 'a b', RangeError, 'expected `key` to be 1–64 letters, digits, "_" or "-", got "a b"'],
+  ['key', '', RangeError, 'expected `key` to be 1–64 letters, digits, "_" or "-", got ""'],
 ]
 
 for (const Class of [Executor, ExecutorClient] as (new (options: any) => unknown)[]) {

@@ -16,60 +16,34 @@ import {
   TooLargeError,
   UnavailableError,
 } from '../errors.js'
-import type { Inbox, Listener } from '../nats/inbox.js'
+import type { Listener } from '../nats/inbox.js'
 import type { FilledCallOptions } from '../options.js'
 import { Code } from '../protocol/codes.js'
-import type { Backoff } from './backoff.js'
+import type { Argument, CallOwner } from './call-owner.js'
 import { Deaths } from './deaths.js'
-import { type Reply, readReply } from './reply.js'
+import { readReply } from './reply.js'
 import { requestHeaders } from './request-headers.js'
-import type { Suspects } from './suspects.js'
 import { Watch, type Watched } from './watch.js'
-import type { Watcher } from './watcher.js'
 
 /** An attempt that was sent less than this before the timeout, in milliseconds, may not even have been refused. */
 const LATE_MS = 50
 
-/** What a call needs of its client. */
-export interface CallOwner {
-  readonly subject: string
-  /** Where to send, if the connection is up now. */
-  readonly inbox: Inbox | undefined
-  /** Resolves when the connection is up; rejects if it never will be. */
-  connection(): Promise<unknown>
-  /** The headers that all of its requests have, as text. */
-  readonly headers: string
-  readonly watcher: Watcher
-  readonly suspects: Suspects
-  readonly backoff: Backoff
-  /** Why nobody answers, for messages: the server or the executors. */
-  whoIsMissing(): string
-  settled(call: Call): void
-}
-
-/** What the body of a request is. */
-export interface Argument {
-  body: string
-  /** How many arguments it has, if it is a batch; else 0. */
-  batchSize: number
-  /** How many executors have died of it, as part of a larger batch. */
-  deaths: number
-}
-
 export class Call implements Watched, Listener {
   readonly id: string
   readonly subject: string
-  readonly done: Promise<Reply>
+  /** Resolves with the reply, or with its result alone. */
+  readonly done: Promise<unknown>
   readonly options: FilledCallOptions
   isSettled = false
   losses = 0
   readonly #watch = new Watch(this)
   readonly #owner: CallOwner
+  readonly #isWhole: boolean
   readonly #body: Uint8Array
   readonly #batchSize: number
   readonly #deadline: number
   #retries: number
-  #resolve!: (reply: Reply) => void
+  #resolve!: (value: unknown) => void
   #rejectDone!: (error: Error) => void
   /** The newest attempt, and those before it that may still be answered, since the request was taken for lost. */
   #token = ''
@@ -90,11 +64,12 @@ export class Call implements Watched, Listener {
   /** What a reply said that is none of an executor's. */
   #strange: string | undefined
 
-  constructor(owner: CallOwner, id: string, argument: Argument, options: FilledCallOptions) {
+  constructor(owner: CallOwner, id: string, argument: Argument, options: FilledCallOptions, isWhole: boolean) {
     this.#owner = owner
     this.id = id
     this.subject = owner.subject
     this.options = options
+    this.#isWhole = isWhole
     this.#body = Buffer.from(argument.body)
     this.#batchSize = argument.batchSize
     this.#deaths = new Deaths(argument.deaths, argument.batchSize > 1)
@@ -231,7 +206,7 @@ export class Call implements Watched, Listener {
     const answer = readReply(message, this)
     if (answer.kind === 'result') {
       this.#owner.watcher.met(answer.reply.executorId)
-      if (this.#settle()) this.#resolve(answer.reply)
+      if (this.#settle()) this.#resolve(this.#isWhole ? answer.reply : answer.reply.result)
     } else if (answer.kind === 'notice') this.#owner.watcher.noticed(this.#watch, answer.notice)
     else if (answer.kind === 'error') this.#reject(answer.error)
     else if (answer.kind === 'strange') this.#strange ??= answer.text

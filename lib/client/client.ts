@@ -7,7 +7,8 @@ import { Inbox } from '../nats/inbox.js'
 import { watch } from '../nats/watch.js'
 import { listen, unlisten } from './abort.js'
 import { Backoff } from './backoff.js'
-import { type Argument, Call, type CallOwner } from './call.js'
+import { Call } from './call.js'
+import type { Argument, CallOwner } from './call-owner.js'
 import { ConnectionError } from '../errors.js'
 import { MapRun } from './map.js'
 import type { Reply } from './reply.js'
@@ -85,16 +86,21 @@ export class ExecutorClient {
    * @throws {RangeError} when an option is out of range
    */
   call<Result = unknown>(argument: unknown, options?: CallOptions): Promise<Result> {
-    return this.request<Result>(argument, options).then(({ result }) => result)
+    return this.#send(argument, options, false) as Promise<Result>
   }
 
   /** As `call`, and resolves with the request's id and who computed it beside the result. */
   request<Result = unknown>(argument: unknown, options?: CallOptions): Promise<Reply<Result>> {
+    return this.#send(argument, options, true) as Promise<Reply<Result>>
+  }
+
+  /** `isWhole`: resolves with the whole reply, not with the result alone. */
+  #send(argument: unknown, options: CallOptions | undefined, isWhole: boolean): Promise<unknown> {
     try {
       const filled = options === undefined ? this.#callOptions : fillCallOptions(options, this.#options)
       const body = JSON.stringify(argument) as string | undefined
       if (body === undefined) throw new TypeError(`JSON cannot say the argument: ${String(argument)}`)
-      return this.#request({ body, batchSize: 0, deaths: 0 }, filled) as Promise<Reply<any>>
+      return this.#request({ body, batchSize: 0, deaths: 0 }, filled, isWhole)
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -112,11 +118,15 @@ export class ExecutorClient {
     options: MapOptions = {},
   ): MapRun<Argument, Result> {
     const filled = fillMapOptions(options, this.#options)
-    return new MapRun(source, filled, (argument, callOptions) => this.#request(argument, callOptions))
+    return new MapRun(
+      source,
+      filled,
+      (argument, callOptions) => this.#request(argument, callOptions, true) as Promise<Reply>,
+    )
   }
 
-  #request(argument: Argument, options: FilledCallOptions): Promise<Reply> {
-    const call = new Call(this.#owner, options.requestId ?? nanoid(), argument, options)
+  #request(argument: Argument, options: FilledCallOptions, isWhole: boolean): Promise<unknown> {
+    const call = new Call(this.#owner, options.requestId ?? nanoid(), argument, options, isWhole)
     const { signal } = options
     if (this.#closing.signal.aborted) call.cancel(new Error('the client is closed'))
     else if (signal?.aborted) call.cancel(signal.reason)

@@ -6,7 +6,7 @@
 // its arguments ends the process, is sent again in halves, so that the others get their results.
 import { deferred } from '../nats/nats.js'
 import { type Abortable, listen, unlisten } from './abort.js'
-import type { Argument } from './call.js'
+import type { Argument } from './call-owner.js'
 import type { Reply } from './reply.js'
 import type { BatchReply } from '../protocol/batch.js'
 import {

@@ -12,7 +12,6 @@ const FEW = 3
 export class RollCall {
   /** Executors that have said something and are not known to be gone, the latest last. */
   readonly #known = new Set<string>()
-  #latest = ''
   readonly #open = new Set<Question>()
   #isHere = false
   #isSilent = false
@@ -23,8 +22,6 @@ export class RollCall {
 
   /** An executor has said something. */
   met(executorId: string) {
-    if (executorId === this.#latest) return
-    this.#latest = executorId
     this.#known.delete(executorId)
     if (this.#known.add(executorId).size > MOST_KNOWN) this.#known.delete(this.#known.values().next().value!)
   }
@@ -48,7 +45,7 @@ export class RollCall {
     const { executorId } = question
     if (executorId === undefined) return
     if (!isGone) this.#isSilent = true
-    else if (this.#known.delete(executorId) && this.#latest === executorId) this.#latest = ''
+    else this.#known.delete(executorId)
   }
 
   /** After the end: whether one has died; undefined if nobody is there. */

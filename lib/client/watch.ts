@@ -92,8 +92,9 @@ export class Question {
     return this.watches.length === 0
   }
 
+  /** Each once, though calls may share one. */
   get ids() {
-    return this.watches.map(({ call }) => call.id)
+    return [...new Set(this.watches.map(({ call }) => call.id))]
   }
 }
 

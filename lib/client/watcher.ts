@@ -19,6 +19,8 @@ export class Watcher {
   readonly #isIdle: () => boolean
   #timer: NodeJS.Timeout | undefined
   #lookAt = 0
+  /** Who has answered last, since the last look. */
+  #metLast: string | undefined
 
   /** `inbox`: where to ask, if the connection is up; `isIdle`: no call is under way. */
   constructor(subjects: Subjects, key: string, inbox: () => Inbox | undefined, isIdle: () => boolean) {
@@ -52,7 +54,9 @@ export class Watcher {
 
   /** An executor has answered a call. */
   met(executorId: string | undefined) {
-    if (isId(executorId)) this.#detection.met(executorId!)
+    if (executorId === this.#metLast || !isId(executorId)) return
+    this.#metLast = executorId
+    this.#detection.met(executorId!)
   }
 
   /** The connection is up; the way to the server and back takes so long. */
@@ -90,6 +94,7 @@ export class Watcher {
 
   readonly #look = () => {
     this.#timer = undefined
+    this.#metLast = undefined
     if (this.#isIdle()) return
     const now = performance.now()
     const lateMs = now - this.#lookAt

@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { encodeHeaders, headersOf } from './headers.js'
 import { inboxParts, inboxPrefix } from './nats-internals.js'
-import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, createInbox, nuid } from './nats.js'
+import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, createInbox } from './nats.js'
 import { safeCallback, subscribeSafely } from './subscribe-safely.js'
 import { violationsOf } from './violations.js'
 
@@ -31,6 +31,7 @@ export class Inbox {
   readonly #ended = new AbortController()
   #catchingUp: Promise<void> | undefined
   #prefix = ''
+  #sent = 0
   #unsubscribe: (() => void) | undefined
 
   /** `isOwn`: nobody else uses the connection; `prefix`: where replies go on one that is not, if not where its own go. */
@@ -48,7 +49,7 @@ export class Inbox {
   /** Publishes a request; `listener` hears of it until its token, which is returned, is forgotten. Throws as `publish`. */
   send(listener: Listener, body: Uint8Array | string, headers?: MsgHdrs): string {
     if (!this.#unsubscribe) this.#subscribe()
-    const token = nuid.next()
+    const token = (++this.#sent).toString(36)
     const reply = this.#prefix + token
     this.#nc.publish(listener.subject, body, headers ? { reply, headers } : { reply })
     this.#listeners.set(token, listener)
