@@ -31,7 +31,7 @@ export class Inbox {
   readonly #ended = new AbortController()
   #catchingUp: Promise<void> | undefined
   #prefix = ''
-  #sent = 0
+  #tokens = 0
   #unsubscribe: (() => void) | undefined
 
   /** `isOwn`: nobody else uses the connection; `prefix`: where replies go on one that is not, if not where its own go. */
@@ -48,18 +48,21 @@ export class Inbox {
 
   /** Publishes a request; `listener` hears of it until its token, which is returned, is forgotten. Throws as `publish`. */
   send(listener: Listener, body: Uint8Array | string, headers?: MsgHdrs): string {
-    if (!this.#unsubscribe) this.#subscribe()
-    const token = (++this.#sent).toString(36)
+    const token = this.reserve(listener)
     const reply = this.#prefix + token
-    this.#nc.publish(listener.subject, body, headers ? { reply, headers } : { reply })
-    this.#listeners.set(token, listener)
+    try {
+      this.#nc.publish(listener.subject, body, headers ? { reply, headers } : { reply })
+    } catch (error) {
+      this.forget(token)
+      throw error
+    }
     return token
   }
 
   /** Makes a token for replies to what is published otherwise. */
   reserve(listener: Listener): string {
     if (!this.#unsubscribe) this.#subscribe()
-    const token = nuid.next()
+    const token = (++this.#tokens).toString(36)
     this.#listeners.set(token, listener)
     return token
   }
