@@ -6,7 +6,7 @@
 // this process. Several runs may go on at the same time.
 //
 // Each scenario (scenarios.ts) has servers, executors (cmd/executor, with work.ts) and two clients (caller.ts) on hosts of
-// their own: one uses the library, one is bare nats.js. The first table lines come when the first scenario is over.
+// their own: one uses the library, one is bare nats.js. A scenario's lines are printed when it is over.
 import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -27,6 +27,10 @@ const HELP = `Usage: npm run hosts -- [options]
   --jobs <n>            how many scenarios at the same time (default: 3)
   --logs <folder>       keep what servers and executors print, and the journals of what was computed
   --help
+
+The columns: calls of that client, answered ones, wrong answers among these; requests computed more than once, not counting
+what a struck executor computed (where links fail: those that began when a result was there already); replies to plain
+requests beyond the first one; and the worst delay beyond what was possible. What is asked of each scenario is in scenarios.ts.
 
 Exit codes: 0 all scenarios pass, 1 one fails, 2 wrong usage, 77 skipped: not possible on this machine.
 `

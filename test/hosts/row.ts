@@ -22,7 +22,7 @@ export interface Row {
 }
 
 /** A longer pause of a client's makes its times doubtful. */
-const STALL_MS = 100
+const STALL_MS = 250
 
 export function startRow(scenario: string, caller: Caller, twice: Set<string>): Row {
   const { kind, calls, doubled, longestStall } = caller

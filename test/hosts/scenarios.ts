@@ -36,7 +36,7 @@ const withoutPower = (start: (site: Site, host: Host) => Promise<void>) => ({
 const deaf = { ...cutOff, break: (_: Site, host: Host) => host.cut(['in']) }
 const mute = { ...cutOff, break: (_: Site, host: Host) => host.cut(['out']) }
 const killed = {
-  break: (site: Site, host: Host) => site.killServer(host),
+  break: (site: Site, host: Host) => site.kill(host),
   mend: (site: Site, host: Host) => site.startServer(host),
 }
 

@@ -11,6 +11,7 @@ import { Journal } from './journal.js'
 import { type Host, Network, ROOT } from './network.js'
 
 const READY_MS = 30_000
+const SPREAD_TRIES = 15
 const PORT = 4222
 const ROUTES_PORT = 6222
 const CONNECTIONS = 'http://127.0.0.1:8222/connz'
@@ -78,6 +79,7 @@ export class Site {
     await Promise.all(this.servers.map(host => this.startServer(host)))
     if (watcher) await this.#launch(watcher, process.execPath, [WATCHER, this.#urls().join(',')], /watching/)
     await Promise.all(this.executors.map(host => this.startExecutor(host)))
+    await this.#spreadExecutors()
     this.callers.library = new Caller('library', clients.library, this.#urls(), plainTimeout)
     // The two have their connections with different servers, if there are several.
     this.callers.plain = new Caller('plain', clients.plain, rotated(this.#urls()), plainTimeout)
@@ -95,13 +97,6 @@ export class Site {
     await this.#launch(host, this.#setting.natsServer, args, /Server is ready/)
   }
 
-  /** Ends the server's process alone: its host goes on. */
-  async killServer(host: Host) {
-    const server = this.#programs.get(host)!
-    server.kill('SIGKILL')
-    if (server.exitCode === null && server.signalCode === null) await once(server, 'exit')
-  }
-
   async startExecutor(host: Host) {
     const args = ['--servers', this.#urls().join(','), '--subject', 'work', '--module', WORK]
     args.push('--concurrency', String(this.#options.slots), '--processes', '1')
@@ -109,10 +104,17 @@ export class Site {
     await this.#launch(host, EXECUTOR, args, /Awaiting requests/, env)
   }
 
+  /** Kills what was started there last: the host goes on. */
+  async kill(host: Host) {
+    const program = this.#programs.get(host)!
+    program.kill('SIGKILL')
+    if (program.exitCode === null && program.signalCode === null) await once(program, 'exit')
+  }
+
   /** Those of the executors and callers. */
   async connections(): Promise<Connection[]> {
     const ask = `console.log(await (await fetch('${CONNECTIONS}')).text())`
-    const hosts = [...this.executors, this.callers.library.host, this.callers.plain.host]
+    const hosts = [...this.executors, ...Object.values(this.callers).map(({ host }) => host)]
     const lists = await Promise.all(
       this.servers.map(async server => {
         const text = await server.read(process.execPath, ['--input-type=module', '-e', ask])
@@ -125,6 +127,20 @@ export class Site {
       }),
     )
     return lists.flat().filter(({ host }) => host !== '')
+  }
+
+  /** Executors choose their servers by chance: they are started anew until each server has some. */
+  async #spreadExecutors() {
+    for (let tries = 0; tries < SPREAD_TRIES; tries++) {
+      const list = await this.connections()
+      const counts = this.servers.map(({ name }) => list.filter(({ server }) => server === name).length)
+      if (!counts.includes(0)) return
+      const crowded = this.servers[counts.indexOf(Math.max(...counts))]!
+      const one = list.find(({ server }) => server === crowded.name)!
+      const host = this.executors.find(({ name }) => name === one.host)!
+      await this.kill(host)
+      await this.startExecutor(host)
+    }
   }
 
   #urls() {
