@@ -24,7 +24,7 @@ const HELP = `Usage: npm run hosts -- [options]
   --nats-server <path>  the server (default: $NATS_SERVER, or the one of the PATH)
   --watched             somebody subscribes to everything, and keeps a stream of what executors say among themselves
   --bursts <seconds>    how long bursts of calls follow when all is well again (default: 10)
-  --jobs <n>            how many scenarios at the same time (default: 3)
+  --jobs <n>            how many scenarios at the same time (default: 3), but for those that measure distances
   --logs <folder>       keep what servers and executors print, and the journals of what was computed
   --help
 
@@ -86,12 +86,12 @@ async function play(scenario: Scenario) {
   }
 }
 
-async function playAll(scenarios: Scenario[]) {
+async function playAll(scenarios: Scenario[], atOnce: number) {
   const left = [...scenarios]
   const one = async () => {
     for (let next = left.shift(); next; next = left.shift()) await play(next)
   }
-  await Promise.all(Array.from({ length: jobs }, one))
+  await Promise.all(Array.from({ length: atOnce }, one))
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -102,8 +102,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   })
 process.stdout.write(`${heading}\n`)
 // The long ones first, so that none is alone at the end.
-await playAll(chosen.filter(({ isQuiet }) => !isQuiet).toSorted((a, b) => b.seconds - a.seconds))
-await playAll(chosen.filter(({ isQuiet }) => isQuiet))
+await playAll(
+  chosen.filter(({ isQuiet }) => !isQuiet).toSorted((a, b) => b.seconds - a.seconds),
+  jobs,
+)
+await playAll(
+  chosen.filter(({ isQuiet }) => isQuiet),
+  1,
+)
 const failed = rows.filter(isFailure).length + broken
 process.stdout.write(failed > 0 ? `${failed} failed\n` : 'all passed\n')
 process.exitCode = failed > 0 ? 1 : 0
