@@ -44,6 +44,8 @@ export class Caller {
   readonly #child: ChildProcess
   readonly #lines: Interface
   readonly #orders: (() => void)[] = []
+  /** Rejects when the program ends, which it should not do by itself. */
+  readonly #end: Promise<never>
 
   constructor(kind: Kind, host: Host, servers: string[], timeout: number) {
     this.kind = kind
@@ -54,8 +56,12 @@ export class Caller {
       'inherit',
     ])
     this.#child.stdin!.on('error', () => {})
+    this.#end = new Promise((_, reject) => {
+      this.#child.on('exit', code => reject(new Error(`the ${kind} client has ended: ${code}`)))
+    })
+    this.#end.catch(() => {})
     this.#lines = createInterface({ input: this.#child.stdout! })
-    this.ready = new Promise(resolve => {
+    const ready = new Promise<void>(resolve => {
       this.#lines.on('line', line => {
         const report = JSON.parse(line) as Report
         if ('ready' in report) resolve()
@@ -67,13 +73,19 @@ export class Caller {
         }
       })
     })
+    this.ready = Promise.race([ready, this.#end])
+    this.ready.catch(() => {})
   }
 
   /** Resolves when all that it sends for this is answered, or given up. */
   order(task: Task): Promise<void> {
-    return new Promise(resolve => {
+    const done = new Promise<void>(resolve => {
       const order: Order = { ...task, number: this.#orders.push(resolve) - 1 }
       this.#child.stdin!.write(`${JSON.stringify(order)}\n`)
     })
+    const order = Promise.race([done, this.#end])
+    // It may not be awaited yet.
+    order.catch(() => {})
+    return order
   }
 }

@@ -1,4 +1,5 @@
 // The scenarios, by name.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Call, Kind } from './calls.js'
 import { type Distance, distance } from './distance.js'
 import type { Host } from './network.js'
@@ -22,6 +23,8 @@ const THREE: SiteOptions = { ...POOL, servers: 3 }
 /** TCP may wait as long again as a link was down before it sends anew. */
 const PATIENT = { plainTimeout: 100_000 }
 const NEVER: Record<Kind, number> = { library: Infinity, plain: Infinity }
+/** For start and end, and for calls that end by their timeouts. */
+const SPARE_S = 240
 const ONE_CLUSTER_OUTAGE_S = 15
 const ROUND_TRIPS_MS = [1, 20, 80]
 
@@ -138,10 +141,17 @@ function scenario(
 ): Scenario {
   const run: Scenario['run'] = async (setting, folder, burstSeconds) => {
     const site = new Site(options, setting, folder)
+    const over = new AbortController()
+    const limit = seconds + burstSeconds + SPARE_S
+    const tooLong = sleep(limit * 1000, undefined, { signal: over.signal }).then(() => {
+      throw new Error(`it does not end within ${limit} s`)
+    })
+    tooLong.catch(() => {})
     try {
       await site.open()
-      return await play(site, burstSeconds)
+      return await Promise.race([play(site, burstSeconds), tooLong])
     } finally {
+      over.abort()
       await site.network.close()
     }
   }
