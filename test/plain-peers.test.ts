@@ -1,7 +1,8 @@
 // Executors and clients that others have written understand ours: both are here in plain JavaScript, on a bare connection.
 import { fileURLToPath } from 'node:url'
-import type { Msg } from 'nats'
+import { type Msg, headers } from 'nats'
 import t, { type Test } from 'tap'
+import { Dispatch, type Report } from '../lib/protocol/dispatch.js'
 import { newClient, rejection } from './fixtures/library.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { runFile } from './fixtures/processes.js'
@@ -50,6 +51,16 @@ t.test('what a killed executor held is sent again', async t => {
   t.strictSame(await calls, [0, 1, 2, 3, 4, 5])
 })
 
+t.test('of a request that kills its executors three die', async t => {
+  const { server, executors } = await startPlain(t, 5)
+  const client = newClient(t, server, { subject: 'plain' })
+  const killer = rejection(client.call(['dies']))
+  const others = Array.from({ length: 20 }, (_, i) => client.call(['sleep', 50, i]))
+  t.match(await killer, { name: 'ExecutorDiedError', attempts: 3, losses: 3 })
+  t.strictSame(await Promise.all(others), [...others.keys()])
+  t.equal(executors.filter(({ isRunning }) => isRunning).length, 2)
+})
+
 t.test('a cancelled one is ended', async t => {
   const { server } = await startPlain(t, 1)
   const client = newClient(t, server, { subject: 'plain' })
@@ -61,6 +72,42 @@ t.test('a cancelled one is ended', async t => {
   abort.abort()
   t.match(await long, { name: 'CancelledError' })
   t.equal(await next, 'next')
+})
+
+t.test('a plain executor gives what waits to another one, at the word of a matchmaker', async t => {
+  const { server, executors } = await startPlain(t, 1)
+  const nc = await connectTo(t, server)
+  const [holder = ''] = (await executors[0]!.line(/ready/)).split(' ').slice(1)
+  const reports: Report[] = []
+  const callback = (_: unknown, { data }: Msg) => void reports.push(JSON.parse(new TextDecoder().decode(data)))
+  nc.subscribe('_EXEC.match.executors.plain', { callback })
+  await nc.flush()
+  const until = async (isIt: (report: Report) => unknown) => {
+    for (;;) {
+      const found = reports.find(isIt)
+      if (found) return found
+      await nc.flush()
+    }
+  }
+  const client = newClient(t, server, { subject: 'plain' })
+  const long = client.request(['sleep', 1500])
+  const told = noticed(t, server, 2)
+  const waiting = client.request(['echo', 'given'])
+  const { tickets: [ticket] = [], slots, free } = await until(({ tickets = [] }) => tickets.length > 0)
+  t.match([slots, free], [1, 0])
+  await told
+  const other = plain(t, 'executor', server.url, 'plain')
+  const [heir = ''] = (await other.line(/ready/)).split(' ').slice(1)
+  const head = headers()
+  head.set('Dispatch', Dispatch.order)
+  nc.publish(`_EXEC.peer.executors.plain.${holder}`, JSON.stringify({ give: [[ticket![0], heir]] }), { headers: head })
+  t.match(await waiting, { result: 'given', executorId: heir })
+  t.match(await until(({ took = [] }) => took.length > 0), { id: heir, took: [ticket![0]] })
+  t.match(await long, { result: 1500, executorId: holder })
+  nc.publish('_EXEC.pool.executors.plain', JSON.stringify({ id: 'new' }))
+  reports.length = 0
+  const full = await until(report => report.full)
+  t.match(full, { slots: 1, free: 1, tickets: [] })
 })
 
 t.test('a plain client', async t => {

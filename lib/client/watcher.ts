@@ -93,19 +93,21 @@ export class Watcher {
   }
 
   readonly #look = () => {
-    this.#timer = undefined
     this.#metLast = undefined
-    if (this.#isIdle()) return
     const now = performance.now()
     const lateMs = now - this.#lookAt
-    this.#setTimer(now)
     const inbox = this.#inbox()
-    if (!inbox) return
-    if (lateMs < BLOCKED_MS) return this.#detection.tick(now)
     // What has arrived meanwhile is read first.
-    clearTimeout(this.#timer)
-    void inbox.catchUp(lateMs).then(() => {
-      if (this.#timer) this.#look()
-    })
+    if (inbox && lateMs > BLOCKED_MS) void inbox.catchUp(lateMs).then(() => this.#tick(performance.now()))
+    else this.#tick(now)
+  }
+
+  #tick(now: number) {
+    // Closed meanwhile.
+    if (!this.#timer) return
+    this.#timer = undefined
+    if (this.#isIdle()) return
+    this.#setTimer(now)
+    if (this.#inbox()) this.#detection.tick(now)
   }
 }
