@@ -15,14 +15,14 @@ const ACTS = ['--subject', 'acts', '--module', 'test/fixtures/acts.mjs']
 /** Calls one after the other, until it is told to stop; then how many were answered. */
 function honest(t: Test, server: Server) {
   const client = newClient(t, server)
-  let isOver = false
+  const end = new AbortController()
   const answered = (async () => {
     let count = 0
-    while (!isOver) if ((await client.call(['echo', count])) === count) count++
+    while (!end.signal.aborted) if ((await client.call(['echo', count])) === count) count++
     return count
   })()
   return () => {
-    isOver = true
+    end.abort()
     return answered
   }
 }

@@ -12,8 +12,8 @@ export interface CallOwner {
   readonly inbox: Inbox | undefined
   /** Resolves when the connection is up; rejects if it never will be. */
   connection(): Promise<unknown>
-  /** The headers that all of its requests have, as text. */
-  readonly headers: string
+  /** The headers that all of its requests have, as text: those sent for the first time, or again. */
+  readonly headers: { first: string; again: string }
   readonly watcher: Watcher
   readonly suspects: Suspects
   readonly backoff: Backoff

@@ -99,7 +99,8 @@ export class Call implements Watched, Listener {
     if (remaining <= 0) return this.timedOut()
     const { inbox } = this.#owner
     if (!inbox) return this.#awaitConnection()
-    const headers = requestHeaders(this.#owner.headers, this.id, remaining, this.#batchSize, this.options)
+    const common = this.losses > 0 ? this.#owner.headers.again : this.#owner.headers.first
+    const headers = requestHeaders(common, this.id, remaining, this.#batchSize, this.options)
     if (this.#token) (this.#earlier ??= []).push(this.#token)
     this.#token = ''
     this.#owner.watcher.sent(this.#watch, this.#deadline - remaining)

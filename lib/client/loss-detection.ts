@@ -28,8 +28,9 @@ const RETURN_MS = 1000
 const REPLY_MS = 1000
 /** The server does not let us ask: questions are repeated after this. */
 const REFUSED_MS = 5000
-/** What is lost again and again is sought later and later, up to FIRST_MS doubled that many times. */
-const MOST_DOUBLINGS = 3
+/** What was lost has a notice at once, if it arrives; again and again it is sought later, up to this doubled that many times. */
+const AGAIN_MS = 50
+const MOST_DOUBLINGS = 4
 /** No more ids than that are asked for in a millisecond. */
 const IDS_PER_MS = 10
 
@@ -69,7 +70,7 @@ export class LossDetection {
     const { losses } = watch.call
     const { timeoutMs } = this.roundTrip
     if (losses === 0) this.#sought.addFresh(watch)
-    else this.#sought.add(watch, now + FIRST_MS * 2 ** Math.min(losses, MOST_DOUBLINGS) + timeoutMs)
+    else this.#sought.add(watch, now + AGAIN_MS * 2 ** Math.min(losses - 1, MOST_DOUBLINGS) + timeoutMs)
   }
 
   /** Nothing of a call is under way any more. */
@@ -252,7 +253,8 @@ export class LossDetection {
     if (watch.misses < 2) return
     if (!watch.call.maySendAgain && now - watch.missedAt < LAST_CHANCE_MS) watch.askAt = now + FIRST_MS
     else if (watch.state !== 'unknown') this.#lose(watch, watch.state === 'computing')
-    else if (watch.sentAt < this.#upSince) this.#lose(watch, false)
+    // Who has what was sent again says so before anything else: it went where nobody is, as to a server that is cut off.
+    else if (watch.sentAt < this.#upSince || watch.call.losses > 0) this.#lose(watch, false)
     else {
       watch.move(this.#judged)
       this.#callRoll(now)

@@ -1,11 +1,17 @@
 // The headers of a request, as its client writes them.
 import { encodeHeaders } from '../nats/headers.js'
 import type { FilledCallOptions } from '../options.js'
-import { Header } from '../protocol/headers.js'
+import { Header, Notices } from '../protocol/headers.js'
 import { line } from '../protocol/raw-headers.js'
 
-/** What all requests of a client have: its key, and that it understands notices and watches. */
-export const clientHeaders = (key: string) => line(Header.key, key) + line(Header.notices, 1)
+/**
+ * What all requests of a client have: its key, and that it understands notices and watches. One that was lost wants a notice
+ * before anything else happens, so that it is known whether an executor dies of it.
+ */
+export const clientHeaders = (key: string) => ({
+  first: line(Header.key, key) + line(Header.notices, Notices.later),
+  again: line(Header.key, key) + line(Header.notices, Notices.first),
+})
 
 /** `common`: the client's; `remainingMs`: how long the call still waits. */
 export function requestHeaders(

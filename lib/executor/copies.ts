@@ -19,7 +19,7 @@ const KEEPER_MS = 2500
 /** No question has more keys than this. */
 const MAX_COPIES = 10_000
 /** After the connection was down, others may be back later than we are. */
-const RETURN_MS = 3000
+const RETURN_MS = 6000
 
 export interface CopiesParts {
   readonly executorId: string

@@ -27,6 +27,7 @@ import { readTransfer } from './transfer-message.js'
 const RETRY_AFTER_MS = { least: 20, most: 5000 }
 /** When somebody may ask again whose request is here for others. */
 const TOO_OFTEN_MS = 1000
+const CANCELLED = 'cancelled by its client'
 const GONE = 'its client is gone'
 
 export interface DeskParts {
@@ -48,6 +49,8 @@ export class Desk {
   readonly #questions: Questions
   readonly #copies: Copies | undefined
   readonly #balance: Balance | undefined
+  /** Their clients are being told, and then they are computed. */
+  readonly #announced = new Set<Job>()
   #subscription: Subscription | undefined
   #dropped = 0
   #refusesRest = false
@@ -58,7 +61,7 @@ export class Desk {
     const subjects = (this.#subjects = new Subjects(prefix, queue, subject))
     this.#replies = new Replies(post, executorId)
     this.#outbox = new Outbox(post)
-    this.#notices = new Notices(post, executorId, {
+    this.#notices = new Notices(post, executorId, subjects.hold(executorId), {
       aged: job => this.#copy(job),
       abandoned: job => this.#abandon(job),
     })
@@ -151,7 +154,7 @@ export class Desk {
 
   /** Whether nothing is here that is to be computed or answered. */
   get isIdle() {
-    return this.#parts.pool.size === 0 && !this.#balance?.isMoving && !this.#outbox.isDelivering
+    return this.#parts.pool.size + this.#announced.size === 0 && !this.#balance?.isMoving && !this.#outbox.isDelivering
   }
 
   get isDelivering() {
@@ -229,9 +232,23 @@ export class Desk {
 
   #take(job: Job) {
     if (this.#joins(job)) return
+    if (job.isToldFirst && !this.#refusesRest) return void this.#takeTold(job)
     this.#notices.add(job)
+    this.#admit(job)
+  }
+
+  #admit(job: Job) {
     if (this.#refusesRest) this.#refuse(job)
     else if (!this.#parts.pool.add(job)) this.#overloaded(job)
+  }
+
+  /** One that was lost before: an executor may die of it, and its client is to know of which. */
+  async #takeTold(job: Job) {
+    const { pool, post } = this.#parts
+    this.#announced.add(job)
+    this.#notices.addTold(job, pool.free > pool.waiting ? 'computing' : 'waiting')
+    await post.nc.flush().catch(() => {})
+    if (this.#announced.delete(job)) this.#admit(job)
   }
 
   /** What another executor sends. */
@@ -262,7 +279,6 @@ export class Desk {
         if (same.replyTo.length < MOST_INBOXES) same.replyTo.push(inbox)
         else this.#parts.post.publish(inbox, undefined, this.#tooOften(job))
       }
-      this.#notices.heard(same)
       return true
     }
     if (!this.#outbox.answerAgain(job)) return false
@@ -305,7 +321,8 @@ export class Desk {
   }
 
   #cancel(job: Job) {
-    this.#parts.pool.end(job, Code.cancelled, 'cancelled by its client')
+    if (this.#announced.delete(job)) return this.#answerError(job, Code.cancelled, CANCELLED)
+    this.#parts.pool.end(job, Code.cancelled, CANCELLED)
   }
 
   /** Nobody waits for it. It is not answered: if its client comes back after all, it is to be computed. */

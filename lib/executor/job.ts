@@ -12,9 +12,9 @@ export interface Job extends Request, Task {
   ticket: string
   /** What its client was told last, of this executor. */
   toldState: '' | 'waiting' | 'computing'
-  /** When its client was heard last, and how often it was asked since then. */
-  heardAt: number
+  /** How often its client was asked whether it is there, since it was heard last; and when. */
   asks: number
+  askedAt: number
 }
 
 /** Each field by its name: a spread takes microseconds. */
@@ -23,6 +23,7 @@ export const newJob = (request: Request, ticket = ''): Job => ({
   isNamed: request.isNamed,
   key: request.key,
   isWatched: request.isWatched,
+  isToldFirst: request.isToldFirst,
   isDetached: request.isDetached,
   priority: request.priority,
   replyTo: request.replyTo,
@@ -39,8 +40,8 @@ export const newJob = (request: Request, ticket = ''): Job => ({
   state: 'held',
   ticket,
   toldState: '',
-  heardAt: request.arrivedAt,
   asks: 0,
+  askedAt: 0,
 })
 
 /** By what a request is known here: whoever has not the key knows nothing of it. */

@@ -1,8 +1,7 @@
 // Tells clients that watch who holds their requests, and notices when a client is gone.
 //
 // A request: fresh (here for less than OLD_MS) → old: its client is told, or if it does not watch, the owner is → over. Of an old one
-// whose client has not been heard for SILENT_MS it is asked, by the notice once more; what it says next of the request, in a question,
-// is its answer. After MAX_ASKS in vain what waits is dropped, and somewhat later what is computed.
+// whose client has not been heard for SILENT_MS it is asked, by the notice once more; whatever it asks next is its answer. After MAX_ASKS in vain what waits is dropped, and somewhat later what is computed.
 import { Header } from '../protocol/headers.js'
 import { line } from '../protocol/raw-headers.js'
 import type { Job } from './job.js'
@@ -29,17 +28,22 @@ export interface NoticesOwner {
 export class Notices {
   readonly #post: Post
   readonly #executorId: string
+  /** Where it is asked for its requests. */
+  readonly #hold: string
   readonly #owner: NoticesOwner
   /** Not old yet, the earliest arrivals first. */
   readonly #fresh = new Set<Job>()
   /** Old ones that are watched. */
   readonly #told = new Set<Job>()
+  /** When clients were heard last, by their keys. */
+  readonly #heardAt = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #silenceAt = 0
 
-  constructor(post: Post, executorId: string, owner: NoticesOwner) {
+  constructor(post: Post, executorId: string, hold: string, owner: NoticesOwner) {
     this.#post = post
     this.#executorId = executorId
+    this.#hold = hold
     this.#owner = owner
   }
 
@@ -50,15 +54,21 @@ export class Notices {
     this.#timer ??= setTimeout(this.#look, LOOK_MS)
   }
 
+  /** Tells at once of a request, which is to be computed after that. */
+  addTold(job: Job, state: 'waiting' | 'computing') {
+    this.#told.add(job)
+    this.#tell(job, state)
+    this.#timer ??= setTimeout(this.#look, LOOK_MS)
+  }
+
   /** Its computation has started. */
   started(job: Job) {
     if (job.toldState === 'waiting' && job.state === 'held') this.#tell(job, 'computing')
   }
 
-  /** Its client has named it. */
-  heard(job: Job) {
-    job.heardAt = performance.now()
-    job.asks = 0
+  /** A client with that key has asked something: it is there. */
+  heard(key: string) {
+    if (key !== '') this.#heardAt.set(key, performance.now())
   }
 
   delete(job: Job) {
@@ -81,6 +91,7 @@ export class Notices {
     }
     if (now >= this.#silenceAt) {
       this.#silenceAt = now + SILENCE_MS
+      for (const [key, at] of this.#heardAt) if (at < now - GONE_MS) this.#heardAt.delete(key)
       for (const job of this.#told) this.#askIfSilent(job, now)
     }
     this.#timer = this.#fresh.size + this.#told.size > 0 ? setTimeout(this.#look, LOOK_MS) : undefined
@@ -92,19 +103,24 @@ export class Notices {
     this.#tell(job, stateOf(job))
   }
 
-  #tell(job: Job, state: 'waiting' | 'computing') {
+  /** `reply`: its client is to say that it is there. */
+  #tell(job: Job, state: 'waiting' | 'computing', reply = '') {
     job.toldState = state
     const lines =
       line(Header.notice, state) + line(Header.requestId, job.id) + line(Header.executorId, this.#executorId)
-    for (const inbox of job.replyTo) this.#post.publish(inbox, undefined, lines)
+    for (const inbox of job.replyTo) this.#post.publish(inbox, undefined, lines, reply)
   }
 
   #askIfSilent(job: Job, now: number) {
-    if (job.isDetached || job.state !== 'held' || now < job.heardAt + SILENT_MS + job.asks * ASK_AGAIN_MS) return
+    if (job.isDetached || job.state !== 'held') return
+    const heardAt = Math.max(job.arrivedAt, this.#heardAt.get(job.key) ?? 0)
+    if (heardAt > job.askedAt) job.asks = 0
+    if (now < heardAt + SILENT_MS + job.asks * ASK_AGAIN_MS) return
     if (job.asks < MAX_ASKS) {
       job.asks++
-      this.#tell(job, stateOf(job))
-    } else if (stateOf(job) === 'waiting' || now >= job.heardAt + GONE_MS) this.#owner.abandoned(job)
+      job.askedAt = now
+      this.#tell(job, stateOf(job), this.#hold)
+    } else if (stateOf(job) === 'waiting' || now >= heardAt + GONE_MS) this.#owner.abandoned(job)
   }
 }
 

@@ -15,7 +15,7 @@ import { OLD_MS } from './notices.js'
 import type { Post } from './post.js'
 import type { Answer } from './replies.js'
 
-const LATE_MS = 10_000
+const LATE_MS = 30_000
 const PAUSE_MS = { first: 100, most: 3200 }
 const RETAINED_MS = 120_000
 const MAX_BYTES = 64 * 1024 * 1024

@@ -34,14 +34,19 @@ export class Questions {
   #asked(message: Msg, isAlone: boolean) {
     const question = parseQuestion(message.string())
     if (!question) return
+    this.#parts.notices.heard(question.key ?? '')
     const status = this.#statusOf(question)
-    if (!isAlone) delete status.missing
-    // Of many that are asked only those answer that know something.
-    if (isAlone || Object.keys(status).length > 1) this.#parts.post.publish(message.reply!, JSON.stringify(status))
+    if (!isAlone) {
+      // Of many that are asked only those answer that have something: who has got it from here answers itself.
+      delete status.missing
+      delete status.moved
+    }
+    if (isAlone || question.roll || Object.keys(status).length > 1)
+      this.#parts.post.publish(message.reply!, JSON.stringify(status))
   }
 
   #statusOf({ key = '', ids = [], cancel = [] }: Question): Status {
-    const { executorId, registry, notices, outbox } = this.#parts
+    const { executorId, registry, outbox } = this.#parts
     const status: Status = { executorId }
     const add = (list: 'waiting' | 'computing' | 'answered' | 'cancelled' | 'missing', id: string) =>
       (status[list] ??= []).push(id)
@@ -49,7 +54,6 @@ export class Questions {
       const job = registry.find(id, key)
       const to = registry.whereTo(id, key)
       if (job?.state === 'held') {
-        notices.heard(job)
         // It knows now.
         job.toldState = stateOf(job)
         add(job.toldState, id)

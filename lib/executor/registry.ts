@@ -44,6 +44,7 @@ export class Registry {
 
   /** Who has got it from here not long ago. */
   whereTo(id: string, key: string): string | undefined {
-    return this.#moved.get(nameOf({ id, key }))?.to
+    const moved = this.#moved.get(nameOf({ id, key }))
+    return moved && moved.at + MOVED_FOR_MS > performance.now() ? moved.to : undefined
   }
 }

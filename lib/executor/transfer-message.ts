@@ -2,7 +2,7 @@
 import { headersOf } from '../nats/headers.js'
 import type { Msg } from '../nats/nats.js'
 import { Dispatch } from '../protocol/dispatch.js'
-import { Header } from '../protocol/headers.js'
+import { Header, Notices } from '../protocol/headers.js'
 import { line } from '../protocol/raw-headers.js'
 import { MILLISECONDS, MOST_INBOXES, NotARequest, parseRequest } from '../protocol/request.js'
 import { isId } from '../protocol/subjects.js'
@@ -28,7 +28,7 @@ export function transferLines(job: Job, holder?: string): string {
     (holder === undefined ? '' : line(Header.holder, holder)) +
     (isNamed ? line(Header.requestId, id) : '') +
     (key ? line(Header.key, key) : '') +
-    (isWatched ? line(Header.notices, 1) : '') +
+    (isWatched ? line(Header.notices, Notices.later) : '') +
     (isDetached ? line(Header.detached, 1) : '') +
     (priority === 0 ? '' : line(Header.priority, priority)) +
     line(Header.timeoutMs, Math.max(0, deadline - now).toFixed(3)) +

@@ -14,7 +14,7 @@ export const Header = {
   priority: 'Priority',
   /** On a request: its client's secret, without which nobody cancels it, joins it or asks for it. */
   key: 'Request-Key',
-  /** On a request: `1` if its client understands notices, and watches who holds it. */
+  /** On a request, if its client understands notices and watches who holds it: one of `Notices`. */
   notices: 'Notices',
   /** On a request: `1` if it is to be computed though its client is gone. */
   detached: 'Detached',
@@ -40,4 +40,12 @@ export const Header = {
   errorCode: 'Nats-Service-Error-Code',
   /** On an error reply, by ADR-32: what is wrong, in words. */
   error: 'Nats-Service-Error',
+} as const
+
+/** When an executor tells the client of a request that it holds it. */
+export const Notices = {
+  /** When it has held it for a while. */
+  later: '1',
+  /** Before it does anything else. */
+  first: 'first',
 } as const

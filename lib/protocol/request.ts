@@ -1,7 +1,7 @@
 // A request as its sender wrote it, or what is wrong with it.
 import { nanoid } from 'nanoid'
 import { MAX_BATCH_SIZE } from './batch.js'
-import { Header } from './headers.js'
+import { Header, Notices } from './headers.js'
 import type { RawHeaders } from './raw-headers.js'
 import { isId } from './subjects.js'
 
@@ -37,6 +37,8 @@ export interface Request {
   readonly key: string
   /** Whether its client understands notices and watches who holds it. */
   readonly isWatched: boolean
+  /** Whether its client is told before anything else happens. */
+  readonly isToldFirst: boolean
   /** Whether it is computed though its client is gone. */
   readonly isDetached: boolean
   /** Higher is computed earlier. */
@@ -82,12 +84,14 @@ export function parseRequest(
   const batchSize = headers?.get(Header.batchSize) ?? ''
   if (batchSize !== '' && !(BATCH_SIZE.test(batchSize) && Number(batchSize) <= MAX_BATCH_SIZE))
     return new NotARequest(`${Header.batchSize} must be a number from 1 to ${MAX_BATCH_SIZE}`, id)
+  const notices = headers?.get(Header.notices)
   const now = performance.now()
   return {
     id: id ?? nanoid(),
     isNamed: id !== undefined,
     key,
-    isWatched: id !== undefined && headers!.get(Header.notices) === '1',
+    isWatched: id !== undefined && (notices === Notices.later || notices === Notices.first),
+    isToldFirst: id !== undefined && notices === Notices.first,
     isDetached: headers?.get(Header.detached) === '1',
     priority: Number(priority),
     replyTo,
