@@ -5,8 +5,8 @@ import type { Case } from './cases.js'
 import { readOptions } from './options.js'
 import { picture } from './picture.js'
 import { warnUnlessQuiet } from './quiet.js'
-import { startServer, stopAll, stopAllOnSignals } from './processes.js'
-import { type Run, run } from './run.js'
+import { startServers, stopAll, stopAllOnSignals } from './processes.js'
+import { type Run, type Site, run } from './run.js'
 import { row } from './table.js'
 
 /** The list whose distribution is drawn. */
@@ -14,27 +14,38 @@ const PICTURED = 'heavy-tail-80'
 
 const options = readOptions()
 stopAllOnSignals()
-const { url } = await startServer()
-const nc = await connect({ servers: url, noAsyncTraces: true })
+/** By how many there are. */
+const sites = new Map<number, Site>()
 try {
   const pictured =
     options.cases.find(({ name }) => name === PICTURED) ?? options.cases.find(({ isBursts }) => !isBursts)
   for (const chosen of options.cases) {
     const { ours, bare } = await measure(chosen)
-    if (ours.length > 0) process.stdout.write(`${row(chosen, 'handing over', ours)}\n`)
+    if (ours.length > 0) process.stdout.write(`${row(chosen, 'balanced', ours)}\n`)
     if (bare.length > 0) process.stdout.write(`${row(chosen, 'bare NATS', bare)}\n`)
     if (options.picture && chosen === pictured && ours[0] && bare[0])
       writeFileSync(options.picture, draw(chosen, ours[0].lists[0]!, bare[0].lists[0]!))
   }
 } finally {
-  await nc.close()
+  for (const { nc } of sites.values()) await nc.close()
   await stopAll()
+}
+
+async function siteOf({ servers: count = 1 }: Case): Promise<Site> {
+  const known = sites.get(count)
+  if (known) return known
+  const servers = await startServers(count)
+  const nc = await connect({ servers: servers[0]!.url, noAsyncTraces: true, ignoreClusterUpdates: true })
+  const site = { nc, urls: servers.map(({ url }) => url), pids: servers.map(({ child }) => child.pid!) }
+  sites.set(count, site)
+  return site
 }
 
 /** Both dispatches in turn, so that what else the machine does meets both. */
 async function measure(chosen: Case) {
   const members = (!options.hasPool && chosen.members) || options.members
   const lists = chosen.lists({ ...options, members })
+  const site = await siteOf(chosen)
   const ours: Run[] = []
   const bare: Run[] = []
   for (let round = 0; round < Math.max(options.rounds, options.bareRounds); round++)
@@ -44,7 +55,7 @@ async function measure(chosen: Case) {
     ] as const) {
       if (round >= rounds || (chosen.isOursOnly && !balance)) continue
       await warnUnlessQuiet()
-      const result = await run({ nc, url, balance, members, lists })
+      const result = await run({ site, balance, members, lists })
       runs.push(result)
       record(chosen, balance, round, result)
     }

@@ -9,6 +9,8 @@ export interface Case {
   title: string
   /** The executors, unless it is measured with those that all cases are measured with. */
   members?: Member[]
+  /** How many nats-servers there are, one unless it is said. */
+  servers?: number
   /** Not measured without handing over, since the slow executor would fall behind for ever. */
   isOursOnly?: boolean
   /** Burst after burst: the makespan counts. Otherwise one list: mean and p99 count. */
@@ -26,9 +28,9 @@ export interface CaseOptions {
 }
 
 export const CASES: Case[] = [
-  poisson('exponential', 0.8, { mean: 1.05, p99: 1.1 }),
+  poisson('exponential', 0.8, { mean: 1.05, p99: 1.06 }),
   poisson('heavy tail', 0.8, { mean: 1.07, p99: 1.05 }),
-  poisson('exponential', 0.95, { mean: 1.08, p99: 1.15 }),
+  poisson('exponential', 0.95, { mean: 1.08, p99: 1.12 }),
   poisson('heavy tail', 0.95, { mean: 1.08, p99: 1.15 }),
   {
     name: 'bursts',
@@ -39,13 +41,17 @@ export const CASES: Case[] = [
       Array.from({ length: bursts }, (_, i) => burst({ durations: 'heavy tail', count: BURST, seed: seed + i })),
   },
   { ...poisson('exponential', 0.8, { p99: 1.2 }, 'mixed-'), members: readMembers('1,2,4,slow'), isOursOnly: true },
+  { ...poisson('exponential', 0.8, { mean: 1.08, p99: 1.09 }, 'cluster-'), servers: 3 },
+  { ...poisson('exponential', 0.95, { mean: 1.11, p99: 1.15 }, 'cluster-'), servers: 3 },
 ]
+
+const TITLES: Record<string, string> = { '': '', 'mixed-': ', mixed executors', 'cluster-': ', three servers' }
 
 function poisson(durations: Durations, load: number, limits: Case['limits'], prefix = ''): Case {
   const percent = Math.round(load * 100)
   return {
     name: `${prefix}${durations.replace(' ', '-')}-${percent}`,
-    title: `${durations}, ${percent} % load${prefix && ', mixed executors'}`,
+    title: `${durations}, ${percent} % load${TITLES[prefix]}`,
     isBursts: false,
     limits,
     lists: ({ requests, seed, members }) => [

@@ -7,7 +7,7 @@ const USAGE = `usage: npm run bench:balance -- [options]
   --requests <n>     requests of a run (default: 5000)
   --bursts <n>       bursts of a run (default: 30)
   --rounds <n>       runs of each list with our dispatch (default: 3)
-  --bare-rounds <n>  runs without handing over, in turn with ours (default: 1)
+  --bare-rounds <n>  runs of a bare queue group, in turn with ours (default: 1)
   --executors <n>    executors with one slot each (default: 8)
   --pool <members>   other executors, for all lists: their numbers of slots, and "slow", e.g. 1,2,4,slow
   --seed <n>         other arrivals and durations (default: 1)

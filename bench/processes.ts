@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { adopt, plainEnvironment, stopAll as stopAllChildren, stop as stopChildren } from '../dev/children.js'
-import { startNatsServer } from '../dev/nats-server.js'
+import { type NatsServer, startNatsServer } from '../dev/nats-server.js'
 import type { Member } from './pool-members.js'
 
 /** What does not end by SIGTERM within this time gets SIGKILL. */
@@ -19,8 +19,19 @@ export interface ExecutorChoice {
   member: Member
 }
 
-/** Starts a nats-server on a free port of the loopback interface. */
-export const startServer = () => startNatsServer({ detached: true })
+/** Starts nats-servers on free ports of the loopback interface, as one cluster if there are several. */
+export async function startServers(count: number): Promise<NatsServer[]> {
+  const servers: NatsServer[] = []
+  const routes: string[] = []
+  for (let i = 0; i < count; i++) {
+    const cluster = ['--cluster_name', 'bench', '--cluster', 'nats://127.0.0.1:-1']
+    const others = routes.length > 0 ? ['--routes', routes.join()] : []
+    const server = await startNatsServer({ detached: true, args: count > 1 ? [...cluster, ...others] : [] })
+    if (server.clusterPort) routes.push(`nats://127.0.0.1:${server.clusterPort}`)
+    servers.push(server)
+  }
+  return servers
+}
 
 export function startExecutor({ url, subject, balance, member }: ExecutorChoice): ChildProcess {
   const child = start(process.execPath, [

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type NatsConnection, createInbox } from 'nats'
 import { type Arrival, poissonList } from './arrivals.js'
+import { cpuMs } from './cpu.js'
 import { idealResponses } from './ideal.js'
 import { type Member, capacity } from './pool-members.js'
 import { startExecutor, stop } from './processes.js'
@@ -19,9 +20,15 @@ const PAUSE_MS = 100
  */
 const WARM_UP = { requestsOfSlot: 2500, load: 0.7, busySlots: 5.6 }
 
-export interface RunOptions {
+/** Servers, and a connection to the first of them. */
+export interface Site {
   nc: NatsConnection
-  url: string
+  urls: string[]
+  pids: number[]
+}
+
+export interface RunOptions {
+  site: Site
   balance: boolean
   members: Member[]
   /** Sent one after the other. */
@@ -32,18 +39,24 @@ export interface Run {
   /** For each list: what the requests' response times were, and what they would have been ideally. */
   lists: { samples: Sample[]; real: number[]; ideal: number[] }[]
   messagesPerRequest: number
+  /** Milliseconds of the processors for a request: of the executors with their slots, and of the servers. */
+  executorMs: number
+  serverMs: number
 }
 
-export async function run({ nc, url, balance, members, lists }: RunOptions): Promise<Run> {
-  const executors = members.map(member => ({
+export async function run({ site, balance, members, lists }: RunOptions): Promise<Run> {
+  const { nc, urls } = site
+  const executors = members.map((member, i) => ({
     member,
-    child: startExecutor({ url, subject: SUBJECT, balance, member }),
+    child: startExecutor({ url: urls[i % urls.length]!, subject: SUBJECT, balance, member }),
   }))
+  const pids = executors.map(({ child }) => child.pid!)
   try {
     const memberOfPid = new Map(executors.map(({ member, child }) => [String(child.pid), member]))
     const byId = await whenReady(nc, memberOfPid)
     await send(nc, SUBJECT, warmUp(capacity(members)), byId)
     const messagesBefore = await messages(nc)
+    const before = [cpuMs(pids), cpuMs(site.pids)] as const
     const results: Run['lists'] = []
     for (const list of lists) {
       await sleep(PAUSE_MS)
@@ -52,7 +65,14 @@ export async function run({ nc, url, balance, members, lists }: RunOptions): Pro
       results.push({ samples, real, ideal: idealResponses(samples, members) })
     }
     const requests = lists.reduce((sum, list) => sum + list.length, 0)
-    return { lists: results, messagesPerRequest: ((await messages(nc)) - messagesBefore) / requests }
+    const perRequest = (total: number) => total / requests
+    const [executorMs, serverMs] = [cpuMs(pids) - before[0], cpuMs(site.pids) - before[1]].map(perRequest)
+    return {
+      lists: results,
+      messagesPerRequest: perRequest((await messages(nc)) - messagesBefore),
+      executorMs: executorMs!,
+      serverMs: serverMs!,
+    }
   } finally {
     await stop(...executors.map(({ child }) => child))
   }

@@ -28,7 +28,8 @@ export function row({ title, isBursts, limits }: Case, name: string, runs: Run[]
     name.padEnd(14),
     measured.join('').padEnd(84),
     `mean ${ms(mean(all))} p99 ${ms(quantile(all, 0.99))}`,
-    isOurs ? `  ${median(runs.map(({ messagesPerRequest }) => messagesPerRequest)).toFixed(2)} messages a request` : '',
+    `  a request: ${cpu(runs.map(({ executorMs }) => executorMs))} of executors, ${cpu(runs.map(({ serverMs }) => serverMs))} of servers`,
+    isOurs ? `, ${median(runs.map(({ messagesPerRequest }) => messagesPerRequest)).toFixed(2)} messages` : '',
   ].join('')
 }
 
@@ -38,5 +39,7 @@ function cell(name: string, values: number[], limit: number | undefined, isOurs:
   const verdict = limit === undefined || !isOurs ? '' : ` ${median(values) <= limit ? '≤' : '> !'} ${limit.toFixed(2)}`
   return `${name} ${median(values).toFixed(3)}${range}${verdict}`.padEnd(42)
 }
+
+const cpu = (values: number[]) => `${median(values).toFixed(2)} ms`
 
 const ms = (value: number) => `${value.toFixed(1)} ms`.padStart(10)

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { adopt } from '../dev/children.js'
 import type { Kind, Load } from './load.js'
-import { startServer, stopAll, stopAllOnSignals } from './processes.js'
+import { startServers, stopAll, stopAllOnSignals } from './processes.js'
 import { warnUnlessQuiet } from './quiet.js'
 import { median } from './statistics.js'
 
@@ -35,7 +35,7 @@ interface Row {
 
 const { rounds, ms, against } = readOptions()
 stopAllOnSignals()
-const { url } = await startServer()
+const [{ url } = { url: '' }] = await startServers(1)
 let worktree: string | undefined
 try {
   await warnUnlessQuiet()

@@ -11,6 +11,8 @@ export type LogKind = (typeof LOGS)[number]
 const MOST_OUTPUT_LINES = 10_000
 /** In a second: a connection may be lost and be back several times, which is to be seen. */
 const MOST_EQUAL_WARNINGS = 10
+/** In a second, for machines: each may be of interest, a flood of them is not. */
+const MOST_EQUAL_REFUSALS = 100
 const LONGEST_OUTPUT_LINE = 1000
 const STACK = { lines: 10, longestLine: 300 }
 /** Of an error's text or stack, in characters. */
@@ -88,7 +90,7 @@ function json(executor: Executor, say: (level: string, event: string, details: o
   executor.on('completed', ({ requestId, result, computeMs }) =>
     say('info', 'completed', { requestId, result: printable(result, 1000), milliseconds: computeMs }),
   )
-  const isNewRefusal = limited((code: number, more) => say('warn', 'failed', { code, more }))
+  const isNewRefusal = limited((code: number, more) => say('warn', 'failed', { code, more }), MOST_EQUAL_REFUSALS)
   executor.on('failed', ({ requestId, code, error, computeMs, stack }) => {
     if (computeMs === 0 && !isNewRefusal(code)) return
     say('warn', 'failed', { requestId, code, error: cut(error), milliseconds: computeMs, stack: stack && cut(stack) })

@@ -12,6 +12,8 @@ export interface NatsServer {
   port: number
   /** The port of its monitoring, if `args` ask for one. */
   monitorPort: number | undefined
+  /** The port for other servers of its cluster, if `args` ask for one. */
+  clusterPort: number | undefined
 }
 
 export interface NatsServerOptions {
@@ -48,5 +50,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     throw new Error(`${file} does not start (\`npm run setup\` looks after it):\n${said}`)
   }
   const url = `nats://127.0.0.1:${ownPort}`
-  return { child, url, port: ownPort, monitorPort: portIn(/http monitor on \S+:(\d+)$/m) }
+  const monitorPort = portIn(/http monitor on \S+:(\d+)$/m)
+  const clusterPort = portIn(/route connections on \S+:(\d+)$/m)
+  return { child, url, port: ownPort, monitorPort, clusterPort }
 }

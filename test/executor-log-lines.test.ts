@@ -108,7 +108,7 @@ t.test('floods of messages that are not requests', async t => {
   wrong.set('Timeout-Ms', 'soon')
   for (let i = 0; i < 1000; i++) {
     nc.publish('fibonacci', '1')
-    nc.publish('fibonacci', '1', { headers: wrong, reply: 'nobody' })
+    nc.publish('fibonacci', '1', { headers: wrong, reply: '_INBOX.nobody' })
   }
   await nc.request('fibonacci', '1', { timeout: 10_000 })
   executor.kill('SIGTERM')

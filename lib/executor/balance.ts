@@ -218,7 +218,10 @@ export class Balance {
   #reported(message: Msg) {
     const report = kindOf(message) === Dispatch.report ? parseReport(message.string()) : undefined
     if (!report || report.id === this.#parts.executorId || !this.#matchmaker) return
+    const { size } = this.#matchmaker
     this.#matchmaker.report(report, performance.now())
+    // A new one does not know yet who the matchmaker is.
+    if (this.#matchmaker.size > size) this.#beacon({ id: this.#parts.executorId })
     this.changed()
   }
 

@@ -54,7 +54,8 @@ export class Copies {
   place(job: Job) {
     const { post, executorId } = this.#parts
     const keeper = this.#parts.keeper()
-    this.#placed.set(job.ticket, { job, askedAt: performance.now() })
+    // As long as nobody is known it is tried again soon.
+    this.#placed.set(job.ticket, { job, askedAt: keeper === undefined ? -Infinity : performance.now() })
     this.#timer ??= setTimeout(this.#look, ASK_MS)
     if (keeper !== undefined && fits(job, post.maxPayload))
       post.publish(this.#parts.peer(keeper), job.body, transferLines(job, executorId))

@@ -19,6 +19,8 @@ const LATE_MS = 30_000
 const PAUSE_MS = { first: 100, most: 3200 }
 const RETAINED_MS = 120_000
 const MAX_BYTES = 64 * 1024 * 1024
+/** Who gets one of these may send the request again, and has it computed. */
+const PASSING: number[] = [Code.cancelled, Code.overloaded, Code.unavailable]
 /** What an answer takes beside its body, about. */
 const ENTRY_BYTES = 1000
 /** A client that asks again and again gets it so often. */
@@ -72,7 +74,7 @@ export class Outbox {
       replyTo: job.replyTo,
       answer: { ...answer, body: new Uint8Array(answer.body) },
       bytes: answer.body.byteLength + ENTRY_BYTES,
-      isRetained: job.isWatched && answer.code !== Code.cancelled,
+      isRetained: job.isWatched && !PASSING.includes(answer.code),
       until: performance.now() + RETAINED_MS,
       digest: job.isWatched ? digestOf(job.body) : '',
       state: 'unsent',
