@@ -3,6 +3,8 @@ import { type Arrival, type Durations, burst, poissonList } from './arrivals.js'
 import { type Member, capacity, readMembers } from './pool-members.js'
 
 const BURST = 64
+/** By the beginning of a case's name. */
+const TITLES: Record<string, string> = { '': '', 'mixed-': ', mixed executors', 'cluster-': ', three servers' }
 
 export interface Case {
   name: string
@@ -44,8 +46,6 @@ export const CASES: Case[] = [
   { ...poisson('exponential', 0.8, { mean: 1.08, p99: 1.09 }, 'cluster-'), servers: 3 },
   { ...poisson('exponential', 0.95, { mean: 1.11, p99: 1.15 }, 'cluster-'), servers: 3 },
 ]
-
-const TITLES: Record<string, string> = { '': '', 'mixed-': ', mixed executors', 'cluster-': ', three servers' }
 
 function poisson(durations: Durations, load: number, limits: Case['limits'], prefix = ''): Case {
   const percent = Math.round(load * 100)

@@ -39,13 +39,16 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const signal = AbortSignal.timeout(START_MS)
   const portIn = (pattern: RegExp) => Number(pattern.exec(said)?.[1]) || undefined
   let said = ''
+  // It listens to other servers a moment later.
+  const isReady = () =>
+    said.includes('Server is ready') && (!args.includes('--cluster') || said.includes('for route connections'))
   for await (const line of createInterface({ input: child.stderr, signal })) {
     said += `${line}\n`
-    if (line.includes('Server is ready')) break
+    if (isReady()) break
   }
   child.stderr.resume()
   const ownPort = portIn(/client connections on \S+:(\d+)$/m)
-  if (!said.includes('Server is ready') || !ownPort) {
+  if (!isReady() || !ownPort) {
     child.kill('SIGKILL')
     throw new Error(`${file} does not start (\`npm run setup\` looks after it):\n${said}`)
   }

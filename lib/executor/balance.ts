@@ -10,7 +10,7 @@ import { Reporter } from '../matching/reporter.js'
 import { Transfers } from '../matching/transfers.js'
 import { headersOf } from '../nats/headers.js'
 import type { Msg, Subscription } from '../nats/nats.js'
-import { rttOf } from '../nats/pings.js'
+import { leastRttOf, rttOf } from '../nats/pings.js'
 import { type Beacon, Dispatch, MAX_TICKETS, type Order, type Report } from '../protocol/dispatch.js'
 import { parseBeacon, parseOrder, parseReport } from '../protocol/dispatch.js'
 import { Header } from '../protocol/headers.js'
@@ -166,7 +166,7 @@ export class Balance {
       free: takes ? pool.free : 0,
       waiting,
       meanMs: this.#parts.computeMs(),
-      rttMs: rttOf(post.nc),
+      rttMs: leastRttOf(post.nc),
     }
     const report = this.#reporter.report(load, now)
     if (report) this.#send(report, now)

@@ -97,3 +97,6 @@ const owned = new WeakMap<NatsConnection, Pings>()
  * that is not our own.
  */
 export const rttOf = (nc: NatsConnection): number => owned.get(nc)?.roundTripTime.smoothed ?? 0
+
+/** The least that it has taken lately: what the network takes. */
+export const leastRttOf = (nc: NatsConnection): number => owned.get(nc)?.roundTripTime.least ?? 0

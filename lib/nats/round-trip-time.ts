@@ -8,11 +8,19 @@ const VARIATION_SHARE = 1 / 4
 const VARIATIONS = 4
 /** One answer that was held up says little of the next: no sample counts for more. */
 const LONGEST_MS = 2000
+/** The least of so many is that of the network; a process that had no time makes the others longer. */
+const RECENT = 8
 
 export class RoundTripTime {
   #mean = 0
   #variation = 0
   #isKnown = false
+  #recent: number[] = []
+
+  /** What the network takes; 0 while nothing is known. */
+  get least() {
+    return this.#recent.length > 0 ? Math.min(...this.#recent) : 0
+  }
 
   /** The mean; 0 while nothing is known. */
   get smoothed() {
@@ -26,6 +34,8 @@ export class RoundTripTime {
 
   sample(ms: number) {
     const sample = Math.min(Math.max(ms, 0), LONGEST_MS)
+    if (!this.#isKnown) this.#recent = []
+    this.#recent = [...this.#recent.slice(1 - RECENT), sample]
     if (this.#isKnown) {
       this.#variation += VARIATION_SHARE * (Math.abs(this.#mean - sample) - this.#variation)
       this.#mean += MEAN_SHARE * (sample - this.#mean)
