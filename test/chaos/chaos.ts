@@ -6,8 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'nats'
 import { ExecutionError, ExecutorClient } from 'nats-executor'
 import { seededRandom } from '../../dev/random.js'
+import { startCluster } from '../fixtures/cluster.js'
 import { Server } from '../fixtures/nats-server.js'
-import { ALL_STRIKES, Nemesis, type Strikes } from './nemesis.js'
+import { ALL_STRIKES, CLUSTER_STRIKES, Nemesis, type Site, type Strikes } from './nemesis.js'
 
 export interface ChaosOptions {
   /** How long to call. */
@@ -21,6 +22,8 @@ export interface ChaosOptions {
   inFlight: number
   /** Between two strikes of the nemesis, on average, in milliseconds. */
   pauseMs: number
+  /** On three servers that are one cluster, whose lines may fail. */
+  isCluster?: boolean
   /** What the nemesis may do; whatever it can, by default. */
   strikes?: Strikes
   /** How often a client sends a request again that was lost; by default as often as it takes. */
@@ -61,9 +64,10 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
   const { duration = usualDuration, retries } = options
   const random = seededRandom(seed)
   const journals = await mkdtemp(join(tmpdir(), 'nats-executor-chaos-'))
-  const server = new Server([])
-  await server.start()
-  const nemesis = new Nemesis(server, options.strikes ?? ALL_STRIKES, journals, random)
+  const cleanUps: (() => unknown)[] = []
+  const site = await startSite(options.isCluster === true, cleanUps)
+  const strikes = options.strikes ?? (options.isCluster ? CLUSTER_STRIKES : ALL_STRIKES)
+  const nemesis = new Nemesis(site, strikes, journals, random)
   const errors: Record<string, number> = {}
   const messages = new Set<string>()
   const outcome = { calls: 0, right: 0, wrong: 0, slotDeaths: 0, longestMs: 0 }
@@ -73,7 +77,7 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
     const callers = Array.from({ length: clients }, async (_, number) => {
       const workload = seededRandom(seed + 1 + number)
       const client = new ExecutorClient({
-        connection: { servers: server.url },
+        connection: { servers: [...site.urls] },
         subject: 'chaos',
         timeout: TIMEOUT_MS,
         ...(retries === undefined ? {} : { retries }),
@@ -107,7 +111,7 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
     await nemesis.heal()
     await raging
     await called
-    const left = await settled(server.url)
+    const left = await settled(site.urls)
     await nemesis.stop()
     const computedTwice = await repeated(journals)
     return {
@@ -122,9 +126,21 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
     }
   } finally {
     nemesis.kill()
-    await server.kill()
+    for (const cleanUp of cleanUps.toReversed()) await cleanUp()
     await rm(journals, { recursive: true })
   }
+}
+
+async function startSite(isCluster: boolean, cleanUps: (() => unknown)[]): Promise<Site> {
+  const teardown = (cleanUp: () => unknown) => void cleanUps.push(cleanUp)
+  if (isCluster) {
+    const cluster = await startCluster({ teardown }, { hasLinks: true })
+    return { servers: cluster.servers, urls: cluster.urls, linesOf: i => cluster.linesOf(i) }
+  }
+  const server = new Server([])
+  teardown(() => server.kill())
+  await server.start()
+  return { servers: [server], urls: [server.url], linesOf: () => [] }
 }
 
 /** How many values stand more than once in the files of a folder, which have one in each line. */
@@ -138,8 +154,8 @@ async function repeated(folder: string): Promise<number> {
 }
 
 /** How many requests the executors still hold; waits for them to notice that nobody wants them any more. */
-async function settled(url: string): Promise<number> {
-  const nc = await connect({ servers: url })
+async function settled(urls: readonly string[]): Promise<number> {
+  const nc = await connect({ servers: [...urls] })
   try {
     const until = performance.now() + SETTLED_MS
     for (;;) {

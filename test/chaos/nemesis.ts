@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { Link } from '../fixtures/link.js'
 import type { Server } from '../fixtures/nats-server.js'
 import { Process, commandEnvironment } from '../fixtures/processes.js'
 
@@ -10,7 +11,7 @@ const EXECUTOR = fileURLToPath(new URL('cmd/executor', ROOT))
 const WORK = fileURLToPath(new URL('test/chaos/work.mjs', ROOT))
 const AWAITING = /Awaiting requests/
 
-type Strike = 'kill' | 'kill slot' | 'stop' | 'pause' | 'restart server' | 'pause server'
+type Strike = 'kill' | 'kill slot' | 'stop' | 'pause' | 'restart server' | 'pause server' | 'cut links'
 /** How often each strike comes, in parts. */
 export type Strikes = [Strike, number][]
 
@@ -23,10 +24,21 @@ export const ALL_STRIKES: Strikes = [
   ['pause server', 1],
 ]
 
+/** Besides, the lines of a server of several may fail: those of clients and executors to it, and those to the other servers. */
+export const CLUSTER_STRIKES: Strikes = [...ALL_STRIKES, ['cut links', 2]]
+
+/** The servers, of which one at a time is struck. */
+export interface Site {
+  readonly servers: readonly Server[]
+  readonly urls: readonly string[]
+  /** All lines of a server. */
+  linesOf(server: number): readonly Link[]
+}
+
 export class Nemesis {
   readonly counts = new Map<Strike, number>()
   readonly executors: Process[] = []
-  readonly #server: Server
+  readonly #site: Site
   readonly #random: () => number
   readonly #strikes: Strikes
   readonly #journals: string
@@ -39,8 +51,8 @@ export class Nemesis {
   #isOver = false
 
   /** Executors write what they compute into files in the folder `journals`. */
-  constructor(server: Server, strikes: Strikes, journals: string, random: () => number) {
-    this.#server = server
+  constructor(site: Site, strikes: Strikes, journals: string, random: () => number) {
+    this.#site = site
     this.#strikes = strikes
     this.#journals = journals
     this.#random = random
@@ -85,6 +97,8 @@ export class Nemesis {
     const i = Math.floor(this.#random() * this.executors.length)
     const victim = this.executors[i]!
     const seconds = this.#random()
+    const which = Math.floor(this.#random() * this.#site.servers.length)
+    const server = this.#site.servers[which]!
     switch (strike) {
       case 'kill':
         victim.kill('SIGCONT')
@@ -110,14 +124,19 @@ export class Nemesis {
         )
         return
       case 'pause server':
-        this.#server.signal('SIGSTOP')
+        server.signal('SIGSTOP')
         await sleep(200 + 2000 * seconds)
-        this.#server.signal('SIGCONT')
+        server.signal('SIGCONT')
+        return
+      case 'cut links':
+        for (const line of this.#site.linesOf(which)) line.cut()
+        await sleep(500 + 9500 * seconds)
+        for (const line of this.#site.linesOf(which)) line.mend()
         return
       case 'restart server':
-        await this.#server.kill()
+        await server.kill()
         await sleep(2000 * seconds)
-        await this.#server.start()
+        await server.start()
     }
   }
 
@@ -136,7 +155,7 @@ export class Nemesis {
   }
 
   #spawn() {
-    const args = ['--servers', this.#server.url, '--subject', 'chaos', '--module', WORK]
+    const args = ['--servers', this.#site.urls.join(), '--subject', 'chaos', '--module', WORK]
     return new Process(EXECUTOR, args, { ...commandEnvironment(), JOURNALS: this.#journals })
   }
 
