@@ -218,7 +218,7 @@ t.test('an executor of another function, with its own rights, gets none of the r
     servers: server.url,
     user,
     pass: 'pw',
-    inboxPrefix: `_INBOX.${user === 'client' ? user : 'executor'}`,
+    inboxPrefix: `_INBOX.${user === 'client' ? user : `executor.${user}`}`,
   })
   const executor = await startExecutor(t, server, { connection: as('acts') })
   const thief = await connectTo(t, server, as('other'))

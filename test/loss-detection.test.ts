@@ -117,7 +117,7 @@ t.test('whether an executor has died', async t => {
 
   const unheld = (known: string[], answer: (question: Question) => Outcome | undefined) => {
     const bench = new Bench(answer)
-    for (const id of known) bench.detection.met(id)
+    for (const id of known) bench.detection.met(id, 0)
     bench.send('call')
     bench.pass(5000)
     return bench.lost

@@ -22,7 +22,7 @@ const as = (server: Server, user: string) => ({
   servers: server.url,
   user,
   pass: 'pw',
-  inboxPrefix: `_INBOX.${user}`,
+  inboxPrefix: `_INBOX.${user === 'executor' ? 'executor.acts' : user}`,
 })
 
 t.test('balancing, notices, cancel, a lost executor, copies, discovery: nothing is refused', async t => {
@@ -67,7 +67,7 @@ for (const [missing, said] of [
   ['"_EXEC.peer.executors.acts.*"', /_EXEC.peer.executors.acts/],
   ['"_EXEC.pool.executors.acts"', /_EXEC.pool.executors.acts/],
   ['"_EXEC.match.executors.acts"', /publish: "_EXEC.match.executors.acts"/],
-  ['"_INBOX.executor.>"', /subscribe: "_INBOX.executor/],
+  ['"_INBOX.executor.acts.>"', /subscribe: "_INBOX.executor/],
   ['"_INBOX.>"', /publish: "_INBOX/],
 ] as const)
   t.test(`an executor without ${missing} ends and says so`, async t => {

@@ -30,7 +30,9 @@ const LATE_MS = 50
 
 export class Call implements Watched, Listener {
   readonly id: string
-  readonly subject: string
+  /** Where the newest attempt goes: to any executor, or to `#target` alone. */
+  subject: string
+  #target: string | undefined
   /** Resolves with the reply, or with its result alone. */
   readonly done: Promise<unknown>
   readonly options: FilledCallOptions
@@ -100,6 +102,9 @@ export class Call implements Watched, Listener {
     const { inbox } = this.#owner
     if (!inbox) return this.#awaitConnection()
     const common = this.losses > 0 ? this.#owner.headers.again : this.#owner.headers.first
+    // The server may still bring it to one that is gone.
+    this.#target = this.losses > 0 && !this.#isUncertain ? this.#owner.watcher.anybody() : undefined
+    this.subject = this.#target === undefined ? this.#owner.subject : this.#owner.watcher.subjectOf(this.#target)
     const headers = requestHeaders(common, this.id, remaining, this.#batchSize, this.options)
     if (this.#token) (this.#earlier ??= []).push(this.#token)
     this.#token = ''
@@ -192,7 +197,8 @@ export class Call implements Watched, Listener {
     if (this.#owner.inbox?.isClosing) return this.#reject(new ConnectionError('the connection was closed', details))
     if (error.code === 'MAX_PAYLOAD_EXCEEDED')
       return this.#reject(new TooLargeError(`the argument is larger than the server's max_payload`, details))
-    if (error.code !== '503')
+    if (this.#target !== undefined) this.#owner.watcher.missing(this.#target)
+    else if (error.code !== '503')
       return this.#reject(new UnavailableError(`the request could not be sent: ${error.message}`, details))
     this.#forget()
     this.#attempts--
@@ -266,7 +272,7 @@ export class Call implements Watched, Listener {
     for (const token of this.#earlier ?? []) this.#owner.inbox?.forget(token)
     this.#owner.settled(this)
     this.#owner.watcher.forget(this.#watch)
-    if (this.losses > 0) this.#owner.watcher.dismiss(this.#watch)
+    if (this.losses > 0 && !this.options.isDetached) this.#owner.watcher.dismiss(this.#watch)
     return true
   }
 }

@@ -26,6 +26,8 @@ const LAST_CHANCE_MS = 2000
 const RETURN_MS = 1000
 /** A reply that is sent again is here by then. */
 const REPLY_MS = 1000
+/** So often its answer may be on its way. */
+const MOST_ANSWERS = 2
 /** The server does not let us ask: questions are repeated after this. */
 const REFUSED_MS = 5000
 /** What was lost has a notice at once, if it arrives; again and again it is sought later, up to this doubled that many times. */
@@ -66,7 +68,7 @@ export class LossDetection {
     if (!watch.place) this.#index.add(watch)
     watch.sentAt = now
     watch.state = 'unknown'
-    watch.misses = 0
+    watch.misses = watch.answers = 0
     const { losses } = watch.call
     const { timeoutMs } = this.roundTrip
     if (losses === 0) this.#sought.addFresh(watch)
@@ -87,13 +89,23 @@ export class LossDetection {
   }
 
   /** An executor has said something. */
-  met(executorId: string) {
-    this.#roll.met(executorId)
+  met(executorId: string, now: number) {
+    this.#roll.met(executorId, now)
+  }
+
+  /** The server does not know an executor any more. */
+  missing(executorId: string) {
+    this.#roll.gone(executorId)
+  }
+
+  /** Executors that are there, as far as is known. */
+  lively(now: number): string[] {
+    return this.#roll.lively(now)
   }
 
   /** An executor has told that it holds a request; `isUrgent`: and that it wants to hear whether its client is there. */
   noticed(watch: Watch, executorId: string, state: State | undefined, isUrgent: boolean, now: number) {
-    this.met(executorId)
+    this.met(executorId, now)
     if (!watch.place) return
     const holder = this.#held(watch, executorId, state ?? watch.state, now)
     if (isUrgent) holder.hasten(watch, now)
@@ -140,7 +152,7 @@ export class LossDetection {
   #answered(question: Question, status: Status, now: number) {
     const { executorId, moved = {} } = status
     this.#isReached = true
-    this.met(executorId)
+    this.met(executorId, now)
     this.roundTrip.add(now - question.askedAt)
     if (question.isRoll) {
       if (this.#questions.delete(question)) this.#endRoll(() => this.#roll.answered(question))
@@ -174,6 +186,11 @@ export class LossDetection {
   #left(id: string, by: string, isAnswered: boolean, now: number) {
     for (let watch = this.#index.get(id); watch; watch = watch.twin) {
       if (watch.holder ? watch.holder.id !== by : !isAnswered) continue
+      // The answer goes where nobody listens any more.
+      if (isAnswered && ++watch.answers > MOST_ANSWERS) {
+        this.#lose(watch, false)
+        continue
+      }
       watch.state = 'left'
       watch.misses = 0
       this.#sought.add(watch, isAnswered ? now + REPLY_MS + this.roundTrip.timeoutMs : now)
@@ -234,6 +251,7 @@ export class LossDetection {
 
   #gone(holder: Holder, now: number) {
     this.#holders.delete(holder)
+    this.missing(holder.id)
     for (const watch of holder.watches) {
       this.#sought.add(watch, now)
       // What it did after the connection was down is not known.

@@ -55,7 +55,7 @@ export function readReply(message: Msg, call: Asker): Answer {
   const notice = head!.get(Header.notice)
   if (notice !== undefined) {
     const state = notice === 'waiting' || notice === 'computing' ? notice : undefined
-    return { kind: 'notice', notice: { executorId, state, isUrgent: message.reply !== undefined } }
+    return { kind: 'notice', notice: { executorId, state, isUrgent: Boolean(message.reply) } }
   }
   const computeMs = Number(head!.get(Header.computeMs)) || undefined
   if (code) {

@@ -6,12 +6,14 @@ import { Question } from './watch.js'
 
 /** More executors are not remembered. */
 const MOST_KNOWN = 256
+/** Who has said something within this time is there. */
+const LIVELY_MS = 2000
 /** Who knows no more than that many asks all. */
 const FEW = 3
 
 export class RollCall {
-  /** Executors that have said something and are not known to be gone, the latest last. */
-  readonly #known = new Set<string>()
+  /** Executors that have said something and are not known to be gone, and when; the latest last. */
+  readonly #known = new Map<string, number>()
   readonly #open = new Set<Question>()
   #isHere = false
   #isSilent = false
@@ -21,15 +23,25 @@ export class RollCall {
   }
 
   /** An executor has said something. */
-  met(executorId: string) {
+  met(executorId: string, now: number) {
     this.#known.delete(executorId)
-    if (this.#known.add(executorId).size > MOST_KNOWN) this.#known.delete(this.#known.values().next().value!)
+    if (this.#known.set(executorId, now).size > MOST_KNOWN) this.#known.delete(this.#known.keys().next().value!)
+  }
+
+  /** The server does not know it any more. */
+  gone(executorId: string) {
+    this.#known.delete(executorId)
+  }
+
+  /** Those that have said something lately. */
+  lively(now: number): string[] {
+    return [...this.#known].filter(([, metAt]) => metAt > now - LIVELY_MS).map(([executorId]) => executorId)
   }
 
   /** The questions that are to be asked. */
   start(now: number, waitMs: number): Iterable<Question> {
     this.#isHere = this.#isSilent = false
-    const executorIds = [...this.#known, ...(this.#known.size <= FEW ? [undefined] : [])]
+    const executorIds = [...this.#known.keys(), ...(this.#known.size <= FEW ? [undefined] : [])]
     for (const executorId of executorIds) this.#open.add(new Question(executorId, [], now, now + waitMs))
     return [...this.#open]
   }

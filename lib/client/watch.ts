@@ -30,6 +30,8 @@ export class Watch {
   /** How often in a row nobody had it, and since when. */
   misses = 0
   missedAt = 0
+  /** How often in a row an executor said that it has answered it. */
+  answers = 0
   /** Another call with the same id. */
   twin: Watch | undefined
 

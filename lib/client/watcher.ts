@@ -15,6 +15,7 @@ export class Watcher {
   readonly #detection: LossDetection
   readonly #questions: Questions
   readonly #cancels: Cancels
+  readonly #subjects: Subjects
   readonly #inbox: () => Inbox | undefined
   readonly #isIdle: () => boolean
   #timer: NodeJS.Timeout | undefined
@@ -24,6 +25,7 @@ export class Watcher {
 
   /** `inbox`: where to ask, if the connection is up; `isIdle`: no call is under way. */
   constructor(subjects: Subjects, key: string, inbox: () => Inbox | undefined, isIdle: () => boolean) {
+    this.#subjects = subjects
     this.#inbox = inbox
     this.#isIdle = isIdle
     this.#questions = new Questions(subjects, key, inbox)
@@ -56,7 +58,25 @@ export class Watcher {
   met(executorId: string | undefined) {
     if (executorId === this.#metLast || !isId(executorId)) return
     this.#metLast = executorId
-    this.#detection.met(executorId!)
+    this.#detection.met(executorId!, performance.now())
+  }
+
+  /**
+   * Somebody to whom a request that was lost may be sent alone: the server may bring it to one that is gone, and not know it yet.
+   * Undefined if nobody is known to be there.
+   */
+  anybody(): string | undefined {
+    const lively = this.#detection.lively(performance.now())
+    return lively[Math.floor(Math.random() * lively.length)]
+  }
+
+  /** The server does not know an executor any more. */
+  missing(executorId: string) {
+    this.#detection.missing(executorId)
+  }
+
+  subjectOf(executorId: string) {
+    return this.#subjects.hold(executorId)
   }
 
   /** The connection is up; the way to the server and back takes so long. */

@@ -28,8 +28,8 @@ export interface BalanceParts {
   readonly subjects: Subjects
   readonly pool: Pool<Job>
   readonly concurrency: number
-  /** Takes a request of another executor in; false if there is no room for it. */
-  take(job: Job): boolean
+  /** Takes a request of another executor in, unless there is no room for it; it may be here already. */
+  take(job: Job): 'added' | 'joined' | 'refused'
   /** A request that was to leave is here again. */
   stays(job: Job): void
   /** It is `to`'s now. */
@@ -280,7 +280,10 @@ export class Balance {
     const subject = subjects.peer(to)
     const token = post.inbox.reserve({
       subject,
-      onReply: message => this.#acknowledged(ticket, to, kindOf(message) === Dispatch.taken),
+      onReply: message => {
+        const end = kindOf(message)
+        if (end === Dispatch.taken || end === Dispatch.refused) this.#acknowledged(ticket, to, end === Dispatch.taken)
+      },
       onFailure: () => this.#acknowledged(ticket, to, false),
     })
     this.#transfers.sent(ticket, { job, token }, to, performance.now())
@@ -299,7 +302,7 @@ export class Balance {
 
   #unanswered(job: Job, token: string, to: string) {
     this.#parts.post.inbox.forget(token)
-    if (!job.isWatched) return this.#stay(job, to)
+    if (!job.isWatched || job.isDetached) return this.#stay(job, to)
     this.#reporter.deaf(to)
     this.#leave(job, to)
   }
@@ -320,13 +323,13 @@ export class Balance {
     const { post } = this.#parts
     if (!message.reply || !post.isInbox(message.reply)) return
     const transfer = readTransfer(message, subject => post.isInbox(subject))
-    const isTaken = transfer !== undefined && !this.#takesNoMore && this.#parts.take(transfer.job)
-    if (isTaken) {
+    const end = transfer && !this.#takesNoMore ? this.#parts.take(transfer.job) : 'refused'
+    if (end !== 'refused') {
       this.#counts.received++
-      this.#tickets.set(transfer.job.ticket, transfer.job)
-      this.#reporter.took(transfer.job.ticket)
+      this.#reporter.took(transfer!.job.ticket)
     }
-    this.#publish(message.reply, '', isTaken ? Dispatch.taken : Dispatch.refused)
+    if (end === 'added') this.#tickets.set(transfer!.job.ticket, transfer!.job)
+    this.#publish(message.reply, '', end === 'refused' ? Dispatch.refused : Dispatch.taken)
     this.changed()
   }
 

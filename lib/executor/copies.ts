@@ -3,6 +3,8 @@
 //
 // The keeper of copies asks their holders twice a second which of them are still there. "No responders", or no answer twice, and what
 // it keeps of that holder is its own from then on. A holder that is not asked any more has lost its keeper, and looks for another.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { headersOf } from '../nats/headers.js'
 import type { Msg } from '../nats/nats.js'
 import { Dispatch, isList, parseObject } from '../protocol/dispatch.js'
 import { Header } from '../protocol/headers.js'
@@ -16,8 +18,10 @@ const ASK_MS = 500
 const MAX_MISSES = 2
 /** A keeper that has not asked for so long is gone. */
 const KEEPER_MS = 2500
+/** A keeper that has no room is tried again after longer and longer pauses. */
+const MAX_DOUBLINGS = 4
 /** No question has more keys than this. */
-const MAX_COPIES = 10_000
+const MAX_COPIES = 4000
 /** After the connection was down, others may be back later than we are. */
 const RETURN_MS = 6000
 
@@ -37,7 +41,9 @@ export interface CopiesParts {
 export class Copies {
   readonly #parts: CopiesParts
   /** What is here and kept elsewhere, by ticket; the keeper has asked last at that time. */
-  readonly #placed = new Map<string, { job: Job; askedAt: number }>()
+  readonly #placed = new Map<string, { job: Job; askedAt: number; times: number }>()
+  /** Who keeps, or has kept, copies of ours. */
+  readonly #keepers = new Set<string>()
   /** What is kept here, by holder and ticket. */
   readonly #kept = new Map<string, { copies: Map<string, Job>; misses: number }>()
   #bytes = 0
@@ -51,14 +57,15 @@ export class Copies {
   }
 
   /** Has a copy kept of a request that is here. */
-  place(job: Job) {
+  place(job: Job, times = 0) {
     const { post, executorId } = this.#parts
     const keeper = this.#parts.keeper()
     // As long as nobody is known it is tried again soon.
-    this.#placed.set(job.ticket, { job, askedAt: keeper === undefined ? -Infinity : performance.now() })
+    this.#placed.set(job.ticket, { job, askedAt: keeper === undefined ? -Infinity : performance.now(), times })
     this.#timer ??= setTimeout(this.#look, ASK_MS)
-    if (keeper !== undefined && fits(job, post.maxPayload))
-      post.publish(this.#parts.peer(keeper), job.body, transferLines(job, executorId))
+    if (keeper === undefined || !fits(job, post.maxPayload)) return
+    this.#keepers.add(keeper)
+    post.publish(this.#parts.peer(keeper), job.body, transferLines(job, executorId))
   }
 
   /** It is over, or goes elsewhere. */
@@ -81,7 +88,8 @@ export class Copies {
 
   /** The keeper of copies asks which requests are still here. */
   asked(message: Msg) {
-    const { keys } = (parseObject(message.string()) ?? {}) as { keys?: string[] }
+    const { keys, leaves } = (parseObject(message.string()) ?? {}) as { keys?: string[]; leaves?: string }
+    if (leaves !== undefined) return this.#left(leaves)
     if (!keys || !isList(keys, isId) || !message.reply || !this.#parts.post.isInbox(message.reply)) return
     const now = performance.now()
     const gone = keys.filter(key => {
@@ -89,7 +97,7 @@ export class Copies {
       if (placed) placed.askedAt = now
       return !placed
     })
-    this.#parts.post.publish(message.reply, JSON.stringify({ gone }))
+    this.#parts.post.publish(message.reply, JSON.stringify({ gone }), copiesLine)
   }
 
   connected(isUp: boolean) {
@@ -99,17 +107,30 @@ export class Copies {
     for (const placed of this.#placed.values()) placed.askedAt = now + RETURN_MS
   }
 
+  /** A request is here now, and no copy of it is wanted any more. */
+  drop(ticket: string) {
+    for (const { copies } of this.#kept.values()) this.#drop(copies, ticket)
+  }
+
+  /** All that was here is answered, or with others. */
   close() {
     clearTimeout(this.#timer)
+    const { post, executorId } = this.#parts
+    for (const keeper of this.#keepers)
+      post.publish(this.#parts.peer(keeper), JSON.stringify({ leaves: executorId }), copiesLine)
+  }
+
+  #left(holder: string) {
+    const from = this.#kept.get(holder)
+    for (const ticket of [...(from?.copies.keys() ?? [])]) this.#drop(from!.copies, ticket)
+    this.#kept.delete(holder)
   }
 
   readonly #look = () => {
     const now = performance.now()
-    for (const [ticket, { job, askedAt }] of this.#placed)
-      if (now > askedAt + KEEPER_MS + this.#parts.answerMs()) {
-        this.#placed.delete(ticket)
-        this.place(job)
-      }
+    for (const { job, askedAt, times } of this.#placed.values())
+      if (now > askedAt + KEEPER_MS * 2 ** Math.min(times, MAX_DOUBLINGS) + this.#parts.answerMs())
+        this.place(job, askedAt === -Infinity ? 0 : times + 1)
     if (this.#isUp) for (const holder of this.#kept.keys()) void this.#ask(holder)
     this.#timer = this.#placed.size + this.#kept.size > 0 ? setTimeout(this.#look, ASK_MS) : undefined
   }
@@ -123,20 +144,33 @@ export class Copies {
       body,
       ASK_MS + this.#parts.answerMs(),
       readGone,
-      lines,
+      copiesLine,
     )
+    // It may be us who are cut off.
+    const isReached = answer !== 'unknown' || (await this.#isReached())
     if (this.#kept.get(holder) !== from) return
     if (Array.isArray(answer)) {
       from.misses = 0
       for (const key of answer) this.#drop(from.copies, key)
-    } else if (!this.#isUp || performance.now() < this.#countFrom) from.misses = 0
-    else if (answer === 'nobody' || ++from.misses >= MAX_MISSES) {
+    } else if (!this.#isUp || performance.now() < this.#countFrom || !isReached) from.misses = 0
+    else if (answer === 'nobody' || ++from.misses >= MAX_MISSES)
       for (const job of from.copies.values()) {
         this.#drop(from.copies, job.ticket)
         this.#parts.lost(job)
       }
-    }
     if (from.copies.size === 0) this.#kept.delete(holder)
+  }
+
+  /** Whether the server answers. */
+  async #isReached() {
+    const late = sleep(ASK_MS + this.#parts.answerMs(), false)
+    return Promise.race([
+      late,
+      this.#parts.post.nc.flush().then(
+        () => true,
+        () => false,
+      ),
+    ])
   }
 
   #drop(copies: Map<string, Job>, ticket: string) {
@@ -148,9 +182,10 @@ export class Copies {
   }
 }
 
-const lines = line(Header.dispatch, Dispatch.copies)
+const copiesLine = line(Header.dispatch, Dispatch.copies)
 
 function readGone(message: Msg): string[] | undefined {
+  if (headersOf(message)?.get(Header.dispatch) !== Dispatch.copies) return undefined
   const { gone } = (parseObject(message.string()) ?? {}) as { gone?: string[] }
   return gone && isList(gone, isId) ? gone : undefined
 }

@@ -72,6 +72,7 @@ export class Desk {
       notices: this.#notices,
       outbox: this.#outbox,
       cancel: job => this.#cancel(job),
+      received: message => this.#received(message),
     })
     this.#discovery = new Discovery(post, {
       id: executorId,
@@ -148,6 +149,7 @@ export class Desk {
 
   connected(isUp: boolean) {
     this.#outbox.connected(isUp)
+    this.#notices.connected(isUp)
     this.#copies?.connected(isUp)
     this.#balance?.connected(isUp)
   }
@@ -252,15 +254,17 @@ export class Desk {
   }
 
   /** What another executor sends. */
-  #takeTransfer(job: Job): boolean {
-    if (this.#refusesRest) return false
-    if (this.#joins(job)) return true
+  #takeTransfer(job: Job): 'added' | 'joined' | 'refused' {
+    // One that is on its way from here is no place for it.
+    if (this.#refusesRest || this.#registry.find(job.id, job.key)?.state === 'moving') return 'refused'
+    this.#copies?.drop(job.ticket)
+    if (this.#joins(job)) return 'joined'
     if (!this.#parts.pool.add(job)) {
       this.#registry.delete(job)
-      return false
+      return 'refused'
     }
     this.#notices.add(job)
-    return true
+    return 'added'
   }
 
   /** The holder of a plain request is gone, and this executor has the copy. */
@@ -273,6 +277,8 @@ export class Desk {
   /** Whether it is here already, sent once more: then its one answer goes to both. */
   #joins(job: Job): boolean {
     const same = this.#registry.add(job)
+    // Its client hears of that from whoever gets it.
+    if (same?.state === 'moving') return job.isWatched
     if (same) {
       for (const inbox of job.replyTo) {
         if (same.replyTo.includes(inbox)) continue
@@ -281,13 +287,16 @@ export class Desk {
       }
       return true
     }
-    if (!this.#outbox.answerAgain(job)) return false
+    const end = this.#outbox.answerAgain(job)
+    if (!end) return false
     this.#registry.delete(job)
+    if (end === 'too often')
+      for (const inbox of job.replyTo) this.#parts.post.publish(inbox, undefined, this.#tooOften(job))
     return true
   }
 
   #tooOften(job: Job): string {
-    const text = `the request is here already, for ${MOST_INBOXES} inboxes`
+    const text = `the request is here already, for ${MOST_INBOXES} inboxes, or was answered just now`
     return this.#replies.error(job, Code.overloaded, text, undefined, TOO_OFTEN_MS).lines
   }
 
@@ -327,6 +336,7 @@ export class Desk {
 
   /** Nobody waits for it. It is not answered: if its client comes back after all, it is to be computed. */
   #abandon(job: Job) {
+    this.#announced.delete(job)
     this.#over(job)
     this.#discovery.count(0, { code: Code.cancelled, of: job })
     this.#parts.pool.end(job, Code.cancelled, GONE)

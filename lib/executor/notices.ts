@@ -17,9 +17,11 @@ const MAX_ASKS = 2
 const SILENCE_MS = 500
 /** What is computed is of use to a client that comes back soon. */
 const GONE_MS = 10_000
+/** More clients are not remembered. */
+const MAX_KEYS = 10_000
 
 export interface NoticesOwner {
-  /** A request whose client does not watch has become old. */
+  /** A request has become old whose client does not watch, or need not. */
   aged(job: Job): void
   /** Its client is gone. */
   abandoned(job: Job): void
@@ -39,6 +41,8 @@ export class Notices {
   readonly #heardAt = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #silenceAt = 0
+  /** Since when clients can be heard. */
+  #countFrom = 0
 
   constructor(post: Post, executorId: string, hold: string, owner: NoticesOwner) {
     this.#post = post
@@ -68,7 +72,15 @@ export class Notices {
 
   /** A client with that key has asked something: it is there. */
   heard(key: string) {
-    if (key !== '') this.#heardAt.set(key, performance.now())
+    this.#heardAt.delete(key)
+    this.#heardAt.set(key, performance.now())
+    if (this.#heardAt.size > MAX_KEYS) this.#heardAt.delete(this.#heardAt.keys().next().value!)
+  }
+
+  /** While the connection is down nobody can be heard. */
+  connected(isUp: boolean) {
+    this.#countFrom = isUp ? performance.now() : Infinity
+    for (const job of this.#told) job.asks = 0
   }
 
   delete(job: Job) {
@@ -91,14 +103,15 @@ export class Notices {
     }
     if (now >= this.#silenceAt) {
       this.#silenceAt = now + SILENCE_MS
-      for (const [key, at] of this.#heardAt) if (at < now - GONE_MS) this.#heardAt.delete(key)
       for (const job of this.#told) this.#askIfSilent(job, now)
     }
     this.#timer = this.#fresh.size + this.#told.size > 0 ? setTimeout(this.#look, LOOK_MS) : undefined
   }
 
   #age(job: Job) {
-    if (!job.isWatched) return this.#owner.aged(job)
+    // Who need not be there does not look after it.
+    if (!job.isWatched || job.isDetached) this.#owner.aged(job)
+    if (!job.isWatched) return
     this.#told.add(job)
     this.#tell(job, stateOf(job))
   }
@@ -112,10 +125,12 @@ export class Notices {
   }
 
   #askIfSilent(job: Job, now: number) {
-    if (job.isDetached || job.state !== 'held') return
-    const heardAt = Math.max(job.arrivedAt, this.#heardAt.get(job.key) ?? 0)
+    const lastAt = this.#heardAt.get(job.key)
+    // Who was never heard may be without the right to ask.
+    if (job.isDetached || job.state !== 'held' || lastAt === undefined) return
+    const heardAt = Math.max(job.arrivedAt, lastAt, this.#countFrom)
     if (heardAt > job.askedAt) job.asks = 0
-    if (now < heardAt + SILENT_MS + job.asks * ASK_AGAIN_MS) return
+    if (now < (job.asks === 0 ? heardAt + SILENT_MS : job.askedAt + ASK_AGAIN_MS)) return
     if (job.asks < MAX_ASKS) {
       job.asks++
       job.askedAt = now

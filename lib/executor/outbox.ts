@@ -16,7 +16,7 @@ import type { Post } from './post.js'
 import type { Answer } from './replies.js'
 
 const LATE_MS = 30_000
-const PAUSE_MS = { first: 100, most: 3200 }
+const PAUSE_MS = { first: 100, most: 1000 }
 const RETAINED_MS = 120_000
 const MAX_BYTES = 64 * 1024 * 1024
 /** Who gets one of these may send the request again, and has it computed. */
@@ -40,13 +40,16 @@ interface Kept {
   token: string
   tries: number
   timer: NodeJS.Timeout | undefined
-  sentAt: number
+  /** Nobody gets it again before. */
+  againAt: number
 }
 
 export class Outbox {
   readonly #post: Post
   /** The oldest first. */
   readonly #kept = new Map<string, Kept>()
+  /** Those of them that the server may not have. */
+  readonly #open = new Set<Kept>()
   #bytes = 0
   #isUp = true
   /** Until then clients may be back later than we are. */
@@ -60,8 +63,7 @@ export class Outbox {
 
   /** Whether answers are here that the server may not have. */
   get isDelivering() {
-    for (const { state } of this.#kept.values()) if (state !== 'confirmed') return true
-    return false
+    return this.#open.size > 0
   }
 
   /** Sends the answer to a request. */
@@ -81,10 +83,11 @@ export class Outbox {
       token: '',
       tries: 0,
       timer: undefined,
-      sentAt: 0,
+      againAt: 0,
     }
     this.#forget(this.#kept.get(kept.name))
     this.#kept.set(kept.name, kept)
+    this.#open.add(kept)
     this.#bytes += kept.bytes
     this.#trim()
     if (this.#isUp) this.#deliver(kept)
@@ -94,19 +97,23 @@ export class Outbox {
   repeat(name: string): boolean {
     const kept = this.#kept.get(name)
     if (!kept?.isRetained) return false
-    if (kept.state === 'confirmed' && performance.now() > kept.sentAt + AGAIN_MS) {
-      kept.sentAt = performance.now()
+    const now = performance.now()
+    if (kept.state === 'confirmed' && now >= kept.againAt) {
+      kept.againAt = now + AGAIN_MS
       this.#publish(kept.replyTo, kept.answer)
     }
     return true
   }
 
   /** Answers a request that was answered before and is sent once more; whether it was. */
-  answerAgain(job: Job): boolean {
+  answerAgain(job: Job): 'sent' | 'too often' | false {
     const kept = job.isWatched && this.#kept.size > 0 ? this.#kept.get(nameOf(job)) : undefined
     if (!kept?.isRetained || kept.digest !== digestOf(job.body)) return false
+    const now = performance.now()
+    if (now < kept.againAt) return 'too often'
+    kept.againAt = now + AGAIN_MS
     this.#publish(job.replyTo, kept.answer)
-    return true
+    return 'sent'
   }
 
   /** The connection was lost, or is back. */
@@ -114,7 +121,7 @@ export class Outbox {
     this.#isUp = isUp
     if (!isUp) return
     this.#lateUntil = performance.now() + LATE_MS
-    for (const kept of this.#kept.values()) if (kept.state !== 'confirmed') this.#deliver(kept)
+    for (const kept of this.#open) this.#deliver(kept)
   }
 
   close() {
@@ -122,13 +129,16 @@ export class Outbox {
   }
 
   #publish(replyTo: string[], { body, lines }: Answer, reply = '') {
-    for (const inbox of replyTo) this.#post.publish(inbox, body, lines, reply)
+    try {
+      for (const inbox of replyTo) this.#post.publish(inbox, body, lines, reply)
+    } catch {
+      // Another server, which takes less: its client finds out that it is lost.
+    }
   }
 
   #deliver(kept: Kept) {
     clearTimeout(kept.timer)
     kept.state = 'sent'
-    kept.sentAt = performance.now()
     if (performance.now() < this.#lateUntil && !kept.token) kept.token = this.#post.inbox.reserve(this.#listener(kept))
     this.#publish(kept.replyTo, kept.answer, kept.token && this.#post.inbox.replySubject(kept.token))
     this.#confirm()
@@ -144,6 +154,7 @@ export class Outbox {
 
   /** Its client is not there. */
   #returned(kept: Kept) {
+    if (kept.state !== 'sent') return
     const pause = Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** kept.tries++)
     if (!this.#isUp || this.#kept.get(kept.name) !== kept) return
     if (performance.now() + pause > this.#lateUntil) return this.#confirmed(kept)
@@ -155,12 +166,12 @@ export class Outbox {
   #confirm() {
     if (this.#isFlushing || !this.#post.isOpen) return
     this.#isFlushing = true
-    const sent = [...this.#kept.values()].filter(({ state }) => state === 'sent')
+    const sent = [...this.#open].filter(({ state }) => state === 'sent')
     this.#post.nc.flush().then(
       () => {
         this.#isFlushing = false
         for (const kept of sent) if (kept.state === 'sent') this.#confirmed(kept)
-        for (const { state } of this.#kept.values()) if (state === 'sent') return this.#confirm()
+        for (const { state } of this.#open) if (state === 'sent') return this.#confirm()
       },
       // The connection was lost: all of them are sent again when it is back.
       () => {
@@ -171,6 +182,7 @@ export class Outbox {
 
   #confirmed(kept: Kept) {
     kept.state = 'confirmed'
+    this.#open.delete(kept)
     if (!kept.isRetained) this.#forget(kept)
     else if (kept.token) {
       this.#post.inbox.forget(kept.token)
@@ -180,6 +192,7 @@ export class Outbox {
 
   #forget(kept: Kept | undefined) {
     if (!kept || !this.#kept.delete(kept.name)) return
+    this.#open.delete(kept)
     this.#bytes -= kept.bytes
     clearTimeout(kept.timer)
     if (kept.token) this.#post.inbox.forget(kept.token)

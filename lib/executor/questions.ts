@@ -1,4 +1,6 @@
 // Answers clients that ask for their requests, or cancel them.
+import { headersOf } from '../nats/headers.js'
+import { Header } from '../protocol/headers.js'
 import { parseQuestion } from '../protocol/hold.js'
 import type { Question, Status } from '../protocol/hold.js'
 import type { Msg } from '../nats/nats.js'
@@ -16,6 +18,8 @@ export interface QuestionsParts {
   readonly outbox: Outbox
   /** Drops a request, or ends its computation. */
   cancel(job: Job): void
+  /** A request for this executor alone. */
+  received(message: Msg): void
 }
 
 export class Questions {
@@ -28,7 +32,10 @@ export class Questions {
   /** `find`: where all executors are asked; `hold`: where this one is. */
   start(find: string, hold: string) {
     this.#parts.post.serve(find, message => this.#asked(message, false))
-    this.#parts.post.serve(hold, message => this.#asked(message, true))
+    this.#parts.post.serve(hold, message => {
+      if (headersOf(message)?.get(Header.requestId) === undefined) this.#asked(message, true)
+      else this.#parts.received(message)
+    })
   }
 
   #asked(message: Msg, isAlone: boolean) {
