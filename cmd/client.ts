@@ -1,7 +1,7 @@
 // The command that has arguments computed and prints the answers.
 import { ExecutorClient } from '../lib/client/client.js'
 import { CancelledError, NoExecutorsError, type RequestError, TimeoutError } from '../lib/errors.js'
-import { CLIENT_DEFAULTS } from '../lib/options.js'
+import { CLIENT_DEFAULTS } from '../lib/client-options.js'
 import { MAX_PRIORITY } from '../lib/protocol/request.js'
 import { type Options, UsageError, exit, printable, runCommand } from './command-line.js'
 

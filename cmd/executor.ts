@@ -1,7 +1,7 @@
 // The command that runs one executor until it is told to stop.
 import { constants } from 'node:os'
 import { Executor } from '../lib/executor/executor.js'
-import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/options.js'
+import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/executor-options.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { LOGS, type LogKind, logTo } from './executor-log.js'
 

@@ -5,7 +5,7 @@ import { run } from './fixtures/processes.js'
 import { newClient, rejection } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { ScriptedExecutor, idOf } from './fixtures/scripted-executor.js'
-import type { ClientOptions } from '../lib/options.js'
+import type { ClientOptions } from '../lib/client-options.js'
 
 const server = await startServer(t)
 

@@ -72,3 +72,20 @@ t.test('a copy is dropped when its request is over', async t => {
   }
   t.equal(requests, 5)
 })
+
+t.test('a holder that stops in order leaves nothing to be computed again', async t => {
+  const server = await startServer(t)
+  const executors = await startExecutors(t, server, 3)
+  const nc = await connectTo(t, server)
+  const answers = Array.from({ length: 12 }, (_, i) => ask(nc, 'sleep', 300 + i))
+  for (const executor of executors.slice(0, 2)) {
+    await executor.line(/"completed"/)
+    executor.kill('SIGTERM')
+    t.equal(await executor.exit, 0)
+  }
+  await Promise.all(answers)
+  // Longer than a keeper takes to notice that a holder is gone.
+  await once(process, 'never', { signal: AbortSignal.timeout(2500) }).catch(() => {})
+  const started = executors.flatMap(({ stdout }) => stdout.filter(line => line.includes('"started"')))
+  t.equal(started.length, answers.length)
+})

@@ -17,7 +17,7 @@ import {
   UnavailableError,
 } from '../errors.js'
 import type { Listener } from '../nats/inbox.js'
-import type { FilledCallOptions } from '../options.js'
+import type { FilledCallOptions } from '../client-options.js'
 import { Code } from '../protocol/codes.js'
 import type { Argument, CallOwner } from './call-owner.js'
 import { Deaths } from './deaths.js'

@@ -25,7 +25,7 @@ import {
   fillCallOptions,
   fillClientOptions,
   fillMapOptions,
-} from '../options.js'
+} from '../client-options.js'
 
 /** Clients need no queue group: what has one in its subject is between executors. */
 const NO_QUEUE = ''

@@ -19,7 +19,7 @@ import {
   TooLargeError,
   remoteError,
 } from '../errors.js'
-import type { FilledCallOptions, FilledMapOptions } from '../options.js'
+import type { FilledCallOptions, FilledMapOptions } from '../client-options.js'
 
 /** How long a batch whose size is found out should take to compute, in milliseconds. */
 const BATCH_MS = 2

@@ -1,6 +1,6 @@
 // The headers of a request, as its client writes them.
 import { encodeHeaders } from '../nats/headers.js'
-import type { FilledCallOptions } from '../options.js'
+import type { FilledCallOptions } from '../client-options.js'
 import { Header, Notices } from '../protocol/headers.js'
 import { line } from '../protocol/raw-headers.js'
 

@@ -122,7 +122,7 @@ export class Copies {
 
   #left(holder: string) {
     const from = this.#kept.get(holder)
-    for (const ticket of [...(from?.copies.keys() ?? [])]) this.#drop(from!.copies, ticket)
+    for (const ticket of from?.copies.keys() ?? []) this.#drop(from!.copies, ticket)
     this.#kept.delete(holder)
   }
 

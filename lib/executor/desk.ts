@@ -1,5 +1,5 @@
 // The requests of an executor, from their arrival to their answers: who is asked, told and answered, and in which order.
-import type { FilledExecutorOptions } from '../options.js'
+import type { FilledExecutorOptions } from '../executor-options.js'
 import { headersOf } from '../nats/headers.js'
 import type { Msg, Subscription } from '../nats/nats.js'
 import { rttOf } from '../nats/pings.js'
@@ -10,6 +10,7 @@ import { Subjects, serviceName } from '../protocol/subjects.js'
 import type { Pool } from '../slots/pool.js'
 import type { Outcome } from '../slots/task.js'
 import { VERSION } from '../version.js'
+import { Answers } from './answers.js'
 import { Balance } from './balance.js'
 import { Copies } from './copies.js'
 import { Discovery } from './discovery.js'
@@ -24,9 +25,6 @@ import { Replies } from './replies.js'
 import type { Teller } from './teller.js'
 import { readTransfer } from './transfer-message.js'
 
-const RETRY_AFTER_MS = { least: 20, most: 5000 }
-/** When somebody may ask again whose request is here for others. */
-const TOO_OFTEN_MS = 1000
 const CANCELLED = 'cancelled by its client'
 const GONE = 'its client is gone'
 
@@ -41,7 +39,7 @@ export interface DeskParts {
 export class Desk {
   readonly #parts: DeskParts
   readonly #subjects: Subjects
-  readonly #replies: Replies
+  readonly #answers: Answers
   readonly #discovery: Discovery
   readonly #registry = new Registry()
   readonly #outbox: Outbox
@@ -59,7 +57,6 @@ export class Desk {
     const { executorId, options, post, pool } = (this.#parts = parts)
     const { subject, queue, prefix, concurrency, backlogBytes } = options
     const subjects = (this.#subjects = new Subjects(prefix, queue, subject))
-    this.#replies = new Replies(post, executorId)
     this.#outbox = new Outbox(post)
     this.#notices = new Notices(post, executorId, subjects.hold(executorId), {
       aged: job => this.#copy(job),
@@ -83,6 +80,14 @@ export class Desk {
       subject,
       queue,
       data: () => this.#statistics(),
+    })
+    this.#answers = new Answers({
+      post,
+      replies: new Replies(post, executorId),
+      outbox: this.#outbox,
+      discovery: this.#discovery,
+      tell: parts.tell,
+      over: job => this.#over(job),
     })
     if (!options.balance) return
     this.#balance = new Balance({
@@ -167,7 +172,7 @@ export class Desk {
   refuseRest() {
     this.#refusesRest = true
     this.#balance?.giveUp()
-    for (const job of this.#parts.pool.releaseAll()) this.#refuse(job)
+    for (const job of this.#parts.pool.releaseAll()) this.#answers.stopping(job)
   }
 
   async close() {
@@ -196,40 +201,21 @@ export class Desk {
     this.#parts.tell.emit('started', () => ({ requestId: job.id, argument: Buffer.from(job.body).toString() }))
   }
 
-  ended({ task: job, code, body, nanoseconds, stack, failedArguments }: Outcome<Job>) {
-    if (job.state === 'over') return
-    if (code !== 0) return this.#answerError(job, code, Buffer.from(body).toString(), { nanoseconds, stack })
-    const computeMs = nanoseconds / 1e6
-    const answer = this.#replies.result(job, body, computeMs)
-    if (answer.error !== undefined) return this.#answerError(job, Code.tooLarge, answer.error, { nanoseconds })
-    this.#discovery.count(nanoseconds, { code: 0, of: job, failedArguments })
-    this.#over(job)
-    this.#outbox.send(job, answer)
-    this.#parts.tell.emit('completed', () => ({
-      requestId: job.id,
-      result: Buffer.from(body).toString(),
-      computeMs,
-    }))
+  ended(outcome: Outcome<Job>) {
+    this.#answers.ended(outcome)
   }
 
   interrupted(job: Job, text: string) {
-    const nanoseconds = Math.max(1, (performance.now() - job.startedAt) * 1e6)
-    this.#answerError(job, Code.unavailable, `interrupted: ${text}`, {
-      nanoseconds,
-      retryAfter: RETRY_AFTER_MS.least,
-    })
+    this.#answers.interrupted(job, text)
   }
 
   #received(message: Msg) {
-    const { post, options, tell } = this.#parts
+    const { post, options } = this.#parts
     const { reply } = message
     if (!reply || !post.isInbox(reply)) return this.dropped(message)
     const request = parseRequest(headersOf(message), message.data, [reply], 0, options.longestWait)
-    if (!(request instanceof NotARequest)) return this.#take(newJob(request))
-    this.#discovery.count(0, { code: Code.invalid })
-    const { lines } = this.#replies.refusal(request.id, Code.invalid, request.text)
-    post.publish(reply, undefined, lines)
-    tell.emit('failed', { requestId: request.id ?? '', code: Code.invalid, error: request.text, computeMs: 0 })
+    if (request instanceof NotARequest) this.#answers.notARequest(request, reply)
+    else this.#take(newJob(request))
   }
 
   #take(job: Job) {
@@ -240,8 +226,9 @@ export class Desk {
   }
 
   #admit(job: Job) {
-    if (this.#refusesRest) this.#refuse(job)
-    else if (!this.#parts.pool.add(job)) this.#overloaded(job)
+    const { pool, options } = this.#parts
+    if (this.#refusesRest) this.#answers.stopping(job)
+    else if (!pool.add(job)) this.#answers.overloaded(job, pool.waiting, options.concurrency)
   }
 
   /** One that was lost before: an executor may die of it, and its client is to know of which. */
@@ -270,7 +257,7 @@ export class Desk {
   /** The holder of a plain request is gone, and this executor has the copy. */
   #takeLost(job: Job) {
     this.#notices.add(job)
-    if (this.#refusesRest) this.#refuse(job)
+    if (this.#refusesRest) this.#answers.stopping(job)
     else this.#parts.pool.insert(job)
   }
 
@@ -283,64 +270,26 @@ export class Desk {
       for (const inbox of job.replyTo) {
         if (same.replyTo.includes(inbox)) continue
         if (same.replyTo.length < MOST_INBOXES) same.replyTo.push(inbox)
-        else this.#parts.post.publish(inbox, undefined, this.#tooOften(job))
+        else this.#answers.tooOften(job, inbox)
       }
       return true
     }
     const end = this.#outbox.answerAgain(job)
     if (!end) return false
     this.#registry.delete(job)
-    if (end === 'too often')
-      for (const inbox of job.replyTo) this.#parts.post.publish(inbox, undefined, this.#tooOften(job))
+    if (end === 'too often') for (const inbox of job.replyTo) this.#answers.tooOften(job, inbox)
     return true
   }
 
-  #tooOften(job: Job): string {
-    const text = `the request is here already, for ${MOST_INBOXES} inboxes, or was answered just now`
-    return this.#replies.error(job, Code.overloaded, text, undefined, TOO_OFTEN_MS).lines
-  }
-
-  #overloaded(job: Job) {
-    const { backlog, concurrency } = this.#parts.options
-    const { least, most } = RETRY_AFTER_MS
-    const retryAfter = Math.min(most, Math.max(least, ((this.#discovery.meanMs ?? 0) * backlog) / concurrency / 2))
-    const text = `the backlog is full: ${this.#parts.pool.waiting} requests wait`
-    this.#answerError(job, Code.overloaded, text, { retryAfter })
-  }
-
-  #refuse(job: Job) {
-    this.#answerError(job, Code.unavailable, 'the executor is stopping', { retryAfter: RETRY_AFTER_MS.least })
-  }
-
-  #answerError(
-    job: Job,
-    code: number,
-    error: string,
-    {
-      nanoseconds = 0,
-      retryAfter,
-      stack,
-    }: { nanoseconds?: number; retryAfter?: number; stack?: string | undefined } = {},
-  ) {
-    const computeMs = nanoseconds / 1e6
-    this.#discovery.count(nanoseconds, { code, of: job })
-    this.#over(job)
-    this.#outbox.send(job, this.#replies.error(job, code, error, computeMs, retryAfter))
-    this.#parts.tell.emit('failed', { requestId: job.id, code, error, computeMs, ...(stack && { stack }) })
-  }
-
   #cancel(job: Job) {
-    if (this.#announced.delete(job)) return this.#answerError(job, Code.cancelled, CANCELLED)
+    if (this.#announced.delete(job)) return this.#answers.error(job, Code.cancelled, CANCELLED)
     this.#parts.pool.end(job, Code.cancelled, CANCELLED)
   }
 
-  /** Nobody waits for it. It is not answered: if its client comes back after all, it is to be computed. */
   #abandon(job: Job) {
     this.#announced.delete(job)
-    this.#over(job)
-    this.#discovery.count(0, { code: Code.cancelled, of: job })
+    this.#answers.abandoned(job)
     this.#parts.pool.end(job, Code.cancelled, GONE)
-    this.#parts.tell.emit('failed', { requestId: job.id, code: Code.cancelled, error: GONE, computeMs: 0 })
   }
 
   #over(job: Job) {

@@ -10,7 +10,7 @@ import { type CheckedOptions, isConnection } from '../nats/connection-options.js
 import { isOpen, open, within } from '../nats/connection.js'
 import { type NatsConnection, deferred } from '../nats/nats.js'
 import { watch } from '../nats/watch.js'
-import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../options.js'
+import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../executor-options.js'
 import { Code } from '../protocol/codes.js'
 import type { PoolOwner } from '../slots/pool-owner.js'
 import { Pool } from '../slots/pool.js'

@@ -1,0 +1,164 @@
+// The options of a client, a call and a map: their defaults, and the checks where they enter.
+import {
+  checkId,
+  checkInteger,
+  checkNames,
+  checkPrefix,
+  checkRetries,
+  checkSubject,
+  checkTimeout,
+  defined,
+  expected,
+  withoutUndefined,
+} from './check-options.js'
+import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
+import { checkConnection } from './nats/connection-options.js'
+import { MAX_BATCH_SIZE } from './protocol/batch.js'
+import { MAX_PRIORITY } from './protocol/request.js'
+import { DEFAULT_PREFIX } from './protocol/subjects.js'
+
+export interface ClientOptions extends ConnectionChoice {
+  /**
+   * How long a call waits for its answer, in milliseconds, unless the call says otherwise.
+   * @default 60_000
+   */
+  timeout?: number
+  /**
+   * How often a request that was lost with its executor is sent again; 0 is at most once.
+   * @default Infinity
+   */
+  retries?: number
+  /**
+   * What the subjects of replies begin with: where each client has its own, none may read those of others. Executors have
+   * to allow it.
+   * @default that of the connection, '_INBOX'
+   */
+  inboxPrefix?: string
+  /**
+   * A secret with which requests are sent: nobody asks for them, cancels or joins them without. Clients that have the same one
+   * share requests of the same id. 1–64 letters, digits, `_` and `-`.
+   * @default a random one
+   */
+  key?: string
+}
+
+export interface CallOptions {
+  /** How long this call waits for its answer, in milliseconds. @default the client's */
+  timeout?: number
+  /** How often this request is sent again when it was lost; 0 is at most once. @default the client's */
+  retries?: number
+  /** Ends the call, and the computation, when it is aborted. */
+  signal?: AbortSignal
+  /**
+   * Higher is computed earlier: a whole number from -1000 to 1000.
+   * @default 0
+   */
+  priority?: number
+  /**
+   * The request's id, an idempotency key: while an executor has a request of the same id and argument, or has just answered it,
+   * it is not computed again. 1–64 letters, digits, `_` and `-`.
+   * @default a random one
+   */
+  requestId?: string
+  /**
+   * Whether it is computed even if this client dies or is closed.
+   * @default false
+   */
+  detached?: boolean
+}
+
+export interface MapOptions extends Omit<CallOptions, 'requestId'> {
+  /**
+   * Higher is computed earlier: a whole number from -1000 to 1000.
+   * @default -1, so that a flood of work does not hold up a person who waits
+   */
+  priority?: number
+  /**
+   * How many requests are under way at the same time: 1–10,000.
+   * @default 64
+   */
+  concurrency?: number
+  /**
+   * How many arguments travel in one request: 1–10,000. `'auto'` finds out, so that a request is computed within a few
+   * milliseconds: short ones travel by the hundred, long ones one by one.
+   * @default 'auto'
+   */
+  batchSize?: number | 'auto'
+  /**
+   * Whether outcomes come in the order of the arguments, or else as they are there.
+   * @default true
+   */
+  ordered?: boolean
+}
+
+export const CLIENT_DEFAULTS = {
+  subject: 'fibonacci',
+  timeout: 60_000,
+  retries: Infinity,
+  prefix: DEFAULT_PREFIX,
+}
+
+export type FilledClientOptions = typeof CLIENT_DEFAULTS & Pick<ClientOptions, 'key' | 'inboxPrefix'> & FilledConnection
+
+export function fillClientOptions(options: ClientOptions): FilledClientOptions {
+  const filled = {
+    ...CLIENT_DEFAULTS,
+    ...defined(options, { ...CLIENT_DEFAULTS, inboxPrefix: 0, key: 0 }),
+  } as FilledClientOptions
+  filled.connection = checkConnection(filled.connection)
+  checkSubject(filled.subject)
+  checkTimeout(filled.timeout)
+  checkRetries(filled.retries)
+  checkPrefix('prefix', filled.prefix)
+  if (filled.inboxPrefix !== undefined) checkPrefix('inboxPrefix', filled.inboxPrefix)
+  if (filled.key !== undefined) checkId('key', filled.key)
+  return filled
+}
+
+export interface FilledCallOptions {
+  timeout: number
+  retries: number
+  signal: AbortSignal | undefined
+  priority: number
+  requestId: string | undefined
+  isDetached: boolean
+}
+
+export function fillCallOptions(
+  options: CallOptions,
+  client: FilledClientOptions,
+  names: readonly string[] = CALL_OPTIONS,
+): FilledCallOptions {
+  checkNames(options, names)
+  const { timeout = client.timeout, retries = client.retries, signal } = options
+  const { priority = 0, requestId, detached = false } = options
+  checkTimeout(timeout)
+  checkRetries(retries)
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new TypeError(expected('signal', 'an AbortSignal', signal))
+  checkInteger('priority', priority, -MAX_PRIORITY, MAX_PRIORITY)
+  if (requestId !== undefined) checkId('requestId', requestId)
+  if (typeof detached !== 'boolean') throw new TypeError(expected('detached', 'a boolean', detached))
+  return { timeout, retries, signal, priority, requestId, isDetached: detached }
+}
+
+export const MAP_DEFAULTS = { concurrency: 64, batchSize: 'auto' as number | 'auto', ordered: true }
+
+const COMMON_OPTIONS = ['timeout', 'retries', 'signal', 'priority', 'detached']
+const CALL_OPTIONS = [...COMMON_OPTIONS, 'requestId']
+const MAP_OPTIONS = [...COMMON_OPTIONS, ...Object.keys(MAP_DEFAULTS)]
+/** So that a flood of work does not hold up a person who waits. */
+const MAP_PRIORITY = -1
+
+export type FilledMapOptions = typeof MAP_DEFAULTS & { call: FilledCallOptions }
+
+export function fillMapOptions(options: MapOptions, client: FilledClientOptions): FilledMapOptions {
+  const call = fillCallOptions(options, client, MAP_OPTIONS)
+  call.priority = options.priority ?? MAP_PRIORITY
+  const { concurrency, batchSize, ordered } = options
+  const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, batchSize, ordered }), call }
+  checkInteger('concurrency', filled.concurrency, 1, 10_000)
+  if (filled.batchSize !== 'auto') checkInteger('batchSize', filled.batchSize, 1, MAX_BATCH_SIZE)
+  if (typeof filled.ordered !== 'boolean') throw new TypeError(expected('ordered', 'a boolean', filled.ordered))
+  return filled
+}

@@ -1,0 +1,155 @@
+// The options of an executor: their defaults, and the checks where they enter.
+import {
+  MAX_MS,
+  checkInteger,
+  checkNumber,
+  checkPrefix,
+  checkSubject,
+  defined,
+  expected,
+  isPrefix,
+} from './check-options.js'
+import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
+import { moduleUrl, nameOf } from './module-url.js'
+import { checkConnection } from './nats/connection-options.js'
+import { DEFAULT_PREFIX, isQueue } from './protocol/subjects.js'
+
+export interface ExecutorOptions extends ConnectionChoice {
+  /**
+   * The queue group: each request reaches exactly one of its members. Letters, digits, `_` and `-`.
+   * @default 'executors'
+   */
+  queue?: string
+  /**
+   * The module whose default export is the function: a path (from the working directory) or a URL.
+   * @default the built-in fibonacci
+   */
+  module?: string | URL
+  /**
+   * The subject of the requests.
+   * @default the name of the module's file without its ending: 'fibonacci' for the built-in one
+   */
+  subject?: string
+  /**
+   * How many requests are computed at the same time: 1–1024.
+   * @default 1
+   */
+  concurrency?: number
+  /**
+   * In how many processes, at most `concurrency`. With fewer, several requests share a process: for asynchronous functions, which
+   * wait rather than compute.
+   * @default `concurrency`
+   */
+  processes?: number
+  /**
+   * A process is replaced after so many requests; its successor is ready by then.
+   * @default Infinity
+   */
+  maxRequests?: number
+  /**
+   * Options of Node for the processes that compute.
+   * @default those of this process, so that loaders and hooks work
+   */
+  execArgv?: readonly string[]
+  /**
+   * The longest that one computation may take, in milliseconds.
+   * @default 300_000
+   */
+  timeLimit?: number
+  /**
+   * The most memory of one process, in MiB: of V8's heap, and of all that is resident (on systems with /proc).
+   * @default 1024
+   */
+  memoryLimit?: number
+  /**
+   * How many requests may wait here for a free slot; one more is answered with code 429.
+   * @default 1000
+   */
+  backlog?: number
+  /**
+   * How many bytes the arguments of these may have together, and the copies that are kept for other executors; beyond it code 429.
+   * @default 67_108_864 (64 MiB)
+   */
+  backlogBytes?: number
+  /**
+   * The deadline of a request that has none of its own, in milliseconds.
+   * @default 600_000
+   */
+  longestWait?: number
+  /**
+   * What the inboxes of clients begin with: a message with another reply subject is dropped. `_R_` is what a server makes of the
+   * inboxes of other accounts.
+   * @default ['_INBOX', '_R_']
+   */
+  inboxPrefixes?: readonly string[]
+  /**
+   * On stopping, how long requests that are here may still be computed, in milliseconds; then all are ended and answered.
+   * @default 30_000
+   */
+  drainTimeout?: number
+  /**
+   * Whether requests move between executors, from those that are busy to those that are free.
+   * @default true
+   */
+  balance?: boolean
+}
+
+export const EXECUTOR_DEFAULTS = {
+  queue: 'executors',
+  module: new URL('functions/fibonacci.js', import.meta.url),
+  concurrency: 1,
+  maxRequests: Infinity,
+  timeLimit: 300_000,
+  memoryLimit: 1024,
+  backlog: 1000,
+  backlogBytes: 64 * 1024 * 1024,
+  longestWait: 600_000,
+  inboxPrefixes: ['_INBOX', '_R_'] as readonly string[],
+  prefix: DEFAULT_PREFIX,
+  drainTimeout: 30_000,
+  balance: true,
+}
+
+export type FilledExecutorOptions = Omit<Required<ExecutorOptions>, 'connection' | 'module'> &
+  FilledConnection & { /** A URL. */ module: string }
+export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOptions {
+  const given = defined(options, { subject: 0, ...EXECUTOR_DEFAULTS, processes: 0, execArgv: 0 }) as ExecutorOptions
+  const filled = { ...EXECUTOR_DEFAULTS, ...given }
+  const connection = checkConnection(filled.connection)
+  if (typeof filled.queue !== 'string' || !isQueue(filled.queue))
+    throw new RangeError(expected('queue', '1–64 letters, digits, "_" or "-"', filled.queue))
+  if (typeof filled.module !== 'string' && !((filled.module as unknown) instanceof URL))
+    throw new TypeError(expected('module', "a module's path or URL", filled.module))
+  checkInteger('concurrency', filled.concurrency, 1, 1024)
+  const { processes = filled.concurrency, execArgv = inheritedExecArgv() } = given
+  checkInteger('processes', processes, 1, filled.concurrency)
+  if (filled.maxRequests !== Infinity) checkInteger('maxRequests', filled.maxRequests, 1, Number.MAX_SAFE_INTEGER)
+  if (!Array.isArray(execArgv) || execArgv.some(word => typeof word !== 'string'))
+    throw new TypeError(expected('execArgv', 'an array of strings', execArgv))
+  checkNumber('timeLimit', filled.timeLimit, 1, MAX_MS)
+  checkInteger('memoryLimit', filled.memoryLimit, 64, 1_048_576)
+  checkInteger('backlog', filled.backlog, 0, 1_000_000)
+  checkInteger('backlogBytes', filled.backlogBytes, 0, Number.MAX_SAFE_INTEGER)
+  checkNumber('longestWait', filled.longestWait, 1, MAX_MS)
+  if (
+    !Array.isArray(filled.inboxPrefixes) ||
+    filled.inboxPrefixes.length === 0 ||
+    !filled.inboxPrefixes.every(isPrefix)
+  )
+    throw new TypeError(expected('inboxPrefixes', 'an array of subjects without wildcards', filled.inboxPrefixes))
+  checkPrefix('prefix', filled.prefix)
+  checkNumber('drainTimeout', filled.drainTimeout, 0, MAX_MS)
+  if (typeof filled.balance !== 'boolean') throw new TypeError(expected('balance', 'a boolean', filled.balance))
+  const module = moduleUrl(filled.module)
+  const subject = given.subject ?? nameOf(module)
+  checkSubject(subject)
+  return { ...filled, connection, module, subject, processes, execArgv }
+}
+
+/** The options of Node that this process has, but for those that are about it alone. */
+const inheritedExecArgv = () =>
+  process.execArgv.filter(
+    (word, i, all) =>
+      !/^(-e|--eval|-p|--print|-pe|--inspect|--watch|--test|--input-type|--max-old-space-size)/.test(word) &&
+      !/^(-e|--eval|-p|--print|-pe)$/.test(all[i - 1] ?? ''),
+  )
