@@ -13,7 +13,7 @@ export interface Case {
   members?: Member[]
   /** How many nats-servers there are, one unless it is said. */
   servers?: number
-  /** Not measured without handing over, since the slow executor would fall behind for ever. */
+  /** Not measured without balancing, since the slow executor would fall behind for ever. */
   isOursOnly?: boolean
   /** Burst after burst: the makespan counts. Otherwise one list: mean and p99 count. */
   isBursts: boolean

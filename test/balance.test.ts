@@ -93,7 +93,7 @@ t.test('short computations cause next to no messages between executors', async t
   const sendMany = () => Promise.all(Array.from({ length: 500 }, () => client.call(['echo'])))
   const handedOver = async () => {
     const all = await Promise.all(executors.map(({ id }) => statistics(nc, `acts.${id}`)))
-    return all.reduce((sum, { handed_over: count }) => sum + count, 0)
+    return all.reduce((sum, { transferred: count }) => sum + count, 0)
   }
   await sendMany()
   const before = await handedOver()
@@ -133,7 +133,7 @@ t.test('with a listener on all subjects it goes as well, and nothing is subscrib
   // There is a matchmaker when one of two that wait together has moved.
   const moved = async () => {
     const all = await Promise.all(executors.map(({ id }) => statistics(nc, `acts.${id}`)))
-    return all.reduce((sum, { handed_over: count }) => sum + count, 0)
+    return all.reduce((sum, { transferred: count }) => sum + count, 0)
   }
   while ((await moved()) === 0) await Promise.all(ECHOES.map(() => ask('sleep', 20)))
   const before = (await server.subscriptions()).toSorted()

@@ -43,7 +43,7 @@ export interface BalanceParts {
 export class Balance {
   /** How many messages were sent, each answer of a server that nobody is there among them. */
   messages = 0
-  readonly #counts = { handed_over: 0, received: 0 }
+  readonly #counts = { transferred: 0, received: 0 }
   readonly #parts: BalanceParts
   readonly #reporter: Reporter<Job>
   readonly #election: Election
@@ -308,7 +308,7 @@ export class Balance {
   }
 
   #leave(job: Job, to: string) {
-    this.#counts.handed_over++
+    this.#counts.transferred++
     this.#parts.left(job, to)
   }
 
