@@ -10,6 +10,8 @@ const MAX_MESSAGES = 4.3
 const MAX_MESSAGES_IN_TROUBLE = 5.5
 /** A matchmaker that stands still, its successor's election, and what it must be told. */
 const HEALED_MS = 9000
+/** Several that start at once may all take themselves for the matchmaker. */
+const STARTED_MS = 50
 const MESSAGES: Trouble = { lost: 0.02, twice: 0.02, late: 0.01, mishaps: 0 }
 const EXECUTORS: Trouble = { lost: 0, twice: 0, late: 0, mishaps: 3 }
 const BOTH: Trouble = { ...MESSAGES, mishaps: 3 }
@@ -33,7 +35,9 @@ for (const [name, trouble] of Object.entries({
     const messages = pool.messages / pool.jobs.size
     t.ok(messages < (trouble ? MAX_MESSAGES_IN_TROUBLE : MAX_MESSAGES), 'nobody talks in vain')
     t.ok(pool.worstIdleMs.calm < SETTLED_MS, 'nobody is idle for long beside a request that waits')
-    t.ok(pool.worstIdleMs.troubled < (trouble ? HEALED_MS : SETTLED_MS), 'nor is it when there is trouble')
+    const { calm, troubled } = pool.worstIdleMs
+    t.comment(`idle beside a request that waits: ${calm} ms, ${troubled} ms when there is trouble`)
+    t.ok(troubled < (trouble ? HEALED_MS : STARTED_MS), 'nor is it when there is trouble')
     t.ok(pool.clock.events > 100_000, 'enough has happened')
   })
 }

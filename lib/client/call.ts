@@ -92,8 +92,8 @@ export class Call implements Watched, Listener {
     this.#owner.suspects.sendAlone(this)
   }
 
-  /** Sends the request, now or as soon as there is a connection. */
-  send() {
+  /** Sends the request, now or as soon as there is a connection; `toAny`: not to one executor alone. */
+  send(toAny = false) {
     if (this.isSettled) return
     clearTimeout(this.#pause)
     this.#isQueued = false
@@ -103,7 +103,7 @@ export class Call implements Watched, Listener {
     if (!inbox) return this.#awaitConnection()
     const common = this.losses > 0 ? this.#owner.headers.again : this.#owner.headers.first
     // The server may still bring it to one that is gone.
-    this.#target = this.losses > 0 && !this.#isUncertain ? this.#owner.watcher.anybody() : undefined
+    this.#target = this.losses > 0 && !this.#isUncertain && !toAny ? this.#owner.watcher.anybody() : undefined
     this.subject = this.#target === undefined ? this.#owner.subject : this.#owner.watcher.subjectOf(this.#target)
     const headers = requestHeaders(common, this.id, remaining, this.#batchSize, this.options)
     if (this.#token) (this.#earlier ??= []).push(this.#token)
@@ -197,11 +197,15 @@ export class Call implements Watched, Listener {
     if (this.#owner.inbox?.isClosing) return this.#reject(new ConnectionError('the connection was closed', details))
     if (error.code === 'MAX_PAYLOAD_EXCEEDED')
       return this.#reject(new TooLargeError(`the argument is larger than the server's max_payload`, details))
-    if (this.#target !== undefined) this.#owner.watcher.missing(this.#target)
-    else if (error.code !== '503')
+    const target = this.#target
+    if (target === undefined && error.code !== '503')
       return this.#reject(new UnavailableError(`the request could not be sent: ${error.message}`, details))
     this.#forget()
     this.#attempts--
+    if (target !== undefined) {
+      this.#owner.watcher.missing(target)
+      return this.send(true)
+    }
     this.#refusal = undefined
     if (this.#isUncertain && this.#countDeath()) return
     this.#isUncertain = false
