@@ -102,8 +102,9 @@ export class Call implements Watched, Listener {
     const { inbox } = this.#owner
     if (!inbox) return this.#awaitConnection()
     const common = this.losses > 0 ? this.#owner.headers.again : this.#owner.headers.first
-    // The server may still bring it to one that is gone.
-    this.#target = this.losses > 0 && !this.#isUncertain && !toAny ? this.#owner.watcher.anybody() : undefined
+    // The server may still bring it to one that is gone. Every other time, since one that is there need not take it.
+    const isAlone = this.losses % 2 === 1 && !this.#isUncertain && !toAny
+    this.#target = isAlone ? this.#owner.watcher.anybody() : undefined
     this.subject = this.#target === undefined ? this.#owner.subject : this.#owner.watcher.subjectOf(this.#target)
     const headers = requestHeaders(common, this.id, remaining, this.#batchSize, this.options)
     if (this.#token) (this.#earlier ??= []).push(this.#token)
