@@ -3,7 +3,7 @@ import t from 'tap'
 import { newClient, rejection, startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 
-for (const subjects of [['acts'], ['acts', '$EXEC.held.>']])
+for (const subjects of [['acts'], ['acts', '_EXEC.>']])
   t.test(`a stream over ${subjects}`, async t => {
     const server = await startServer(t, `jetstream { store_dir: "${t.testdir({ store: {} })}/store" }`)
     const nc = await connectTo(t, server)
@@ -14,8 +14,7 @@ for (const subjects of [['acts'], ['acts', '$EXEC.held.>']])
     t.match(found, { name: 'TimeoutError', message: /does a stream capture the subject\?: "\{\\"stream\\":\\"all\\"/ })
     const early = client.call(['echo', 'early'], { timeout: 20_000 })
     await startExecutor(t, server)
-    if (subjects.length === 1) t.equal(await early, 'early', 'it is sent again until an executor is there')
-    else early.catch(() => {})
+    t.equal(await early, 'early', 'it is sent again until an executor is there')
     t.equal(await client.call(['echo', 2]), 2)
     t.equal(await client.call(['sleep', 700]), 700, 'the stream does not hold a request')
     const outcomes = []
