@@ -16,12 +16,12 @@ export interface Load {
   cpuSeconds: number
 }
 
-const [kind, servers, subject, library] = process.argv.slice(2) as [Kind, string, string, string]
+const [kind, servers, service, option, library] = process.argv.slice(2) as [Kind, string, string, string, string]
 
 const { ExecutorClient } = await import(library)
-const client = new ExecutorClient({ connection: { servers }, subject })
+const client = new ExecutorClient({ connection: { servers }, [option]: service })
 const nc = await connect({ servers, noAsyncTraces: kind === 'lean' })
-const call = kind === 'call' ? () => client.call(1) : () => nc.request(subject, '1')
+const call = kind === 'call' ? () => client.call(1) : () => nc.request(service, '1')
 process.on('message', async (order: Order) => process.send!(await load(order)))
 process.send!('ready')
 

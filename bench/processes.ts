@@ -14,7 +14,7 @@ const SLOW_SLEEP = fileURLToPath(new URL('slow-sleep.js', import.meta.url))
 
 export interface ExecutorChoice {
   url: string
-  subject: string
+  service: string
   balance: boolean
   member: Member
 }
@@ -33,12 +33,12 @@ export async function startServers(count: number): Promise<NatsServer[]> {
   return servers
 }
 
-export function startExecutor({ url, subject, balance, member }: ExecutorChoice): ChildProcess {
+export function startExecutor({ url, service, balance, member }: ExecutorChoice): ChildProcess {
   const child = start(process.execPath, [
     EXECUTOR,
     `--servers=${url}`,
-    `--subject=${subject}`,
-    `--module=${member.slowness === 1 ? SLEEP : SLOW_SLEEP}`,
+    `--service=${service}`,
+    `${member.slowness === 1 ? SLEEP : SLOW_SLEEP}`,
     `--concurrency=${member.concurrency}`,
     '--log=none',
     ...(balance ? [] : ['--no-balance']),

@@ -48,7 +48,7 @@ export async function run({ site, balance, members, lists }: RunOptions): Promis
   const { nc, urls } = site
   const executors = members.map((member, i) => ({
     member,
-    child: startExecutor({ url: urls[i % urls.length]!, subject: SUBJECT, balance, member }),
+    child: startExecutor({ url: urls[i % urls.length]!, service: SUBJECT, balance, member }),
   }))
   const pids = executors.map(({ child }) => child.pid!)
   try {

@@ -87,13 +87,19 @@ async function startFork(file: string, args: string[]): Promise<ChildProcess> {
 }
 
 /** Its first call waits for it. */
-function startExecutor(root: string, subject: string) {
-  const args = [join(root, 'cmd/executor'), '--servers', url, '--subject', subject, '--log=none']
+function startExecutor(root: string, service: string) {
+  const args = [join(root, 'cmd/executor'), '--servers', url, `--${serviceOption(root)}`, service, '--log=none']
   return adopt(spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] }))
 }
 
-function startClient(kind: Kind, subject: string, root: string) {
-  return startFork('load.js', [kind, url, subject, new URL('dist/lib/index.js', `file://${root}/`).href])
+function startClient(kind: Kind, service: string, root: string) {
+  return startFork('load.js', [
+    kind,
+    url,
+    service,
+    serviceOption(root),
+    new URL('dist/lib/index.js', `file://${root}/`).href,
+  ])
 }
 
 async function measure(row: Row, forMs: number) {
@@ -123,8 +129,18 @@ function checkOut(commit: string): string {
 }
 
 function hasMap(root: string) {
-  const files = ['lib/client/client.ts', 'lib/client.ts'].map(file => join(root, file)).filter(file => existsSync(file))
-  return files.some(file => readFileSync(file, 'utf8').includes('  map<'))
+  return says(root, ['lib/client/client.ts', 'lib/client.ts'], '  map<')
+}
+
+/** What earlier commits call it. */
+function serviceOption(root: string) {
+  return says(root, ['lib/connection-choice.ts'], 'service?:') ? 'service' : 'subject'
+}
+
+/** Whether one of the files of a checkout contains a text. */
+function says(root: string, files: string[], text: string) {
+  const paths = files.map(file => join(root, file)).filter(file => existsSync(file))
+  return paths.some(path => readFileSync(path, 'utf8').includes(text))
 }
 
 function print(rows: Row[]) {

@@ -8,7 +8,7 @@ import { type Options, UsageError, exit, printable, runCommand } from './command
 const NAME = 'client'
 
 async function run(positionals: string[], options: Options) {
-  const subject = options.text('subject') ?? CLIENT_DEFAULTS.subject
+  const service = options.text('service') ?? CLIENT_DEFAULTS.service
   const servers = options.text('servers')
   const timeout = options.seconds('timeout')
   const priority = priorityOf(options)
@@ -18,7 +18,7 @@ async function run(positionals: string[], options: Options) {
   if (positionals.length === 0) throw new UsageError('what is to be computed? An argument is missing, such as 30')
   const args = positionals.map(text => ({ text, value: parse(text) }))
   const client = makeClient({
-    subject,
+    service,
     ...(servers !== undefined && { connection: { servers } }),
     ...(timeout !== undefined && { timeout }),
     ...(prefix !== undefined && { prefix }),
@@ -38,7 +38,7 @@ async function run(positionals: string[], options: Options) {
   const said = new Set<string>()
   const codes: number[] = await Promise.all(
     args.map(async ({ text, value }) => {
-      process.stderr.write(` [x] Requesting ${subject}(${printable(text)})\n`)
+      process.stderr.write(` [x] Requesting ${service}(${printable(text)})\n`)
       const from = performance.now()
       const milliseconds = () => Math.round((performance.now() - from) * 1000) / 1000
       try {
@@ -58,7 +58,7 @@ async function run(positionals: string[], options: Options) {
             milliseconds: milliseconds(),
           })
         else if (!(error instanceof CancelledError)) {
-          const line = explain(error, subject, text)
+          const line = explain(error, service, text)
           if (!said.has(line)) process.stderr.write(`${NAME}: ${line}\n`)
           said.add(line)
         }
@@ -104,14 +104,14 @@ function exitCode(error: RequestError) {
   return 1
 }
 
-function explain(error: RequestError, subject: string, text: string) {
+function explain(error: RequestError, service: string, text: string) {
   if (error instanceof NoExecutorsError)
     return error.message.startsWith('no nats-server')
       ? `${error.message}: start one with "nats-server -c nats-server.conf"`
       : `${error.message}: start one with "./cmd/executor"`
   if (error instanceof TimeoutError)
-    return `${subject}(${printable(text)}): ${error.message}: give it longer with --timeout`
-  return `${subject}(${printable(text)}): ${printable(error.message, 500)}`
+    return `${service}(${printable(text)}): ${error.message}: give it longer with --timeout`
+  return `${service}(${printable(text)}): ${printable(error.message, 500)}`
 }
 
 await runCommand({
@@ -120,7 +120,7 @@ await runCommand({
   describe: 'Has each argument (JSON, such as 30) computed by an executor and prints the answers.',
   options: {
     '--servers <urls>': 'nats-servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
-    '--subject <subject>': `subject of the requests (default: ${CLIENT_DEFAULTS.subject})`,
+    '--service <name>': `the service, which is the subject of its requests (default: ${CLIENT_DEFAULTS.service})`,
     '--timeout <seconds>': 'how long to wait for the answers (default: 60)',
     '--priority <number>': 'higher is computed earlier: a whole number from -1000 to 1000 (default: 0)',
     '--prefix <subject>': `what the subjects begin with on which executors answer questions (default: ${CLIENT_DEFAULTS.prefix})`,

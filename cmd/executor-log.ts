@@ -39,10 +39,10 @@ export function logTo(executor: Executor, kind: LogKind): (line: string) => void
 }
 
 function text(executor: Executor, say: (line: string) => void, warn: (line: string) => void) {
-  const { subject } = executor
+  const { service } = executor
   const { pid } = process
-  executor.on('ready', () => say(` [x] Awaiting requests on ${subject} (pid=${pid})`))
-  executor.on('started', ({ argument }) => say(` [*] calling ${subject} on ${printable(argument)} (pid=${pid})`))
+  executor.on('ready', () => say(` [x] Awaiting requests on ${service} (pid=${pid})`))
+  executor.on('started', ({ argument }) => say(` [*] calling ${service} on ${printable(argument)} (pid=${pid})`))
   executor.on('completed', ({ result, computeMs }) =>
     say(` [*] response: ${printable(result)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`),
   )
@@ -83,7 +83,7 @@ function text(executor: Executor, say: (line: string) => void, warn: (line: stri
 }
 
 function json(executor: Executor, say: (level: string, event: string, details: object) => void) {
-  executor.on('ready', () => say('info', 'ready', { subject: executor.subject }))
+  executor.on('ready', () => say('info', 'ready', { service: executor.service }))
   executor.on('started', ({ requestId, argument }) =>
     say('info', 'started', { requestId, argument: printable(argument, 1000) }),
   )

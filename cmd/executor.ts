@@ -13,10 +13,10 @@ const { queue, concurrency, timeLimit, memoryLimit, backlog, backlogBytes, longe
 const INBOXES = EXECUTOR_DEFAULTS.inboxPrefixes.join(',')
 
 async function run(positionals: string[], options: Options) {
-  if (positionals.length > 0) throw new UsageError(`unknown argument "${positionals[0]}"`)
+  if (positionals.length > 1) throw new UsageError(`one module at a time: "${positionals[1]}" is too many`)
   const log = options.text('log') ?? 'text'
   if (!LOGS.includes(log as LogKind)) throw new UsageError(`--log is one of ${LOGS.join(', ')}, got "${log}"`)
-  const executor = makeExecutor(options)
+  const executor = makeExecutor(positionals[0], options)
   const say = logTo(executor, log as LogKind)
 
   let signals = 0
@@ -42,14 +42,14 @@ async function run(positionals: string[], options: Options) {
   if (lost) exit(NAME, lost.message, 1, say)
 }
 
-function makeExecutor(options: Options) {
+function makeExecutor(module: string | undefined, options: Options) {
   const connection = defined({ servers: options.text('servers'), inboxPrefix: options.text('inboxPrefix') })
   const chosen: ExecutorOptions = {
     connection,
     ...defined({
-      subject: options.text('subject'),
+      service: options.text('service'),
       queue: options.text('queue'),
-      module: options.text('module'),
+      module,
       concurrency: options.number('concurrency'),
       processes: options.number('processes'),
       maxRequests: options.number('maxRequests'),
@@ -79,13 +79,13 @@ const explain = (error: Error) => error.message.split('\n')[0]!
 
 await runCommand({
   name: NAME,
-  synopsis: '[options]',
-  describe: 'Computes the requests on a subject. Start as many as you like: each request reaches one of them.',
+  synopsis: '[module] [options]',
+  describe:
+    'Computes the requests for a module (default: the built-in fibonacci).\nStart as many as you like: each request reaches one of them.',
   options: {
     '--servers <urls>': 'nats-servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
-    '--subject <subject>': "subject of the requests (default: the module's name, or fibonacci)",
+    '--service <name>': "the service, the subject of its requests (default: the module's name, or fibonacci)",
     '--queue <name>': `queue group (default: ${queue})`,
-    '--module <module>': 'module whose default export is the function (default: fibonacci)',
     '--concurrency <n>': `how many requests are computed at the same time (default: ${concurrency})`,
     '--processes <n>': 'in how many processes (default: one for each; fewer for functions that wait)',
     '--max-requests <n>': 'replace a process after so many requests (default: never)',
@@ -105,7 +105,7 @@ await runCommand({
   examples: [
     'executor                                         the built-in fibonacci',
     'executor --concurrency 8                         eight slots',
-    'executor --module ./resize.js                    your own function, on the subject resize',
+    'executor images.mjs                              your own functions, as the service images',
     '',
     'SIGTERM or Ctrl-C: finishes what has started and exits 0; a second one stops at once.',
   ],

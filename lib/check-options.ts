@@ -25,9 +25,9 @@ export function checkRetries(retries: number) {
   if (retries !== Infinity) checkInteger('retries', retries, 0, Number.MAX_SAFE_INTEGER)
 }
 
-export function checkSubject(subject: unknown) {
+export function checkSubject(name: string, subject: unknown) {
   if (typeof subject !== 'string' || !isSubject(subject))
-    throw new RangeError(expected('subject', 'a NATS subject without wildcards', subject))
+    throw new RangeError(expected(name, 'a NATS subject without wildcards', subject))
 }
 
 /** The first tokens of a subject, where `$` is one as any other. */

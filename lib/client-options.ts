@@ -92,7 +92,7 @@ export interface MapOptions extends Omit<CallOptions, 'requestId'> {
 }
 
 export const CLIENT_DEFAULTS = {
-  subject: 'fibonacci',
+  service: 'fibonacci',
   timeout: 60_000,
   retries: Infinity,
   prefix: DEFAULT_PREFIX,
@@ -106,7 +106,7 @@ export function fillClientOptions(options: ClientOptions): FilledClientOptions {
     ...defined(options, { ...CLIENT_DEFAULTS, inboxPrefix: 0, key: 0 }),
   } as FilledClientOptions
   filled.connection = checkConnection(filled.connection)
-  checkSubject(filled.subject)
+  checkSubject('service', filled.service)
   checkTimeout(filled.timeout)
   checkRetries(filled.retries)
   checkPrefix('prefix', filled.prefix)

@@ -11,10 +11,10 @@ export interface ConnectionChoice {
    */
   connection?: NatsConnection | ConnectionOptions | string | string[]
   /**
-   * The subject of the requests.
+   * The service: the subject of its requests.
    * @default 'fibonacci'
    */
-  subject?: string
+  service?: string
   /**
    * What the subjects begin with that executors, and clients beside their requests, use. The same for all of them.
    * @default '_EXEC'

@@ -26,10 +26,10 @@ export interface ExecutorOptions extends ConnectionChoice {
    */
   module?: string | URL
   /**
-   * The subject of the requests.
+   * The service: the subject of its requests.
    * @default the name of the module's file without its ending: 'fibonacci' for the built-in one
    */
-  subject?: string
+  service?: string
   /**
    * How many requests are computed at the same time: 1–1024.
    * @default 1
@@ -113,7 +113,7 @@ export const EXECUTOR_DEFAULTS = {
 export type FilledExecutorOptions = Omit<Required<ExecutorOptions>, 'connection' | 'module'> &
   FilledConnection & { /** A URL. */ module: string }
 export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOptions {
-  const given = defined(options, { subject: 0, ...EXECUTOR_DEFAULTS, processes: 0, execArgv: 0 }) as ExecutorOptions
+  const given = defined(options, { service: 0, ...EXECUTOR_DEFAULTS, processes: 0, execArgv: 0 }) as ExecutorOptions
   const filled = { ...EXECUTOR_DEFAULTS, ...given }
   const connection = checkConnection(filled.connection)
   if (typeof filled.queue !== 'string' || !isQueue(filled.queue))
@@ -141,9 +141,9 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
   checkNumber('drainTimeout', filled.drainTimeout, 0, MAX_MS)
   if (typeof filled.balance !== 'boolean') throw new TypeError(expected('balance', 'a boolean', filled.balance))
   const module = moduleUrl(filled.module)
-  const subject = given.subject ?? nameOf(module)
-  checkSubject(subject)
-  return { ...filled, connection, module, subject, processes, execArgv }
+  const service = given.service ?? nameOf(module)
+  checkSubject('service', service)
+  return { ...filled, connection, module, service, processes, execArgv }
 }
 
 /** The options of Node that this process has, but for those that are about it alone. */

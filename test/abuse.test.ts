@@ -10,7 +10,7 @@ import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 import { rawConnection } from './fixtures/raw-connection.js'
 
-const ACTS = ['--subject', 'acts', '--module', 'test/fixtures/acts.mjs']
+const ACTS = ['--service', 'acts', 'test/fixtures/acts.mjs']
 
 /** Calls one after the other, until it is told to stop; then how many were answered. */
 function honest(t: Test, server: Server) {
@@ -242,7 +242,7 @@ t.test('an executor of another function, with its own rights, gets none of the r
     Array.from({ length: 14 }, (_, i) => i),
   )
   t.equal(
-    (await rejection(newClient(t, server, { connection: as('client'), subject: 'other' }).call(1, { timeout: 1000 })))
+    (await rejection(newClient(t, server, { connection: as('client'), service: 'other' }).call(1, { timeout: 1000 })))
       .code,
     503,
   )

@@ -32,7 +32,7 @@ t.test('one more than the backlog takes', async t => {
 
 t.test('when to come again depends on what was computed, not on what was refused', async t => {
   const subject = 'slow'
-  await startExecutor(t, server, { subject, backlog: 10 })
+  await startExecutor(t, server, { service: subject, backlog: 10 })
   const send = (ms: number) => nc.request(subject, `["sleep",${ms}]`, { timeout: 20_000 })
   await Promise.all([send(100), send(100)])
   const gate = new Gate(t)

@@ -42,8 +42,8 @@ for (const [act, name, code, message] of cases)
 
 t.test('a function that runs out of memory costs its own request an error', async t => {
   // On a slow machine it takes a while until the memory is full.
-  await startExecutor(t, server, { subject: 'memory', memoryLimit: 100 })
-  const greedy = newClient(t, server, { subject: 'memory' })
+  await startExecutor(t, server, { service: 'memory', memoryLimit: 100 })
+  const greedy = newClient(t, server, { service: 'memory' })
   t.match(await rejection(greedy.call(['allocate'])), { name: 'ExecutionError', code: 500, message: /memory/ })
   t.equal(await greedy.call(['echo', 'next']), 'next')
 })

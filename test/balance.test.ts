@@ -173,7 +173,7 @@ t.test('priorities: who waits for a person comes before a flood', async t => {
 
 t.test('whose matchmaker is killed or paused: another one is, and two are one again', async t => {
   const server = await startServer(t)
-  const flags = ['--servers', server.url, '--subject', 'acts', '--module', 'test/fixtures/acts.mjs', '--log=json']
+  const flags = ['--servers', server.url, '--service', 'acts', 'test/fixtures/acts.mjs', '--log=json']
   const executors = [1, 2, 3].map(() => run(t, 'executor', flags))
   await Promise.all(executors.map(executor => executor.line(/"ready"/)))
   const nc = await connectTo(t, server)

@@ -8,7 +8,7 @@ const TIMEOUT = 1000
 /** Without taking the processor from the executor. */
 const block = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1.5 * TIMEOUT)
 const server = await startServer(t)
-const flags = ['--servers', server.url, '--subject', 'acts', '--module', 'test/fixtures/acts.mjs', '--backlog', '10000']
+const flags = ['--servers', server.url, '--service', 'acts', 'test/fixtures/acts.mjs', '--backlog', '10000']
 const executor = run(t, 'executor', [...flags, '--concurrency', '2'])
 await executor.line(/Awaiting/)
 let computed = 0
@@ -39,7 +39,7 @@ t.test('what has no answer ends all the same', async t => {
   const nc = await connectTo(t, server)
   const asked = new Promise(resolve => nc.subscribe('silent', { callback: resolve }))
   await nc.flush()
-  const call = newClient(t, server, { subject: 'silent' }).call(1, { timeout: TIMEOUT })
+  const call = newClient(t, server, { service: 'silent' }).call(1, { timeout: TIMEOUT })
   await asked
   block()
   await t.rejects(call, { name: 'TimeoutError' })

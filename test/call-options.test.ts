@@ -85,7 +85,7 @@ t.test('one listener on a signal, however many calls and maps', async t => {
 t.test('a public class shows the methods of its users', async t => {
   const client = newClient(t, await startServer(t))
   const names = (value: object) => Object.getOwnPropertyNames(value).toSorted()
-  t.strictSame(names(client), ['subject'])
+  t.strictSame(names(client), ['service'])
   t.strictSame(names(ExecutorClient.prototype), ['call', 'close', 'constructor', 'map', 'request'])
   const map = client.map([])
   t.strictSame(names(map), ['counts'])

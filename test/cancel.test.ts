@@ -76,7 +76,7 @@ t.test('closing a client cancels its calls, at the executor too', async t => {
 
 t.test('while nobody is there', async t => {
   const abort = new AbortController()
-  const alone = newClient(t, server, { subject: 'nobody' })
+  const alone = newClient(t, server, { service: 'nobody' })
   const call = rejection(alone.call(1, { signal: abort.signal }))
   abort.abort()
   t.match(await call, { name: 'CancelledError' })

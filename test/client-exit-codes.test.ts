@@ -7,7 +7,7 @@ import { run } from './fixtures/processes.js'
 
 const server = await startServer(t)
 await startExecutor(t, server)
-const client = (...args: string[]) => run(t, 'client', ['--servers', server.url, '--subject', 'acts', ...args])
+const client = (...args: string[]) => run(t, 'client', ['--servers', server.url, '--service', 'acts', ...args])
 const problems = (lines: string[]) => lines.filter(line => !line.startsWith(' [x] Requesting'))
 
 t.test('1: an answer is an error; the others are printed', async t => {
@@ -18,10 +18,10 @@ t.test('1: an answer is an error; the others are printed', async t => {
 })
 
 t.test('3: no executor until the timeout', async t => {
-  const process = client('--subject', 'nobody', '--timeout', '2', '30', '31')
+  const process = client('--service', 'nobody', '--timeout', '2', '30', '31')
   t.equal(await process.exit, 2, 'a repeated option')
   const from = performance.now()
-  const alone = run(t, 'client', ['--servers', server.url, '--subject', 'nobody', '--timeout', '2', '30', '31'])
+  const alone = run(t, 'client', ['--servers', server.url, '--service', 'nobody', '--timeout', '2', '30', '31'])
   t.equal(await alone.exit, 3)
   const seconds = (performance.now() - from) / 1000
   t.ok(seconds > 1.9 && seconds < 10, `${seconds} s`)
@@ -47,7 +47,7 @@ t.test('4: an executor is at work until the timeout', async t => {
   for (const subject of ['_EXEC.find.slow', '_EXEC.hold.slow.slow']) nc.subscribe(subject, { callback: answer })
   nc.subscribe('slow')
   await nc.flush()
-  const process = run(t, 'client', ['--servers', server.url, '--subject', 'slow', '--timeout', '1', '30'])
+  const process = run(t, 'client', ['--servers', server.url, '--service', 'slow', '--timeout', '1', '30'])
   t.equal(await process.exit, 4)
   t.strictSame(process.stdout, [])
   t.strictSame(problems(process.stderr), ['client: slow(30): no answer within 1 s: give it longer with --timeout'])
@@ -56,10 +56,10 @@ t.test('4: an executor is at work until the timeout', async t => {
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   t.test(`130: ${signal} ends it, and the computation`, async t => {
     const subject = signal.toLowerCase()
-    const executor = await startExecutor(t, server, { subject })
+    const executor = await startExecutor(t, server, { service: subject })
     const ended = new Promise(resolve => executor.once('failed', resolve))
     const calling = new Promise(resolve => executor.once('started', resolve))
-    const process = run(t, 'client', ['--servers', server.url, '--subject', subject, '["loop"]'])
+    const process = run(t, 'client', ['--servers', server.url, '--service', subject, '["loop"]'])
     await calling
     process.kill(signal)
     t.equal(await process.exit, 130)

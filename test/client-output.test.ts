@@ -5,9 +5,9 @@ import { startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
 const server = await startServer(t)
-const executor = await startExecutor(t, server, { module: undefined, subject: 'fibonacci' })
+const executor = await startExecutor(t, server, { module: undefined, service: 'fibonacci' })
 const echo = 'data:text/javascript,export default value => value'
-await startExecutor(t, server, { module: echo, subject: 'echo' })
+await startExecutor(t, server, { module: echo, service: 'echo' })
 const client = (...args: string[]) => run(t, 'client', ['--servers', server.url, ...args])
 
 t.test('one argument', async t => {
@@ -45,13 +45,13 @@ t.test('--json', async t => {
 })
 
 t.test('an argument is any JSON, and a result is written as JSON', async t => {
-  const process = client('--subject', 'echo', '{"a":[1]}')
+  const process = client('--service', 'echo', '{"a":[1]}')
   t.equal(await process.exit, 0)
   t.strictSame(process.stdout, ['{"a":[1]}'])
 })
 
 t.test('control characters do not reach the terminal', async t => {
-  const process = client('--subject', 'echo', '"a\u001b[31m\u0007"')
+  const process = client('--service', 'echo', '"a\u001b[31m\u0007"')
   t.equal(await process.exit, 2, 'they are no JSON')
   t.notMatch(process.output, '\u001b')
 })

@@ -5,7 +5,7 @@ import { startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
 const server = await startServer(t)
-await startExecutor(t, server, { module: undefined, subject: 'fibonacci' })
+await startExecutor(t, server, { module: undefined, service: 'fibonacci' })
 
 const cases: [args: string[], text: RegExp][] = [
   [[], /argument is missing/],
@@ -21,7 +21,7 @@ const cases: [args: string[], text: RegExp][] = [
   [['--priority', '0.5', '30'], /--priority takes a whole number from -1000 to 1000, got 0.5/],
   [['--prefix', 'a.*', '30'], /`prefix` to be a NATS subject without wildcards, got "a\.\*"/],
   [['--inbox-prefix', 'a..b', '30'], /`inboxPrefix` to be a NATS subject without wildcards, got "a\.\.b"/],
-  [['--subject', 'a.*', '30'], /`subject` to be a NATS subject without wildcards, got "a\.\*"/],
+  [['--service', 'a.*', '30'], /`service` to be a NATS subject without wildcards, got "a\.\*"/],
 ]
 for (const [args, text] of cases)
   t.test(`client ${args.join(' ')}`, async t => {
@@ -42,8 +42,8 @@ for (const args of [['-5'], ['--', '-5'], ['--timeout', '20', '-5']])
   })
 
 t.test('--timeout 0x10 and 1e1 are numbers, and a subject may look like one', async t => {
-  await startExecutor(t, server, { module: undefined, subject: '007' })
-  const process = run(t, 'client', ['--timeout', '1e1', '--subject', '007', '10'], { NATS_URL: server.url })
+  await startExecutor(t, server, { module: undefined, service: '007' })
+  const process = run(t, 'client', ['--timeout', '1e1', '--service', '007', '10'], { NATS_URL: server.url })
   t.equal(await process.exit, 0)
   t.strictSame(process.stdout, ['55'])
 })

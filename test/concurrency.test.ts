@@ -8,8 +8,8 @@ const server = await startServer(t)
 const nc = await connectTo(t, server)
 
 t.test('two slots compute two at once', async t => {
-  await startExecutor(t, server, { concurrency: 2, subject: 'two' })
-  const client = newClient(t, server, { subject: 'two' })
+  await startExecutor(t, server, { concurrency: 2, service: 'two' })
+  const client = newClient(t, server, { service: 'two' })
   const { name } = new Gate(t)
   // Each of them ends only when the other one is there.
   t.strictSame(await Promise.all([client.call(['meet', name]), client.call(['meet', name])]), ['here', 'here'])
@@ -18,8 +18,8 @@ t.test('two slots compute two at once', async t => {
 for (const concurrency of [1, 2])
   t.test(`with a concurrency of ${concurrency} one more request waits`, async t => {
     const subject = `upto${concurrency}`
-    const executor = await startExecutor(t, server, { concurrency, subject })
-    const client = newClient(t, server, { subject })
+    const executor = await startExecutor(t, server, { concurrency, service: subject })
+    const client = newClient(t, server, { service: subject })
     const events: string[] = []
     executor.on('started', () => events.push('started'))
     executor.on('completed', () => events.push('completed'))
@@ -40,8 +40,8 @@ for (const [name, act] of [
   ['short', ['echo', 50]],
 ] as const)
   t.test(`the answer of a ${name} computation does not wait for the next one, which keeps the thread`, async t => {
-    await startExecutor(t, server, { subject: name })
-    const client = newClient(t, server, { subject: name })
+    await startExecutor(t, server, { service: name })
+    const client = newClient(t, server, { service: name })
     // From here on short ones are sent to the thread several at a time.
     for (let i = 0; i < 8; i++) await client.call(['echo', i])
     const abort = new AbortController()

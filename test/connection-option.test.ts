@@ -117,7 +117,7 @@ for (const name of ['client', 'executor'] as const)
       ...WRONG_HERE.map(text => run(t, name, ['--servers', text, ...more])),
       ...WRONG_HERE.slice(1).map(text => run(t, name, more, { NATS_URL: text })),
       run(t, name, ['nats://alice:s3cret@h']),
-      run(t, name, ['--subject', 'nats://alice:s3cret@h *', ...more]),
+      run(t, name, ['--service', 'nats://alice:s3cret@h *', ...more]),
     ]
     for (const command of commands) {
       t.equal(await command.exit, 2, command.output)

@@ -7,7 +7,7 @@ const WITHIN_MS = 100
 
 t.test('PING and STATS are answered while fib(44) is computed', async t => {
   const server = await startServer(t)
-  const executor = await startExecutor(t, server, { module: undefined, subject: 'fibonacci' })
+  const executor = await startExecutor(t, server, { module: undefined, service: 'fibonacci' })
   const nc = await connectTo(t, server)
   let answered = false
   executor.once('completed', () => (answered = true))

@@ -8,7 +8,7 @@ const SEMVER = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 
 const server = await startServer(t)
-const executor = await startExecutor(t, server, { subject: 'acts.of.tests' })
+const executor = await startExecutor(t, server, { service: 'acts.of.tests' })
 const nc = await connectTo(t, server)
 const name = 'acts_of_tests'
 
@@ -56,7 +56,7 @@ t.test('others are not meant', async t => {
 })
 
 t.test('every executor answers', async t => {
-  const second = await startExecutor(t, server, { subject: 'acts.of.tests' })
+  const second = await startExecutor(t, server, { service: 'acts.of.tests' })
   const ids: string[] = []
   const options = { strategy: RequestStrategy.Count, maxMessages: 2, maxWait: 10_000 }
   for await (const reply of await nc.requestMany('$SRV.PING', '', options)) ids.push(reply.json<any>().id)

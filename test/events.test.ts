@@ -9,8 +9,8 @@ const server = await startServer(t)
 for (const concurrency of [1, 3])
   t.test(`many short ones, and some behind a long one, with a concurrency of ${concurrency}`, async t => {
     const subject = `acts${concurrency}`
-    const executor = await startExecutor(t, server, { subject, concurrency })
-    const client = newClient(t, server, { subject })
+    const executor = await startExecutor(t, server, { service: subject, concurrency })
+    const client = newClient(t, server, { service: subject })
     const events = new Map<string, string[]>()
     const note = (event: string) => (details: { requestId: string }) =>
       events.set(details.requestId, [...(events.get(details.requestId) ?? []), event])

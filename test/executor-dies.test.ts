@@ -12,7 +12,7 @@ class Restarted {
   #isOver = false
 
   constructor(t: Test, server: Server) {
-    const flags = ['--servers', server.url, '--subject', 'acts', '--module', 'test/fixtures/acts.mjs', '--log=json']
+    const flags = ['--servers', server.url, '--service', 'acts', 'test/fixtures/acts.mjs', '--log=json']
     const start = () => {
       this.process = run(t, 'executor', flags)
       // Before that of `run`, which kills it.

@@ -10,7 +10,7 @@ const server = await startServer(t)
 const nc = await connectTo(t, server)
 const EXECUTOR = fileURLToPath(new URL('../cmd/executor', import.meta.url))
 const LOG_EVENTS = fileURLToPath(new URL('fixtures/log-events.mjs', import.meta.url))
-const flags = (subject: string) => ['--servers', server.url, '--subject', subject, '--module', 'test/fixtures/acts.mjs']
+const flags = (subject: string) => ['--servers', server.url, '--service', subject, 'test/fixtures/acts.mjs']
 /** More than a buffer of the system and the executor's own hold. */
 const MANY = 10_000
 const DROPPED = /^ \[!\] (\d+) lines dropped here: /

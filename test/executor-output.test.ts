@@ -34,7 +34,7 @@ t.test('lines for people', async t => {
 })
 
 t.test('many refusals are summed up', async t => {
-  const flags = ['--subject', 'full', '--module', 'test/fixtures/acts.mjs', '--backlog', '1']
+  const flags = ['--service', 'full', 'test/fixtures/acts.mjs', '--backlog', '1']
   const executor = run(t, 'executor', ['--servers', server.url, ...flags])
   await executor.line(/Awaiting/)
   const refuse = async (count: number) => {
@@ -63,7 +63,7 @@ t.test('many refusals are summed up', async t => {
 })
 
 t.test('--log json', async t => {
-  const executor = run(t, 'executor', ['--servers', server.url, '--log', 'json', '--subject', 'fib'])
+  const executor = run(t, 'executor', ['--servers', server.url, '--log', 'json', '--service', 'fib'])
   await executor.line(/"ready"/)
   const reply = await request('fib', '29')
   await request('fib', '-1')
@@ -78,7 +78,7 @@ t.test('--log json', async t => {
   const requestId = lines[1].requestId
   t.match(requestId, /^[\w-]+$/)
   const expected = [
-    { level: 'info', event: 'ready', subject: 'fib' },
+    { level: 'info', event: 'ready', service: 'fib' },
     { level: 'info', event: 'started', requestId, argument: '29' },
     { level: 'info', event: 'completed', requestId, result: '514229', milliseconds: Number },
     { level: 'info', event: 'started', requestId: String, argument: '-1' },
@@ -91,7 +91,7 @@ t.test('--log json', async t => {
 })
 
 t.test('--log none', async t => {
-  const executor = run(t, 'executor', ['--servers', server.url, '--log', 'none', '--subject', 'quiet'])
+  const executor = run(t, 'executor', ['--servers', server.url, '--log', 'none', '--service', 'quiet'])
   for (;;) {
     const reply = await request('quiet', '10').catch(error => error)
     if (reply.code === '503') continue
@@ -104,7 +104,7 @@ t.test('--log none', async t => {
 })
 
 t.test('a log that nobody reads on does not stop the work', async t => {
-  const executor = run(t, 'executor', ['--servers', server.url, '--subject', 'unread'])
+  const executor = run(t, 'executor', ['--servers', server.url, '--service', 'unread'])
   await executor.line(/Awaiting/)
   executor.closeOutput()
   for (let i = 0; i < 5; i++) t.equal((await request('unread', '10')).string(), '55')

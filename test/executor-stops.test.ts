@@ -10,7 +10,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
   t.test(`${signal}: all that is under way is answered`, async t => {
     const server = await startServer(t)
     const nc = await connectTo(t, server)
-    const args = ['--subject', 'sleep', '--module', SLEEP, '--concurrency', '2']
+    const args = ['--service', 'sleep', SLEEP, '--concurrency', '2']
     const executor = run(t, 'executor', ['--servers', server.url, ...args])
     await executor.line(/Awaiting/)
     const times = Array.from({ length: 12 }, (_, i) => 50 + i)
@@ -32,7 +32,7 @@ for (const [signal, code] of [
   t.test(`a second ${signal} stops at once`, async t => {
     const server = await startServer(t)
     const nc = await connectTo(t, server)
-    const executor = run(t, 'executor', ['--servers', server.url, '--subject', 'acts', '--module', LOOP])
+    const executor = run(t, 'executor', ['--servers', server.url, '--service', 'acts', LOOP])
     await executor.line(/Awaiting/)
     const answers = ['["loop"]', '["echo",1]'].map(body => nc.request('acts', body, { timeout: 20_000 }))
     await executor.line(/calling acts on \["loop"\]/)

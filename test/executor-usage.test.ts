@@ -7,14 +7,14 @@ const server = await startServer(t)
 const executor = (...args: string[]) => run(t, 'executor', args, { NATS_URL: server.url })
 
 const cases: [args: string[], text: RegExp][] = [
-  [['30'], /unknown argument "30"/],
+  [['a.mjs', 'b.mjs'], /one module at a time: "b.mjs" is too many/],
   [['--color', 'red'], /[Uu]nknown option .*--color/],
   [['--concurrency', '0'], /`concurrency` to be from 1 to 1024, got 0/],
   [['--concurrency', 'many'], /--concurrency takes a number, got "many"/],
   [['--concurrency', '1', '--concurrency', '2'], /--concurrency is given 2 times/],
   [['--time-limit', '-1'], /--time-?[lL]imit takes seconds from 0/],
   [['--queue', 'a b'], /`queue` to be 1–64 letters/],
-  [['--subject', '>'], /`subject` to be a NATS subject/],
+  [['--service', '>'], /`service` to be a NATS subject/],
   [['--log', 'loud'], /--log is one of text, json, none, got "loud"/],
   [['--servers'], /servers/],
 ]
@@ -31,7 +31,7 @@ for (const [args, text] of cases)
 t.test('--help and --version', async t => {
   const help = executor('--help')
   t.equal(await help.exit, 0)
-  for (const option of ['servers', 'subject', 'queue', 'module', 'concurrency', 'time-limit', 'drain-timeout', 'log'])
+  for (const option of ['servers', 'service', 'queue', 'concurrency', 'time-limit', 'drain-timeout', 'log'])
     t.match(help.output, `--${option} <`)
   t.match(help.output, 'executor --concurrency 8')
   const version = executor('--version')
@@ -41,10 +41,10 @@ t.test('--help and --version', async t => {
 
 t.test('the options arrive', async t => {
   const folder = t.testdir({ 'twice.mjs': 'export default n => { while (n === 0); return 2 * n }' })
-  const args = ['--subject', 'twice', '--queue', '42', '--concurrency', '2', '--time-limit', '0.2']
-  const process = executor(...args, '--module', `${folder}/twice.mjs`, '--drain-timeout', '1')
+  const args = ['--service', 'twice', '--queue', '42', '--concurrency', '2', '--time-limit', '0.2']
+  const process = executor(...args, `${folder}/twice.mjs`, '--drain-timeout', '1')
   await process.line(/Awaiting requests on twice/)
-  const client = (argument: string) => run(t, 'client', ['--servers', server.url, '--subject', 'twice', argument])
+  const client = (argument: string) => run(t, 'client', ['--servers', server.url, '--service', 'twice', argument])
   const [good, late] = [client('21'), client('0')]
   t.equal(await good.exit, 0)
   t.strictSame(good.stdout, ['42'])

@@ -55,7 +55,7 @@ t.test('cmd/client', async t => {
   const server = await startServer(t)
   const executor = await startExecutor(t, server)
   const started = new Promise(resolve => executor.once('started', resolve))
-  const client = run(t, 'client', ['--servers', server.url, '--subject', 'acts', '--timeout', '2', '["never"]'])
+  const client = run(t, 'client', ['--servers', server.url, '--service', 'acts', '--timeout', '2', '["never"]'])
   await started
   server.signal('SIGSTOP')
   t.teardown(() => server.signal('SIGCONT'))

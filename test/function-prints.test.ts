@@ -11,9 +11,9 @@ const server = await startServer(t)
 const PRINTS = fileURLToPath(new URL('fixtures/prints.mjs', import.meta.url))
 
 async function start(t: Test, ...flags: string[]) {
-  const executor = run(t, 'executor', ['--servers', server.url, '--module', PRINTS, '--log', 'json', ...flags])
+  const executor = run(t, 'executor', ['--servers', server.url, PRINTS, '--log', 'json', ...flags])
   await executor.line(/"ready"/)
-  const client = newClient(t, server, { subject: 'prints' })
+  const client = newClient(t, server, { service: 'prints' })
   const request = async (...act: unknown[]) => (await client.request(act)).requestId
   return { executor, client, request }
 }

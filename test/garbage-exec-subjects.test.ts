@@ -194,7 +194,7 @@ t.test('each transfer that is taken is answered once at each of its inboxes, and
 })
 
 t.test('what others give has an end', async t => {
-  const executor = await startExecutor(t, server, { subject: 'flood', backlog: 10 })
+  const executor = await startExecutor(t, server, { service: 'flood', backlog: 10 })
   const gate = new Gate(t)
   const computing = nc.request('flood', JSON.stringify(['gate', gate.name]), { timeout: 20_000 })
   await gate.heard('here')

@@ -20,8 +20,8 @@ const WITHIN_MS = 30_000
 
 const server = await startServer(t, `max_payload: ${MOST}`)
 const module = fileURLToPath(fixture('acts.mjs'))
-const args = `--servers ${server.url} --subject acts --log json --backlog ${BACKLOG}`.split(' ')
-const executor = run(t, 'executor', [...args, '--module', module])
+const args = `--servers ${server.url} --service acts --log json --backlog ${BACKLOG}`.split(' ')
+const executor = run(t, 'executor', [...args, module])
 await executor.line(/"ready"/)
 const nc = await connectTo(t, server)
 const stranger = await rawConnection(t, server)

@@ -30,9 +30,9 @@ for (const [concurrency, processes] of [
 ] as const)
   t.test(`${concurrency} at once in ${processes} processes`, async t => {
     const subject = `acts_${concurrency}_${processes}`
-    const executor = await startExecutor(t, server, { subject, concurrency, processes })
+    const executor = await startExecutor(t, server, { service: subject, concurrency, processes })
     // The slots have computed short ones, so more than one is sent ahead.
-    const client = newClient(t, server, { subject })
+    const client = newClient(t, server, { service: subject })
     await Promise.all(Array.from({ length: 200 }, (_, i) => client.call(['echo', i])))
     const gates = [new Gate(t), new Gate(t)]
     const [first, second] = gates.map(gate => ['gate', gate.name])

@@ -52,7 +52,7 @@ t.test('a subject that is not allowed, on either kind of connection', async t =>
     ['handed in', await connectTo(t, server, some), await connectTo(t, server, { ...some, inboxPrefix: 'elsewhere' })],
   ] as const
   for (const [kind, connection, deaf] of kinds) {
-    const error = await rejection(newClient(t, server, { connection, subject: 'secret' }).call(1))
+    const error = await rejection(newClient(t, server, { connection, service: 'secret' }).call(1))
     t.match(error, { name: 'UnavailableError', message: /permissions violation for publish to "secret"/i }, kind)
     t.equal(
       await newClient(t, server, { connection }).call(['sleep', 400]),
@@ -84,7 +84,7 @@ for (const end of ['close', 'drain'] as const)
     const calling = new Promise(resolve => executor.once('started', resolve))
     const calls = [rejection(client.call(['never']))]
     await calling
-    const nobody = newClient(t, server, { connection: nc, subject: 'nobody' })
+    const nobody = newClient(t, server, { connection: nc, service: 'nobody' })
     calls.push(rejection(nobody.call(1)))
     const map = (async () => {
       for await (const _ of client.map(Array.from({ length: 1000 }, () => ['never'])));

@@ -9,7 +9,7 @@ type Answer = (message: Msg, head: MsgHdrs) => void
 
 const server = await startServer(t)
 const nc = await connectTo(t, server)
-const client = newClient(t, server, { subject: 'liar', timeout: 20_000 })
+const client = newClient(t, server, { service: 'liar', timeout: 20_000 })
 let answer: Answer
 nc.subscribe('liar', {
   callback: (_, message) => {
@@ -95,7 +95,7 @@ t.test('it lies about the time', async t => {
 for (const kind of ['own', 'handed in'])
   t.test(`its headers are none that nats.js can read, on a connection ${kind}`, async t => {
     const connection = await connectTo(t, server)
-    const client = newClient(t, server, { subject: 'liar', ...(kind === 'handed in' && { connection }) })
+    const client = newClient(t, server, { service: 'liar', ...(kind === 'handed in' && { connection }) })
     const stranger = await rawConnection(t, server)
     const unreadable = (id: string) => `NATS/1.0\r\nRequest-Id: ${id}\r\nBad Name: x`
     answer = (message, head) => stranger.publish(message.reply!, '', unreadable(head.get('Request-Id')), '5')

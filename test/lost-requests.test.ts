@@ -7,7 +7,7 @@ import { newClient, rejection, startExecutor, statistics } from './fixtures/libr
 import { run } from './fixtures/processes.js'
 
 const SLEEP = new URL('../dist/lib/functions/sleep.js', import.meta.url)
-const FLAGS = ['--subject', 'sleep', '--module', 'dist/lib/functions/sleep.js']
+const FLAGS = ['--service', 'sleep', 'dist/lib/functions/sleep.js']
 const AWAITING = /Awaiting/
 
 t.test('requests of an executor that is killed are computed by another', async t => {
@@ -15,7 +15,7 @@ t.test('requests of an executor that is killed are computed by another', async t
   const spawn = () => run(t, 'executor', ['--servers', server.url, ...FLAGS])
   const executors = [spawn(), spawn(), spawn()]
   await Promise.all(executors.map(executor => executor.line(AWAITING)))
-  const client = newClient(t, server, { subject: 'sleep' })
+  const client = newClient(t, server, { service: 'sleep' })
   const calls = Promise.all(Array.from({ length: 24 }, () => client.call(100)))
   await executors[0]!.line(/calling/)
   executors[0]!.kill('SIGKILL')
@@ -27,7 +27,7 @@ t.test('all executors are killed, and new ones come', async t => {
   const spawn = () => run(t, 'executor', ['--servers', server.url, ...FLAGS])
   const executors = [spawn(), spawn()]
   await Promise.all(executors.map(executor => executor.line(AWAITING)))
-  const client = newClient(t, server, { subject: 'sleep' })
+  const client = newClient(t, server, { service: 'sleep' })
   const calls = Promise.all(Array.from({ length: 50 }, () => client.call(50)))
   await executors[0]!.line(/calling/, 3)
   for (const executor of executors) executor.kill('SIGKILL')
@@ -40,7 +40,7 @@ t.test('with retries 0 a lost request is an error, and computed at most once', a
   const server = await startServer(t)
   const executor = run(t, 'executor', ['--servers', server.url, ...FLAGS])
   await executor.line(AWAITING)
-  const client = newClient(t, server, { subject: 'sleep', retries: 0 })
+  const client = newClient(t, server, { service: 'sleep', retries: 0 })
   const failure = rejection(client.call(60_000))
   await executor.line(/calling/)
   executor.kill('SIGKILL')
@@ -49,10 +49,10 @@ t.test('with retries 0 a lost request is an error, and computed at most once', a
 
 t.test('a restart of the server loses nothing, and finished computations are not repeated', async t => {
   const server = await startServer(t)
-  const executor = await startExecutor(t, server, { module: SLEEP, subject: 'sleep', concurrency: 8 })
+  const executor = await startExecutor(t, server, { module: SLEEP, service: 'sleep', concurrency: 8 })
   let computed = 0
   executor.on('started', () => computed++)
-  const client = newClient(t, server, { subject: 'sleep' })
+  const client = newClient(t, server, { service: 'sleep' })
   const calls = Promise.all(Array.from({ length: 32 }, (_, i) => client.call(200 + i)))
   const nc = await connectTo(t, server)
   while ((await statistics(nc, 'sleep')).computing < 8);
@@ -94,7 +94,7 @@ t.test('nothing that was finished meanwhile is computed again by executors that 
   const until = async (isThere: () => boolean) => {
     while (!isThere()) await new Promise<void>(resolve => (tell = resolve))
   }
-  const client = newClient(t, server, { subject: 'sleep', connection: connection(10) })
+  const client = newClient(t, server, { service: 'sleep', connection: connection(10) })
   const durations = Array.from({ length: REQUESTS }, (_, i) => 200 + 10 * i)
   const calls = Promise.all(durations.map(ms => client.call(ms)))
   await until(() => started >= 9)
@@ -129,8 +129,8 @@ t.test('who computes a request that another one has answered is told to end it',
 
 t.test('a request can be asked for and cancelled by whoever has its key', async t => {
   const server = await startServer(t)
-  const executor = await startExecutor(t, server, { module: SLEEP, subject: 'sleep' })
-  const client = newClient(t, server, { subject: 'sleep', key: 'secret' })
+  const executor = await startExecutor(t, server, { module: SLEEP, service: 'sleep' })
+  const client = newClient(t, server, { service: 'sleep', key: 'secret' })
   const calling = new Promise<string>(resolve => executor.once('started', ({ requestId }) => resolve(requestId)))
   const failure = rejection(client.call(60_000))
   const id = await calling

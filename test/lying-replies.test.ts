@@ -87,7 +87,7 @@ const lie: fc.Arbitrary<Lie> = fc.record({
 
 const server = await startServer(t)
 const nc = await connectTo(t, server)
-const client = newClient(t, server, { subject: 'liar' })
+const client = newClient(t, server, { service: 'liar' })
 /** An argument is the number of one of these, or text that is honestly sent back. */
 let lies: Lie[] = []
 /** How often each lie was told. */

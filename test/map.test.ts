@@ -179,10 +179,10 @@ for (const how of ['the loop is left', 'its signal is aborted', 'the client is c
   })
 
 t.test('chunks of an executor that is killed are computed by another', async t => {
-  const flags = ['--servers', server.url, '--subject', 'chunks', '--log', 'json']
+  const flags = ['--servers', server.url, '--service', 'chunks', '--log', 'json']
   const executors = [run(t, 'executor', flags), run(t, 'executor', flags)]
   await Promise.all(executors.map(executor => executor.line(/ready/)))
-  const map = newClient(t, server, { subject: 'chunks' }).map(Array(2000).fill(15), { batchSize: 20 })
+  const map = newClient(t, server, { service: 'chunks' }).map(Array(2000).fill(15), { batchSize: 20 })
   let done = 0
   for await (const { result } of map) {
     if (++done === 200) executors[0]!.kill('SIGKILL')

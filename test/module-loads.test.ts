@@ -45,7 +45,7 @@ for (const [file, message] of Object.entries({
 }))
   t.test(`${file} cannot be loaded`, async t => {
     // A port that nobody listens on: an executor that connected would wait for ever.
-    const args = ['--servers', 'nats://127.0.0.1:1', '--subject', 'x', '--module', join(folder, file)]
+    const args = ['--servers', 'nats://127.0.0.1:1', '--service', 'x', join(folder, file)]
     const executor = run(t, 'executor', args)
     t.equal(await executor.exit, 1)
     t.strictSame(
@@ -60,7 +60,7 @@ t.test('a module that takes its time', async t => {
   const file = join(folder, 'slow.mjs')
   writeFileSync(file, 'await new Promise(resolve => setTimeout(resolve, 60_000))\nexport default n => n')
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    const executor = run(t, 'executor', ['--servers', 'nats://127.0.0.1:1', '--module', file])
+    const executor = run(t, 'executor', ['--servers', 'nats://127.0.0.1:1', file])
     t.match(await executor.line(/./), /^executor: still loading the function .*slow\.mjs \(pid=/)
     const pids = descendants(executor.pid)
     const at = performance.now()
@@ -76,13 +76,13 @@ t.test('a module that takes its time', async t => {
 t.test('a module that loads forever without giving the process back', async t => {
   const file = join(folder, 'loops.mjs')
   writeFileSync(file, 'for (;;);')
-  const executor = run(t, 'executor', ['--servers', 'nats://127.0.0.1:1', '--module', file])
+  const executor = run(t, 'executor', ['--servers', 'nats://127.0.0.1:1', file])
   await executor.line(/still loading/)
   const pids = descendants(executor.pid)
   executor.kill('SIGTERM')
   t.equal(await executor.exit, 0)
   t.strictSame(await survivors(pids), [])
-  const other = run(t, 'executor', ['--servers', 'nats://127.0.0.1:1', '--module', file])
+  const other = run(t, 'executor', ['--servers', 'nats://127.0.0.1:1', file])
   await other.line(/still loading/)
   const others = descendants(other.pid)
   other.kill('SIGKILL')
@@ -102,9 +102,9 @@ t.test('a module that does not stay', async t => {
      setTimeout(() => existsSync(${JSON.stringify(flag)}) && process.exit(7), 100)
      export default n => n + 1`,
   )
-  const executor = run(t, 'executor', ['--servers', server.url, '--module', file])
+  const executor = run(t, 'executor', ['--servers', server.url, file])
   await executor.line(/Awaiting requests on leaves/)
-  const client = newClient(t, server, { subject: 'leaves' })
+  const client = newClient(t, server, { service: 'leaves' })
   t.equal(await client.call(1), 2)
   mkdirSync(flag)
   await executor.line(/no slot works: this executor takes no requests/)

@@ -20,7 +20,7 @@ t.test('no executor, with a timeout shorter than a look', async t => {
 t.test('an executor that does not answer', async t => {
   nc.subscribe('silent')
   await nc.flush()
-  const error = await rejection(newClient(t, server, { subject: 'silent' }).call(1, { timeout: 400, retries: 0 }))
+  const error = await rejection(newClient(t, server, { service: 'silent' }).call(1, { timeout: 400, retries: 0 }))
   t.match(error, { name: /^(TimeoutError|RequestLostError)$/ })
 })
 

@@ -15,7 +15,7 @@ async function start(t: Test, options: ClientOptions = {}) {
   const nc = await connectTo(t, server)
   const executor = new ScriptedExecutor(nc, subject, options.prefix)
   await executor.be('one')
-  const client = newClient(t, server, { subject, ...options })
+  const client = newClient(t, server, { service: subject, ...options })
   return { nc, executor, client }
 }
 
@@ -44,7 +44,7 @@ t.test('the headers of a request', async t => {
 
 t.test('a random key, one for each client', async t => {
   const { executor, client } = await start(t)
-  const other = newClient(t, server, { subject: client.subject })
+  const other = newClient(t, server, { service: client.service })
   const calls = [client.call(1), client.call(2), other.call(3)]
   await executor.request(3)
   const keys = executor.requests.map(request => request.headers!.get('Request-Key'))
@@ -172,7 +172,7 @@ t.test('questions that go nowhere prove nothing', async t => {
 
 t.test('other prefixes of subjects', async t => {
   const { nc, executor, client } = await start(t, { prefix: 'our.own', inboxPrefix: 'mine.alone' })
-  const shared = newClient(t, server, { subject: client.subject, connection: nc, inboxPrefix: 'mine.shared' })
+  const shared = newClient(t, server, { service: client.service, connection: nc, inboxPrefix: 'mine.shared' })
   const calls = [client.call(1), shared.call(2)]
   await executor.request(2)
   t.match(executor.requests.map(({ reply }) => reply).toSorted(), [
@@ -187,7 +187,7 @@ t.test('other prefixes of subjects', async t => {
 t.test('cmd/client has them as flags', async t => {
   const { executor, client } = await start(t, { prefix: 'flags' })
   const flags = ['--prefix', 'flags', '--inbox-prefix', 'mine', '--priority', '-5']
-  const process = run(t, 'client', ['--servers', server.url, '--subject', client.subject, ...flags, '30'])
+  const process = run(t, 'client', ['--servers', server.url, '--service', client.service, ...flags, '30'])
   const request = await executor.request()
   t.match(request.reply, /^mine\./)
   t.equal(request.headers!.get('Priority'), '-5')

@@ -5,12 +5,12 @@ import t from 'tap'
 type Case = [option: string, value: unknown, error: typeof TypeError | typeof RangeError, message: string]
 
 const common: Case[] = [
-  ['subject', '', RangeError, 'expected `subject` to be a NATS subject without wildcards, got ""'],
-  ['subject', 'a.*', RangeError, 'expected `subject` to be a NATS subject without wildcards, got "a.*"'],
-  ['subject', '>', RangeError, 'expected `subject` to be a NATS subject without wildcards, got ">"'],
-  ['subject', 'a b', RangeError, 'expected `subject` to be a NATS subject without wildcards, got "a b"'],
-  ['subject', 'a..b', RangeError, 'expected `subject` to be a NATS subject without wildcards, got "a..b"'],
-  ['subject', 7, RangeError, 'expected `subject` to be a NATS subject without wildcards, got 7'],
+  ['service', '', RangeError, 'expected `service` to be a NATS subject without wildcards, got ""'],
+  ['service', 'a.*', RangeError, 'expected `service` to be a NATS subject without wildcards, got "a.*"'],
+  ['service', '>', RangeError, 'expected `service` to be a NATS subject without wildcards, got ">"'],
+  ['service', 'a b', RangeError, 'expected `service` to be a NATS subject without wildcards, got "a b"'],
+  ['service', 'a..b', RangeError, 'expected `service` to be a NATS subject without wildcards, got "a..b"'],
+  ['service', 7, RangeError, 'expected `service` to be a NATS subject without wildcards, got 7'],
 ]
 const executor: Case[] = [
   ['queue', 'a b', RangeError, 'expected `queue` to be 1–64 letters, digits, "_" or "-", got "a b"'],
@@ -58,9 +58,9 @@ const client: Case[] = [
 for (const Class of [Executor, ExecutorClient] as (new (options: any) => unknown)[]) {
   for (const [option, value, error, message] of [...common, ...(Class === ExecutorClient ? client : executor)])
     t.throws(() => new Class({ [option]: value }), Object.assign(new error(message), { name: error.name }), message)
-  t.throws(() => new Class({ timeuot: 1 }), /^unknown option `timeuot`; the options are connection, subject, /)
+  t.throws(() => new Class({ timeuot: 1 }), /^unknown option `timeuot`; the options are connection, service, /)
   t.throws(() => new Class(null), new TypeError('expected `options` to be an object, got null'))
-  t.doesNotThrow(() => new Class({ subject: undefined, connection: undefined }), 'undefined is the default')
+  t.doesNotThrow(() => new Class({ service: undefined, connection: undefined }), 'undefined is the default')
 }
 
 t.test("a call's options are checked as well", async t => {

@@ -10,7 +10,7 @@ const BACKLOG = 20
 
 t.test('a client sends what was refused again as there is room', async t => {
   const server = await startServer(t)
-  const flags = ['--subject', 'acts', '--module', fixture('acts.mjs').href, '--backlog', String(BACKLOG)]
+  const flags = ['--service', 'acts', fixture('acts.mjs').href, '--backlog', String(BACKLOG)]
   const executor = run(t, 'executor', ['--servers', server.url, ...flags, '--log', 'none'])
   const client = newClient(t, server)
   const text = 'x'.repeat(1000)

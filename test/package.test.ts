@@ -17,9 +17,9 @@ const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'
 const PROGRAM = `import { Executor, ExecutorClient, InvalidArgumentError } from 'nats-executor'
 
 const connection = { servers: process.argv[2]! }
-const executor = new Executor({ connection, subject: 'shout', module: new URL('shout.js', import.meta.url) })
+const executor = new Executor({ connection, service: 'shout', module: new URL('shout.js', import.meta.url) })
 await executor.start()
-const client = new ExecutorClient({ connection, subject: 'shout', timeout: 20_000 })
+const client = new ExecutorClient({ connection, service: 'shout', timeout: 20_000 })
 const loud: string = await client.call<string>('hello')
 const isRefused = await client.call(7).catch((error: unknown) => error instanceof InvalidArgumentError && error.code)
 console.log(loud, isRefused)

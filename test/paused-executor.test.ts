@@ -7,10 +7,10 @@ import { run } from './fixtures/processes.js'
 
 t.test('each call is answered once, by another or after the pause', async t => {
   const server = await startServer(t)
-  const flags = ['--servers', server.url, '--subject', 'sleep', '--module', 'dist/lib/functions/sleep.js']
+  const flags = ['--servers', server.url, '--service', 'sleep', 'dist/lib/functions/sleep.js']
   const executors = Array.from({ length: 4 }, () => run(t, 'executor', flags))
   await Promise.all(executors.map(executor => executor.line(/Awaiting/)))
-  const client = newClient(t, server, { subject: 'sleep' })
+  const client = newClient(t, server, { service: 'sleep' })
   const durations = Array.from({ length: 40 }, (_, i) => 80 + i)
   const calls = Promise.all(durations.map(ms => client.call(ms)))
   const paused = executors[0]!
@@ -24,16 +24,9 @@ t.test('each call is answered once, by another or after the pause', async t => {
 
 t.test('a request that lies unread before one again and again has killed nobody', async t => {
   const server = await startServer(t)
-  const executor = run(t, 'executor', [
-    '--servers',
-    server.url,
-    '--subject',
-    'sleep',
-    '--module',
-    'dist/lib/functions/sleep.js',
-  ])
+  const executor = run(t, 'executor', ['--servers', server.url, '--service', 'sleep', 'dist/lib/functions/sleep.js'])
   await executor.line(/Awaiting/)
-  const client = newClient(t, server, { subject: 'sleep' })
+  const client = newClient(t, server, { service: 'sleep' })
   t.equal(await client.call(1), 1)
   const nc = await connectTo(t, server)
   let sent = 0

@@ -30,7 +30,7 @@ async function startPlain(t: Test, count: number) {
 
 t.test('a client of ours', async t => {
   const { server } = await startPlain(t, 2)
-  const client = newClient(t, server, { subject: 'plain' })
+  const client = newClient(t, server, { service: 'plain' })
   t.equal(await client.call(['echo', 1]), 1)
   t.match(await rejection(client.call(['throws', 'on purpose'])), { name: 'ExecutionError', message: 'on purpose' })
   const nc = await connectTo(t, server)
@@ -43,7 +43,7 @@ t.test('a client of ours', async t => {
 
 t.test('what a killed executor held is sent again', async t => {
   const { server, executors } = await startPlain(t, 2)
-  const client = newClient(t, server, { subject: 'plain' })
+  const client = newClient(t, server, { service: 'plain' })
   const told = noticed(t, server, 6)
   const calls = Promise.all(Array.from({ length: 6 }, (_, i) => client.call(['sleep', 300, i])))
   await told
@@ -53,7 +53,7 @@ t.test('what a killed executor held is sent again', async t => {
 
 t.test('of a request that kills its executors three die', async t => {
   const { server, executors } = await startPlain(t, 5)
-  const client = newClient(t, server, { subject: 'plain' })
+  const client = newClient(t, server, { service: 'plain' })
   const killer = rejection(client.call(['dies']))
   const others = Array.from({ length: 20 }, (_, i) => client.call(['sleep', 50, i]))
   t.match(await killer, { name: 'ExecutorDiedError', attempts: 3, losses: 3 })
@@ -63,7 +63,7 @@ t.test('of a request that kills its executors three die', async t => {
 
 t.test('a cancelled one is ended', async t => {
   const { server } = await startPlain(t, 1)
-  const client = newClient(t, server, { subject: 'plain' })
+  const client = newClient(t, server, { service: 'plain' })
   const abort = new AbortController()
   const told = noticed(t, server)
   const long = rejection(client.call(['sleep', 60_000], { signal: abort.signal }))
@@ -89,7 +89,7 @@ t.test('a plain executor gives what waits to another one, at the word of a match
       await nc.flush()
     }
   }
-  const client = newClient(t, server, { subject: 'plain' })
+  const client = newClient(t, server, { service: 'plain' })
   const long = client.request(['sleep', 1500])
   const told = noticed(t, server, 2)
   const waiting = client.request(['echo', 'given'])

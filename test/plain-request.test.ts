@@ -5,7 +5,7 @@ import { startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 
 const server = await startServer(t)
-const executor = await startExecutor(t, server, { module: undefined, subject: undefined })
+const executor = await startExecutor(t, server, { module: undefined, service: undefined })
 const nc = await connectTo(t, server)
 
 t.test('a request without headers', async t => {

@@ -6,7 +6,7 @@ import { statistics } from './fixtures/library.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { type Process, run } from './fixtures/processes.js'
 
-const ACTS = ['--subject', 'acts', '--module', 'test/fixtures/acts.mjs', '--log=json']
+const ACTS = ['--service', 'acts', 'test/fixtures/acts.mjs', '--log=json']
 
 async function startExecutors(t: Test, server: Server, count: number, flags: string[] = []): Promise<Process[]> {
   const all = Array.from({ length: count }, () => run(t, 'executor', ['--servers', server.url, ...ACTS, ...flags]))

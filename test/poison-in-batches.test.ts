@@ -11,7 +11,7 @@ const ROUNDS = 10
 for (const act of [['kill'], ['exit', 3], ['writes', 'x'], ['writes', 'x'.repeat(100)], ['closes']])
   t.test(JSON.stringify(act).slice(0, 40), async t => {
     const { executors, journal } = await startExecutors(t, server, 1, ['--time-limit', '2'])
-    const client = newClient(t, server, { subject: 'poison' })
+    const client = newClient(t, server, { service: 'poison' })
     const nc = await connectTo(t, server)
     // Without a client that sends it again when nobody is heard of it for long, as on a busy machine.
     const echo = async (value: number) => {

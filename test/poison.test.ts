@@ -25,7 +25,7 @@ for (const poison of cases) t.test(JSON.stringify(poison[0]).slice(0, 40), t => 
 
 t.test('a result that is larger than any message', async t => {
   const { executors } = await startExecutors(t, server, 1)
-  const client = newClient(t, server, { subject: 'poison' })
+  const client = newClient(t, server, { service: 'poison' })
   t.match(await rejection(client.call(['text', 140e6])), { name: 'TooLargeError', code: 413 })
   t.equal(await client.call(['echo', 'next']), 'next')
   t.ok(executors[0]!.isRunning)
@@ -33,7 +33,7 @@ t.test('a result that is larger than any message', async t => {
 
 t.test('an exception of a request that was answered', async t => {
   const { executors, journal } = await startExecutors(t, server, 4)
-  const client = newClient(t, server, { subject: 'poison' })
+  const client = newClient(t, server, { service: 'poison' })
   const innocent = callInnocents(client)
   await journal.started('echo', 300)
   for (let i = 0; i < 8; i++) t.equal(await client.call(['throwsWhenAnswered', [20 * i, `late ${i}`]]), 'answered')

@@ -8,7 +8,7 @@ t.test('cmd/executor at work whose credentials are not taken any more', async t 
   const server = await startServer(t)
   const executor = run(t, 'executor', ['--servers', `nats://someone:secret@127.0.0.1:${server.port}`])
   await executor.line(/Awaiting/)
-  const client = newClient(t, server, { subject: 'fibonacci' })
+  const client = newClient(t, server, { service: 'fibonacci' })
   const calls = [60, 30].map(n => client.call(n).catch(() => {}))
   await executor.line(/calling/)
   await server.kill()

@@ -7,7 +7,7 @@ import { connectTo, startServer } from './fixtures/nats-server.js'
 import { rawConnection } from './fixtures/raw-connection.js'
 
 const server = await startServer(t, 'max_payload: 2MB')
-const executor = await startExecutor(t, server, { module: undefined, subject: 'fibonacci' })
+const executor = await startExecutor(t, server, { module: undefined, service: 'fibonacci' })
 const nc = await connectTo(t, server)
 const WITHIN_MS = 1000
 

@@ -10,7 +10,7 @@ const SLEEP = new URL('../dist/lib/functions/sleep.js', import.meta.url).href
 t.test('three executors are stopped and started one by one', async t => {
   const server = await startServer(t)
   const start = async () => {
-    const executor = run(t, 'executor', ['--servers', server.url, '--subject', 'acts', '--module', SLEEP])
+    const executor = run(t, 'executor', ['--servers', server.url, '--service', 'acts', SLEEP])
     await executor.line(/Awaiting/)
     return executor
   }

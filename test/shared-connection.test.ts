@@ -11,11 +11,11 @@ const listeners = (nc: object) => (nc as { listeners: unknown[] }).listeners.len
 t.test('clients and executors', async t => {
   const server = await startServer(t)
   const connection = await connectTo(t, server)
-  const executor = new Executor({ connection, subject: 'acts', module: fixture('acts.mjs') })
+  const executor = new Executor({ connection, service: 'acts', module: fixture('acts.mjs') })
   await executor.start()
   const whileOne = listeners(connection)
   for (let i = 0; i < 1000; i++) {
-    const client = new ExecutorClient({ connection, subject: 'acts' })
+    const client = new ExecutorClient({ connection, service: 'acts' })
     await client.call(['echo', i])
     await client.close()
   }
@@ -23,11 +23,11 @@ t.test('clients and executors', async t => {
   await executor.stop()
   t.equal(listeners(connection), 0, 'nobody')
   for (const stop of ['stop', 'stopNow'] as const) {
-    const another = new Executor({ connection, subject: 'acts' })
+    const another = new Executor({ connection, service: 'acts' })
     await another.start()
     await another[stop]()
   }
-  await new Executor({ connection, module: 'data:text/javascript,throw 1', subject: 'none' }).start().catch(() => {})
+  await new Executor({ connection, module: 'data:text/javascript,throw 1', service: 'none' }).start().catch(() => {})
   t.equal(listeners(connection), 0, 'nor others')
 })
 

@@ -11,7 +11,7 @@ const FLAGS = ['--concurrency', '200', '--processes', '2']
 t.test('200 wait at the same time in two processes', async t => {
   const { executors, journal } = await startExecutors(t, server, 1, FLAGS)
   t.equal(slotsOf(executors[0]!.pid), 2)
-  const client = newClient(t, server, { subject: 'poison' })
+  const client = newClient(t, server, { service: 'poison' })
   await client.call(['echo', 1])
   const at = performance.now()
   const calls = Array.from({ length: 200 }, () => client.call(['wait', 1000]))
@@ -27,7 +27,7 @@ t.test('200 wait at the same time in two processes', async t => {
 
 t.test('one of many is cancelled', async t => {
   const { executors, journal } = await startExecutors(t, server, 1, FLAGS)
-  const client = newClient(t, server, { subject: 'poison' })
+  const client = newClient(t, server, { service: 'poison' })
   for (const act of ['wait', 'ignores']) {
     const others = Array.from({ length: 100 }, () => client.call([act, 1000]))
     const controller = new AbortController()
@@ -47,7 +47,7 @@ t.test('one of many is cancelled', async t => {
 
 t.test('one of two processes ends', async t => {
   const { executors, journal } = await startExecutors(t, server, 1, FLAGS)
-  const client = newClient(t, server, { subject: 'poison' })
+  const client = newClient(t, server, { service: 'poison' })
   const calls = Array.from({ length: 100 }, () =>
     client.call(['wait', 1000]).then(
       () => 'answered',
@@ -67,7 +67,7 @@ t.test('one of two processes ends', async t => {
 
 t.test('the process exits: only the one that called it fails', async t => {
   const { executors, journal } = await startExecutors(t, server, 1, FLAGS)
-  const client = newClient(t, server, { subject: 'poison' })
+  const client = newClient(t, server, { service: 'poison' })
   const calls = Array.from({ length: 100 }, () => client.call(['wait', 300]))
   await journal.started('wait', 100)
   t.match(await rejection(client.call(['exit', 4])), { name: 'ExecutionError', message: /exit code 4/ })
@@ -78,7 +78,7 @@ t.test('the process exits: only the one that called it fails', async t => {
 
 t.test('those in a process that is blocked are computed elsewhere', async t => {
   const { journal } = await startExecutors(t, server, 1, [...FLAGS, '--time-limit', '1'])
-  const client = newClient(t, server, { subject: 'poison' })
+  const client = newClient(t, server, { service: 'poison' })
   for (const name of ['DeadlineExceededError', 'CancelledError']) {
     const controller = new AbortController()
     const loop = rejection(client.call(['loop'], { signal: controller.signal }))

@@ -14,7 +14,7 @@ const slotsOf = (pid: number) =>
 
 t.test('--max-requests', async t => {
   const { executors, journal } = await startExecutors(t, server, 1, ['--max-requests', '5'])
-  const client = newClient(t, server, { subject: 'poison' })
+  const client = newClient(t, server, { service: 'poison' })
   let slowest = 0
   for (let i = 0; i < 60; i++) {
     const at = performance.now()
@@ -38,7 +38,7 @@ t.test('--max-requests', async t => {
 
 t.test('a process has the name of what it computes, and nothing of the credentials', async t => {
   const journal = new Journal(t)
-  const flags = ['--servers', server.url, '--subject', 'some.thing', '--module', POISON, '--log', 'json']
+  const flags = ['--servers', server.url, '--service', 'some.thing', POISON, '--log', 'json']
   const executor = run(t, 'executor', flags, {
     ...journal.env,
     NATS_URL: 'nats://user:secret@nowhere',
@@ -63,24 +63,24 @@ const folder = t.testdir({
 })
 
 t.test('--exec-argv', async t => {
-  const flags = ['--servers', server.url, '--module', `${folder}/hooked.mjs`, '--exec-argv']
+  const flags = ['--servers', server.url, `${folder}/hooked.mjs`, '--exec-argv']
   const executor = run(t, 'executor', [...flags, ` --expose-gc  --import ${folder}/hook.mjs `])
   await executor.line(/Awaiting requests on hooked /)
-  const result: any = await newClient(t, server, { subject: 'hooked' }).call(1)
+  const result: any = await newClient(t, server, { service: 'hooked' }).call(1)
   t.match(result, ['by a hook', Array, 'function'])
 })
 
 t.test("the executor's own options of Node", async t => {
-  const flags = ['--servers', server.url, '--module', `${folder}/hooked.mjs`]
+  const flags = ['--servers', server.url, `${folder}/hooked.mjs`]
   const executor = runFile(t, process.execPath, ['--import', `${folder}/hook.mjs`, EXECUTOR, ...flags])
   await executor.line(/Awaiting requests on hooked /)
-  t.match(await newClient(t, server, { subject: 'hooked' }).call(1), ['by a hook', Array, 'undefined'])
+  t.match(await newClient(t, server, { service: 'hooked' }).call(1), ['by a hook', Array, 'undefined'])
 })
 
 t.test('a process that is ended from outside', async t => {
   const { executors } = await startExecutors(t, server, 1, ['--concurrency', '2'])
   const executor = executors[0]!
-  const client = newClient(t, server, { subject: 'poison' })
+  const client = newClient(t, server, { service: 'poison' })
   const before = slotsOf(executor.pid)
   t.equal(before.length, 2)
   for (const pid of before) process.kill(pid, 'SIGKILL')

@@ -15,7 +15,7 @@ const quantiles = (times: number[]) => {
 for (const act of ['loop', 'execSync', 'pbkdf2', 'ignores'])
   t.test(`cancelling ${act} frees its slot`, async t => {
     const { journal } = await startExecutors(t, server, 1)
-    const client = newClient(t, server, { subject: 'poison' })
+    const client = newClient(t, server, { service: 'poison' })
     const times = []
     for (let i = 1; i <= TRIES; i++) {
       const controller = new AbortController()
@@ -35,7 +35,7 @@ for (const act of ['loop', 'execSync', 'pbkdf2', 'ignores'])
 for (const act of ['loop', 'execSync', 'pbkdf2', 'ignores'])
   t.test(`the time limit frees the slot of ${act}`, async t => {
     const { journal } = await startExecutors(t, server, 1, ['--time-limit', '0.5'])
-    const client = newClient(t, server, { subject: 'poison' })
+    const client = newClient(t, server, { service: 'poison' })
     const times = []
     for (let i = 1; i <= TRIES; i++) {
       const call = rejection(client.call([act, 60_000]))
@@ -54,7 +54,7 @@ for (const act of ['loop', 'execSync', 'pbkdf2', 'ignores'])
 async function busy(t: Test, on: Server, act: string, flags: string[] = []) {
   const { executors, journal } = await startExecutors(t, on, 1, flags)
   const executor = executors[0]!
-  const client = newClient(t, on, { subject: 'poison' })
+  const client = newClient(t, on, { service: 'poison' })
   const call = rejection(client.call([act, 300_000]))
   await journal.started(act)
   if (act === 'execSync') while (descendants(executor.pid).length < 3);
@@ -106,7 +106,7 @@ for (const act of ['loop', 'execSync', 'ignores'])
   })
 
 t.test('a function that kills its executor again and again', async t => {
-  const client = newClient(t, server, { subject: 'poison' })
+  const client = newClient(t, server, { service: 'poison' })
   const call = rejection(client.call(['killAgent']))
   for (let deaths = 0; deaths < 3; deaths++) {
     const { executors } = await startExecutors(t, server, 1)

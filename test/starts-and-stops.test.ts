@@ -82,7 +82,7 @@ t.test('a start that fails leaves nothing on a connection of somebody else', asy
     [refused, fixture('acts.mjs'), /permissions of this user lack subscribe/],
   ]
   for (const [connection, module, message] of starts) {
-    const executor = new Executor({ connection, module, subject: 'acts', execArgv: [] })
+    const executor = new Executor({ connection, module, service: 'acts', execArgv: [] })
     t.match(await rejection(executor.start()), { message })
     t.equal(await executor.closed, undefined)
     await executor.stop()
@@ -92,7 +92,7 @@ t.test('a start that fails leaves nothing on a connection of somebody else', asy
     t.notOk(connection.isClosed())
   }
   await allowed.close()
-  const executor = new Executor({ connection: allowed, subject: 'acts', module: fixture('acts.mjs'), execArgv: [] })
+  const executor = new Executor({ connection: allowed, service: 'acts', module: fixture('acts.mjs'), execArgv: [] })
   t.match(await rejection(executor.start()), Error, 'a closed connection')
   await executor.stop()
   t.strictSame(slots(), [])

@@ -98,7 +98,7 @@ t.test('one that is told to stop while it loads its function never joins the gro
     'socket.destroy();',
     'export default () => 1',
   ].join('')
-  const executor = newExecutor(t, server, { module: slow, subject: 'slow' })
+  const executor = newExecutor(t, server, { module: slow, service: 'slow' })
   let joined = 0
   executor.on('ready', () => void joined++)
   const starting = rejection(executor.start())

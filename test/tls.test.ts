@@ -21,7 +21,7 @@ t.test('a server with TLS', async t => {
   t.equal(await newClient(t, server, { connection }).call(['echo', 1]), 1)
 
   const env = { NODE_EXTRA_CA_CERTS: CERT }
-  const command = run(t, 'client', ['--servers', servers, '--subject', 'acts', '["echo",2]'], env)
+  const command = run(t, 'client', ['--servers', servers, '--service', 'acts', '["echo",2]'], env)
   t.equal(await command.exit, 0)
   t.strictSame(command.stdout, ['2'])
 })

@@ -32,8 +32,8 @@ for (const [file, message] of Object.entries({
   })
 
 for (const file of ['missing.mjs', 'throws.mjs'])
-  t.test(`cmd/executor --module ${file}`, async t => {
-    const process = run(t, 'executor', ['--servers', server.url, '--module', `${folder}/${file}`])
+  t.test(`cmd/executor ${file}`, async t => {
+    const process = run(t, 'executor', ['--servers', server.url, `${folder}/${file}`])
     t.equal(await process.exit, 1)
     t.strictSame(process.stdout, [])
     t.notMatch(process.output, /^ +at /m, 'no stack')

@@ -7,7 +7,7 @@ import type { Watcher } from './watcher.js'
 
 /** What a call needs of its client. */
 export interface CallOwner {
-  readonly subject: string
+  readonly service: string
   /** Where to send, if the connection is up now. */
   readonly inbox: Inbox | undefined
   /** Resolves when the connection is up; rejects if it never will be. */

@@ -69,7 +69,7 @@ export class Call implements Watched, Listener {
   constructor(owner: CallOwner, id: string, argument: Argument, options: FilledCallOptions, isWhole: boolean) {
     this.#owner = owner
     this.id = id
-    this.subject = owner.subject
+    this.subject = owner.service
     this.options = options
     this.#isWhole = isWhole
     this.#body = Buffer.from(argument.body)
@@ -105,7 +105,7 @@ export class Call implements Watched, Listener {
     // The server may still bring it to one that is gone. Every other time, since one that is there need not take it.
     const isAlone = this.losses % 2 === 1 && !this.#isUncertain && !toAny
     this.#target = isAlone ? this.#owner.watcher.anybody() : undefined
-    this.subject = this.#target === undefined ? this.#owner.subject : this.#owner.watcher.subjectOf(this.#target)
+    this.subject = this.#target === undefined ? this.#owner.service : this.#owner.watcher.subjectOf(this.#target)
     const headers = requestHeaders(common, this.id, remaining, this.#batchSize, this.options)
     if (this.#token) (this.#earlier ??= []).push(this.#token)
     this.#token = ''

@@ -33,7 +33,7 @@ const NO_QUEUE = ''
 const FAREWELL_MS = 1000
 
 export class ExecutorClient {
-  readonly subject: string
+  readonly service: string
   readonly #options: FilledClientOptions
   readonly #closing = new AbortController()
   readonly #calls = new Set<Call>()
@@ -57,14 +57,14 @@ export class ExecutorClient {
    */
   constructor(options: ClientOptions = {}) {
     this.#options = fillClientOptions(options)
-    this.subject = this.#options.subject
+    this.service = this.#options.service
     this.#callOptions = fillCallOptions({}, this.#options)
     const { key = nanoid(), prefix } = this.#options
     const inbox = () => (this.#isUp ? this.#inbox : undefined)
-    const subjects = new Subjects(prefix, NO_QUEUE, this.subject)
+    const subjects = new Subjects(prefix, NO_QUEUE, this.service)
     this.#watcher = new Watcher(subjects, key, inbox, () => this.#calls.size === 0)
     this.#owner = {
-      subject: this.subject,
+      service: this.service,
       get inbox() {
         return inbox()
       },
@@ -159,7 +159,7 @@ export class ExecutorClient {
   async #connect() {
     const { connection, inboxPrefix } = this.#options
     const isOwn = !isConnection(connection)
-    const own = { name: `client ${this.subject}`, ...(inboxPrefix !== undefined && { inboxPrefix }) }
+    const own = { name: `client ${this.service}`, ...(inboxPrefix !== undefined && { inboxPrefix }) }
     const nc = isOwn
       ? await open(connection, own, this.#closing.signal).catch(cause => {
           throw new ConnectionError(`${serversOf(connection)} refuses the connection: ${cause.message}`, { cause })
@@ -207,7 +207,7 @@ export class ExecutorClient {
 
   #whoIsMissing() {
     const { connection = {} } = this.#options
-    if (this.#isUp) return `no executor on ${this.subject}`
+    if (this.#isUp) return `no executor on ${this.service}`
     return `no nats-server${isConnection(connection) ? '' : ` at ${serversOf(connection)}`}`
   }
 

@@ -55,8 +55,8 @@ export class Desk {
 
   constructor(parts: DeskParts) {
     const { executorId, options, post, pool } = (this.#parts = parts)
-    const { subject, queue, prefix, concurrency, backlogBytes } = options
-    const subjects = (this.#subjects = new Subjects(prefix, queue, subject))
+    const { service, queue, prefix, concurrency, backlogBytes } = options
+    const subjects = (this.#subjects = new Subjects(prefix, queue, service))
     this.#outbox = new Outbox(post)
     this.#notices = new Notices(post, executorId, subjects.hold(executorId), {
       aged: job => this.#copy(job),
@@ -73,11 +73,11 @@ export class Desk {
     })
     this.#discovery = new Discovery(post, {
       id: executorId,
-      name: serviceName(subject),
+      name: serviceName(service),
       version: VERSION,
-      description: `computes ${subject}`,
+      description: `computes ${service}`,
       metadata: { pid: String(process.pid), concurrency: String(concurrency) },
-      subject,
+      subject: service,
       queue,
       data: () => this.#statistics(),
     })
@@ -133,8 +133,8 @@ export class Desk {
   /** From here on requests come. */
   joinGroup() {
     const { post, options } = this.#parts
-    const { subject, queue } = options
-    this.#subscription ??= post.subscribe(subject, message => this.#received(message), { queue })
+    const { service, queue } = options
+    this.#subscription ??= post.subscribe(service, message => this.#received(message), { queue })
   }
 
   /** No new ones come any more, and none from others; what is here is still computed. */

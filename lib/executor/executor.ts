@@ -31,7 +31,7 @@ const SLOW_LOAD_MS = 2000
 export class Executor extends EventEmitter<ExecutorEvents> {
   /** The ADR-32 instance id, also the `Executor-Id` of its replies. */
   readonly id = nanoid()
-  readonly subject: string
+  readonly service: string
   readonly #options: FilledExecutorOptions
   readonly #given: NatsConnection | undefined
   readonly #abort = new AbortController()
@@ -56,7 +56,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     // It is looked at in `start`; a function that cannot be loaded again later has its warning.
     this.#loaded.catch(() => {})
     this.#options = fillExecutorOptions(options)
-    this.subject = this.#options.subject
+    this.service = this.#options.service
     const { connection } = this.#options
     this.#given = isConnection(connection) ? connection : undefined
   }
@@ -93,8 +93,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   async #start() {
-    const { subject, module } = this.#options
-    const options = { ...this.#options, title: `nats-executor slot ${subject} ${this.id} ${basename(module)}` }
+    const { service, module } = this.#options
+    const options = { ...this.#options, title: `nats-executor slot ${service} ${this.id} ${basename(module)}` }
     const slow = setTimeout(() => this.#tell.emit('warning', `still loading the function ${module}`), SLOW_LOAD_MS)
     this.#pool = new Pool(options, this.#poolOwner)
     try {
@@ -138,14 +138,14 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   async #connect(): Promise<NatsConnection> {
-    const { connection, subject } = this.#options
+    const { connection, service } = this.#options
     let told = false
     const nc =
       this.#given ??
       (await open(
         connection as CheckedOptions,
         // What it publishes is for others: its own questions are not to come back to it.
-        { name: `executor ${subject}`, noEcho: true },
+        { name: `executor ${service}`, noEcho: true },
         this.#abort.signal,
         error => {
           if (!told) this.#tell.emit('warning', `no nats-server yet: ${error.message}`)

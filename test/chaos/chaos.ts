@@ -78,7 +78,7 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
       const workload = seededRandom(seed + 1 + number)
       const client = new ExecutorClient({
         connection: { servers: [...site.urls] },
-        subject: 'chaos',
+        service: 'chaos',
         timeout: TIMEOUT_MS,
         ...(retries === undefined ? {} : { retries }),
       })

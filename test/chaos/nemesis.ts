@@ -155,7 +155,7 @@ export class Nemesis {
   }
 
   #spawn() {
-    const args = ['--servers', this.#site.urls.join(), '--subject', 'chaos', '--module', WORK]
+    const args = ['--servers', this.#site.urls.join(), '--service', 'chaos', WORK]
     return new Process(EXECUTOR, args, { ...commandEnvironment(), JOURNALS: this.#journals })
   }
 

@@ -22,7 +22,7 @@ const draw = ([from, to]: [number, number]) => Math.round(from + (to - from) * r
 
 /** Its timeout is the default. */
 function library(): Compute {
-  const client = new ExecutorClient({ connection, subject: SUBJECT })
+  const client = new ExecutorClient({ connection, service: SUBJECT })
   return work => client.call(work)
 }
 

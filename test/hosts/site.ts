@@ -98,7 +98,7 @@ export class Site {
   }
 
   async startExecutor(host: Host) {
-    const args = ['--servers', this.#urls().join(','), '--subject', 'work', '--module', WORK]
+    const args = ['--servers', this.#urls().join(','), '--service', 'work', WORK]
     args.push('--concurrency', String(this.#options.slots), '--processes', '1')
     const env = { JOURNAL: this.journal.file(host.name), HOST: host.name }
     await this.#launch(host, EXECUTOR, args, /Awaiting requests/, env)
