@@ -1,8 +1,11 @@
 // The command that has arguments computed and prints the answers.
+import { readFileSync } from 'node:fs'
 import { ExecutorClient } from '../lib/client/client.js'
 import { CancelledError, NoExecutorsError, type RequestError, TimeoutError } from '../lib/errors.js'
 import { CLIENT_DEFAULTS } from '../lib/client-options.js'
 import { MAX_PRIORITY } from '../lib/protocol/request.js'
+import { functionSubject, isFunctionName } from '../lib/protocol/subjects.js'
+import { ProgressBar } from './progress-bar.js'
 import { type Options, UsageError, exit, printable, runCommand } from './command-line.js'
 
 const NAME = 'client'
@@ -15,8 +18,11 @@ async function run(positionals: string[], options: Options) {
   const prefix = options.text('prefix')
   const inboxPrefix = options.text('inboxPrefix')
   const isJson = options.isOn('json')
+  const [name, texts] = isName(positionals[0]) ? [positionals[0]!, positionals.slice(1)] : ['', positionals]
   if (positionals.length === 0) throw new UsageError('what is to be computed? An argument is missing, such as 30')
-  const args = positionals.map(text => ({ text, value: parse(text) }))
+  // A function may do without.
+  const args = texts.length === 0 ? [{ text: '', value: undefined }] : texts.map(text => ({ text, value: parse(text) }))
+  const called = functionSubject(service, name)
   const client = makeClient({
     service,
     ...(servers !== undefined && { connection: { servers } }),
@@ -36,29 +42,40 @@ async function run(positionals: string[], options: Options) {
   })
 
   const said = new Set<string>()
+  const bar = new ProgressBar(process.stderr, called, args.length)
   const codes: number[] = await Promise.all(
-    args.map(async ({ text, value }) => {
-      process.stderr.write(` [x] Requesting ${service}(${printable(text)})\n`)
+    args.map(async ({ text, value }, index) => {
+      process.stderr.write(` [x] Requesting ${called}(${printable(text)})\n`)
       const from = performance.now()
       const milliseconds = () => Math.round((performance.now() - from) * 1000) / 1000
       try {
-        const { result, requestId, executorId } = await client.request(value, { signal: interrupt.signal, priority })
-        if (isJson) print({ argument: value, result, requestId, executorId, milliseconds: milliseconds() })
+        const { result, requestId, executorId } = await client.request(value, {
+          function: name || 'default',
+          signal: interrupt.signal,
+          priority,
+          ...(process.stderr.isTTY && { onProgress: progress => bar.set(index, progress) }),
+        })
+        bar.clear()
+        if (isJson)
+          print({ argument: shown(value), result: shown(result), requestId, executorId, milliseconds: milliseconds() })
+        else if (result instanceof Uint8Array) process.stdout.write(result)
         else process.stdout.write(`${args.length > 1 ? `${text} ` : ''}${JSON.stringify(result)}\n`)
+        bar.done(index)
         return 0
       } catch (thrown) {
+        bar.clear()
         const error = thrown as RequestError
         const { name, code, message, requestId, executorId } = error
         if (isJson)
           print({
-            argument: value,
+            argument: shown(value),
             error: { name, code, message },
             requestId,
             executorId,
             milliseconds: milliseconds(),
           })
         else if (!(error instanceof CancelledError)) {
-          const line = explain(error, service, text)
+          const line = explain(error, called, text)
           if (!said.has(line)) process.stderr.write(`${NAME}: ${line}\n`)
           said.add(line)
         }
@@ -66,6 +83,7 @@ async function run(positionals: string[], options: Options) {
       }
     }),
   )
+  bar.clear()
   await client.close()
   process.exitCode ??= [130, 1, 3, 4].find(code => codes.includes(code)) ?? 0
 }
@@ -77,13 +95,32 @@ function priorityOf(options: Options) {
   return priority
 }
 
+/** Whether it is the name of a function: no JSON is one but for three words. */
+const isName = (text: string | undefined) => isFunctionName(text) && !/^(-?\d.*|true|false|null)$/.test(text!)
+
+/** JSON, or the bytes of a file. */
 function parse(text: string): unknown {
+  if (text.startsWith('@')) return bytesOf(text.slice(1))
   try {
     return JSON.parse(text)
   } catch {
-    throw new UsageError(`an argument is JSON, such as 30 or '"text"', and ${printable(text, 40)} is not`)
+    throw new UsageError(
+      `an argument is JSON, such as 30 or '"text"', or @file for the bytes of a file, and ${printable(text, 40)} is not`,
+    )
   }
 }
+
+function bytesOf(path: string): Uint8Array {
+  try {
+    return readFileSync(path === '-' ? 0 : path)
+  } catch (error) {
+    throw new UsageError(`cannot read ${printable(path)}: ${(error as Error).message}`)
+  }
+}
+
+/** As JSON says it. */
+const shown = (value: unknown) =>
+  value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : (value ?? null)
 
 function makeClient(options: ConstructorParameters<typeof ExecutorClient>[0]) {
   try {
@@ -104,20 +141,20 @@ function exitCode(error: RequestError) {
   return 1
 }
 
-function explain(error: RequestError, service: string, text: string) {
+function explain(error: RequestError, called: string, text: string) {
   if (error instanceof NoExecutorsError)
     return error.message.startsWith('no nats-server')
       ? `${error.message}: start one with "nats-server -c nats-server.conf"`
       : `${error.message}: start one with "./cmd/executor"`
   if (error instanceof TimeoutError)
-    return `${service}(${printable(text)}): ${error.message}: give it longer with --timeout`
-  return `${service}(${printable(text)}): ${printable(error.message, 500)}`
+    return `${called}(${printable(text)}): ${error.message}: give it longer with --timeout`
+  return `${called}(${printable(text)}): ${printable(error.message, 500)}`
 }
 
 await runCommand({
   name: NAME,
-  synopsis: '<argument>… [options]',
-  describe: 'Has each argument (JSON, such as 30) computed by an executor and prints the answers.',
+  synopsis: '[function] <argument>… [options]',
+  describe: 'Has each argument (JSON, such as 30, or @file for bytes) computed by an executor and prints the answers.',
   options: {
     '--servers <urls>': 'nats-servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
     '--service <name>': `the service, which is the subject of its requests (default: ${CLIENT_DEFAULTS.service})`,
@@ -130,6 +167,8 @@ await runCommand({
   examples: [
     'client 30                  prints 832040',
     'client 28 29 30            prints "28 317811" and so on, as the answers arrive',
+    'client --service images resize \'{"width":80}\'   calls the export resize of images.mjs',
+    'client --service images invert @photo.raw > inverted.raw     bytes in, bytes out',
     'client --timeout 5 40      gives up after 5 seconds',
     '',
     'Exit codes: 0 all answered, 1 an answer was an error, 2 wrong usage, 3 nobody was there',

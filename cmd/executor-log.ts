@@ -1,4 +1,5 @@
 // What an executor says on its way: lines for people, or JSON for machines.
+import { functionSubject } from '../lib/protocol/subjects.js'
 import type { Executor } from '../lib/executor/executor.js'
 import { printable } from './command-line.js'
 import { limited } from './limited.js'
@@ -41,8 +42,12 @@ export function logTo(executor: Executor, kind: LogKind): (line: string) => void
 function text(executor: Executor, say: (line: string) => void, warn: (line: string) => void) {
   const { service } = executor
   const { pid } = process
-  executor.on('ready', () => say(` [x] Awaiting requests on ${service} (pid=${pid})`))
-  executor.on('started', ({ argument }) => say(` [*] calling ${service} on ${printable(argument)} (pid=${pid})`))
+  executor.on('ready', () =>
+    say(` [x] Awaiting requests on ${printable(executor.subjects.join(', '), 500)} (pid=${pid})`),
+  )
+  executor.on('started', ({ functionName, argument }) =>
+    say(` [*] calling ${functionSubject(service, functionName)} on ${printable(argument)} (pid=${pid})`),
+  )
   executor.on('completed', ({ result, computeMs }) =>
     say(` [*] response: ${printable(result)} (pid=${pid}, ${computeMs.toFixed(1)} ms)`),
   )
@@ -82,18 +87,32 @@ function text(executor: Executor, say: (line: string) => void, warn: (line: stri
   })
 }
 
+const named = (functionName: string) => (functionName === '' ? {} : { function: functionName })
+
 function json(executor: Executor, say: (level: string, event: string, details: object) => void) {
-  executor.on('ready', () => say('info', 'ready', { service: executor.service }))
-  executor.on('started', ({ requestId, argument }) =>
-    say('info', 'started', { requestId, argument: printable(argument, 1000) }),
+  executor.on('ready', () => say('info', 'ready', { service: executor.service, subjects: executor.subjects }))
+  executor.on('started', ({ requestId, functionName, argument }) =>
+    say('info', 'started', { requestId, ...named(functionName), argument: printable(argument, 1000) }),
   )
-  executor.on('completed', ({ requestId, result, computeMs }) =>
-    say('info', 'completed', { requestId, result: printable(result, 1000), milliseconds: computeMs }),
+  executor.on('completed', ({ requestId, functionName, result, computeMs }) =>
+    say('info', 'completed', {
+      requestId,
+      ...named(functionName),
+      result: printable(result, 1000),
+      milliseconds: computeMs,
+    }),
   )
   const isNewRefusal = limited((code: number, more) => say('warn', 'failed', { code, more }), MOST_EQUAL_REFUSALS)
-  executor.on('failed', ({ requestId, code, error, computeMs, stack }) => {
+  executor.on('failed', ({ requestId, functionName, code, error, computeMs, stack }) => {
     if (computeMs === 0 && !isNewRefusal(code)) return
-    say('warn', 'failed', { requestId, code, error: cut(error), milliseconds: computeMs, stack: stack && cut(stack) })
+    say('warn', 'failed', {
+      requestId,
+      ...named(functionName),
+      code,
+      error: cut(error),
+      milliseconds: computeMs,
+      stack: stack && cut(stack),
+    })
   })
   const isNewLine = limited((_, lines) => say('warn', 'dropped', { lines, text: TOO_MUCH }), MOST_OUTPUT_LINES)
   executor.on('output', ({ requestId, stream, line }) => {

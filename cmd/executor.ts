@@ -62,6 +62,7 @@ function makeExecutor(module: string | undefined, options: Options) {
       prefix: options.text('prefix'),
       inboxPrefixes: options.text('inboxPrefixes')?.split(','),
       drainTimeout: options.seconds('drainTimeout'),
+      exposeStack: options.isOn('exposeStack') ? true : undefined,
       balance: options.isOff('balance') ? false : undefined,
     }),
   }
@@ -99,6 +100,7 @@ await runCommand({
     '--inbox-prefix <subject>': "what this executor's own inboxes begin with (default: _INBOX)",
     '--inbox-prefixes <list>': `what reply subjects begin with, others are ignored (default: ${INBOXES})`,
     '--drain-timeout <seconds>': `on stopping, how long to compute what is here (default: ${drainTimeout / 1000})`,
+    '--expose-stack': 'send clients the stacks of what functions throw',
     '--no-balance': 'leave each request where NATS brought it, busy or not',
     '--log <kind>': `${LOGS.join(', ')} (default: text)`,
   },

@@ -1,8 +1,6 @@
 // Checks of options: what is wrong is an error that says the option, what was expected and what came.
+import { MAX_MS } from './protocol/limits.js'
 import { isId, isSubject } from './protocol/subjects.js'
-
-/** The longest time that a timer of Node's takes, in milliseconds: almost 25 days. */
-export const MAX_MS = 2 ** 31 - 1
 
 export function defined(options: object, defaults: object) {
   checkNames(options, ['connection', ...Object.keys(defaults)])

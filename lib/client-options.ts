@@ -14,8 +14,10 @@ import {
 import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
 import { checkConnection } from './nats/connection-options.js'
 import { MAX_BATCH_SIZE } from './protocol/batch.js'
+import { isReserved } from './protocol/headers.js'
+import { userLines } from './protocol/raw-headers.js'
 import { MAX_PRIORITY } from './protocol/request.js'
-import { DEFAULT_PREFIX } from './protocol/subjects.js'
+import { DEFAULT_PREFIX, isFunctionName } from './protocol/subjects.js'
 
 export interface ClientOptions extends ConnectionChoice {
   /**
@@ -43,6 +45,15 @@ export interface ClientOptions extends ConnectionChoice {
 }
 
 export interface CallOptions {
+  /**
+   * The name of the export that is to compute it.
+   * @default the default export of the service's module
+   */
+  function?: string
+  /** Headers of your own, which the function sees: names and values as text. */
+  headers?: Readonly<Record<string, string>>
+  /** Called with what the function says of how far it is, ten times a second at most, until the call ends. */
+  onProgress?: (progress: any) => void
   /** How long this call waits for its answer, in milliseconds. @default the client's */
   timeout?: number
   /** How often this request is sent again when it was lost; 0 is at most once. @default the client's */
@@ -67,7 +78,7 @@ export interface CallOptions {
   detached?: boolean
 }
 
-export interface MapOptions extends Omit<CallOptions, 'requestId'> {
+export interface MapOptions extends Omit<CallOptions, 'requestId' | 'onProgress'> {
   /**
    * Higher is computed earlier: a whole number from -1000 to 1000.
    * @default -1, so that a flood of work does not hold up a person who waits
@@ -122,6 +133,11 @@ export interface FilledCallOptions {
   priority: number
   requestId: string | undefined
   isDetached: boolean
+  /** '' is the default export. */
+  functionName: string
+  /** Those of the user's, as text. */
+  headerLines: string
+  onProgress: ((progress: unknown) => void) | undefined
 }
 
 export function fillCallOptions(
@@ -131,7 +147,7 @@ export function fillCallOptions(
 ): FilledCallOptions {
   checkNames(options, names)
   const { timeout = client.timeout, retries = client.retries, signal } = options
-  const { priority = 0, requestId, detached = false } = options
+  const { priority = 0, requestId, detached = false, function: name, headers, onProgress } = options
   checkTimeout(timeout)
   checkRetries(retries)
   if (signal !== undefined && !(signal instanceof AbortSignal))
@@ -139,13 +155,47 @@ export function fillCallOptions(
   checkInteger('priority', priority, -MAX_PRIORITY, MAX_PRIORITY)
   if (requestId !== undefined) checkId('requestId', requestId)
   if (typeof detached !== 'boolean') throw new TypeError(expected('detached', 'a boolean', detached))
-  return { timeout, retries, signal, priority, requestId, isDetached: detached }
+  if (name !== undefined && !isFunctionName(name))
+    throw new RangeError(expected('function', 'a name of 1–64 letters, digits, "_", "$" or "-"', name))
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    throw new TypeError(expected('onProgress', 'a function', onProgress))
+  return {
+    timeout,
+    retries,
+    signal,
+    priority,
+    requestId,
+    isDetached: detached,
+    functionName: name === undefined || name === 'default' ? '' : name,
+    headerLines: headers === undefined ? '' : headerLines(headers),
+    onProgress,
+  }
+}
+
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/
+/** In characters, all together. */
+const MAX_HEADERS = 8192
+
+function headerLines(headers: Readonly<Record<string, string>>): string {
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
+    throw new TypeError(expected('headers', 'an object of texts', headers))
+  for (const [name, value] of Object.entries(headers)) {
+    if (!HEADER_NAME.test(name)) throw new RangeError(`a header cannot be called ${JSON.stringify(name)}`)
+    if (isReserved(name)) throw new RangeError(`the header ${name} is not for users: it belongs to the protocol`)
+    if (typeof value !== 'string') throw new TypeError(expected(`headers[${JSON.stringify(name)}]`, 'a text', value))
+    if (/[\r\n\0]/.test(value) || value !== value.trim())
+      throw new RangeError(`the header ${name} has a line break, or white space around its value`)
+  }
+  const lines = userLines(headers)
+  if (lines.length > MAX_HEADERS)
+    throw new RangeError(expected('headers', `${MAX_HEADERS} characters at most`, `${lines.length} characters`))
+  return lines
 }
 
 export const MAP_DEFAULTS = { concurrency: 64, batchSize: 'auto' as number | 'auto', ordered: true }
 
-const COMMON_OPTIONS = ['timeout', 'retries', 'signal', 'priority', 'detached']
-const CALL_OPTIONS = [...COMMON_OPTIONS, 'requestId']
+const COMMON_OPTIONS = ['function', 'headers', 'timeout', 'retries', 'signal', 'priority', 'detached']
+const CALL_OPTIONS = [...COMMON_OPTIONS, 'onProgress', 'requestId']
 const MAP_OPTIONS = [...COMMON_OPTIONS, ...Object.keys(MAP_DEFAULTS)]
 /** So that a flood of work does not hold up a person who waits. */
 const MAP_PRIORITY = -1

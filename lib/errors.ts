@@ -1,5 +1,6 @@
 // What a call can reject with. An error crosses the wire as two ADR-32 headers; `remoteError` rebuilds it.
 import { Code } from './protocol/codes.js'
+import { type Thrown, rebuildThrown } from './protocol/thrown.js'
 
 export interface ErrorDetails {
   /** The request's id, where there is one. */
@@ -11,6 +12,8 @@ export interface ErrorDetails {
   /** How often it was lost there. */
   losses?: number | undefined
   cause?: unknown
+  /** What the function threw, where it did. */
+  thrown?: Thrown | undefined
 }
 
 /** The base of all errors that a call rejects with; `code` is one of the protocol's codes. */
@@ -22,8 +25,10 @@ export class RequestError extends Error {
   readonly attempts: number | undefined
   /** How often it was lost there. */
   readonly losses: number | undefined
+  /** The own properties of what the function threw, as far as JSON can say them; of a refused argument, its `issues`. */
+  readonly details: Readonly<Record<string, unknown>> | undefined
   constructor(code: number, message: string, details: ErrorDetails = {}) {
-    const { requestId, executorId, attempts, losses, cause } = details
+    const { requestId, executorId, attempts, losses, thrown, cause = thrown && rebuildThrown(thrown) } = details
     super(message, cause === undefined ? undefined : { cause })
     this.name = new.target.name
     this.code = code
@@ -31,6 +36,7 @@ export class RequestError extends Error {
     this.executorId = executorId
     this.attempts = attempts
     this.losses = losses
+    this.details = thrown?.details
   }
 }
 
@@ -38,6 +44,13 @@ export class RequestError extends Error {
 export class InvalidArgumentError extends RequestError {
   constructor(message: string, details?: ErrorDetails) {
     super(Code.invalid, message, details)
+  }
+}
+
+/** 404: the service has no such function; the message says which there are. */
+export class UnknownFunctionError extends RequestError {
+  constructor(message: string, details?: ErrorDetails) {
+    super(Code.notFound, message, details)
   }
 }
 
@@ -127,6 +140,7 @@ export class ExecutorDiedError extends RequestError {
 
 const BY_CODE = new Map([
   [Code.invalid, InvalidArgumentError],
+  [Code.notFound, UnknownFunctionError],
   [Code.deadline, DeadlineExceededError],
   [Code.tooLarge, TooLargeError],
   [Code.overloaded, OverloadedError],

@@ -1,17 +1,9 @@
 // The options of an executor: their defaults, and the checks where they enter.
-import {
-  MAX_MS,
-  checkInteger,
-  checkNumber,
-  checkPrefix,
-  checkSubject,
-  defined,
-  expected,
-  isPrefix,
-} from './check-options.js'
+import { checkInteger, checkNumber, checkPrefix, checkSubject, defined, expected, isPrefix } from './check-options.js'
 import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
-import { moduleUrl, nameOf } from './module-url.js'
+import { moduleUrl, nameOf, nameOfUrl } from './module-url.js'
 import { checkConnection } from './nats/connection-options.js'
+import { MAX_CONCURRENCY, MAX_MS } from './protocol/limits.js'
 import { DEFAULT_PREFIX, isQueue } from './protocol/subjects.js'
 
 export interface ExecutorOptions extends ConnectionChoice {
@@ -21,7 +13,8 @@ export interface ExecutorOptions extends ConnectionChoice {
    */
   queue?: string
   /**
-   * The module whose default export is the function: a path (from the working directory) or a URL.
+   * The module whose exports are served: its default export as the service, each other function as `<service>.<its name>`. A path
+   * (from the working directory) or a URL.
    * @default the built-in fibonacci
    */
   module?: string | URL
@@ -83,6 +76,11 @@ export interface ExecutorOptions extends ConnectionChoice {
    */
   inboxPrefixes?: readonly string[]
   /**
+   * Whether clients get the stacks of what functions throw.
+   * @default false
+   */
+  exposeStack?: boolean
+  /**
    * On stopping, how long requests that are here may still be computed, in milliseconds; then all are ended and answered.
    * @default 30_000
    */
@@ -106,12 +104,18 @@ export const EXECUTOR_DEFAULTS = {
   longestWait: 600_000,
   inboxPrefixes: ['_INBOX', '_R_'] as readonly string[],
   prefix: DEFAULT_PREFIX,
+  exposeStack: false,
   drainTimeout: 30_000,
   balance: true,
 }
 
 export type FilledExecutorOptions = Omit<Required<ExecutorOptions>, 'connection' | 'module'> &
-  FilledConnection & { /** A URL. */ module: string }
+  FilledConnection & {
+    /** A URL. */
+    module: string
+    /** As its user has named it. */
+    moduleName: string
+  }
 export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOptions {
   const given = defined(options, { service: 0, ...EXECUTOR_DEFAULTS, processes: 0, execArgv: 0 }) as ExecutorOptions
   const filled = { ...EXECUTOR_DEFAULTS, ...given }
@@ -120,7 +124,7 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
     throw new RangeError(expected('queue', '1–64 letters, digits, "_" or "-"', filled.queue))
   if (typeof filled.module !== 'string' && !((filled.module as unknown) instanceof URL))
     throw new TypeError(expected('module', "a module's path or URL", filled.module))
-  checkInteger('concurrency', filled.concurrency, 1, 1024)
+  checkInteger('concurrency', filled.concurrency, 1, MAX_CONCURRENCY)
   const { processes = filled.concurrency, execArgv = inheritedExecArgv() } = given
   checkInteger('processes', processes, 1, filled.concurrency)
   if (filled.maxRequests !== Infinity) checkInteger('maxRequests', filled.maxRequests, 1, Number.MAX_SAFE_INTEGER)
@@ -139,11 +143,13 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
     throw new TypeError(expected('inboxPrefixes', 'an array of subjects without wildcards', filled.inboxPrefixes))
   checkPrefix('prefix', filled.prefix)
   checkNumber('drainTimeout', filled.drainTimeout, 0, MAX_MS)
-  if (typeof filled.balance !== 'boolean') throw new TypeError(expected('balance', 'a boolean', filled.balance))
+  for (const name of ['exposeStack', 'balance'] as const)
+    if (typeof filled[name] !== 'boolean') throw new TypeError(expected(name, 'a boolean', filled[name]))
   const module = moduleUrl(filled.module)
+  const moduleName = typeof filled.module === 'string' ? filled.module : nameOfUrl(filled.module)
   const service = given.service ?? nameOf(module)
   checkSubject('service', service)
-  return { ...filled, connection, module, service, processes, execArgv }
+  return { ...filled, connection, module, moduleName, service, processes, execArgv }
 }
 
 /** The options of Node that this process has, but for those that are about it alone. */

@@ -16,10 +16,19 @@ export {
   TimeoutError,
   TooLargeError,
   UnavailableError,
+  UnknownFunctionError,
 } from './errors.js'
 export type { ExecutorEvents } from './executor/events.js'
 export { Executor } from './executor/executor.js'
-export type { ComputeFunction, Context } from './slots/function.js'
+export type {
+  FunctionCallOptions,
+  FunctionMapOptions,
+  OnTheWire,
+  RemoteFunction,
+  RemoteFunctions,
+} from './functions-of.js'
+export type { ComputeFunction, Context, FunctionSettings, StandardSchema } from './slots/function.js'
+export { onStop } from './slots/stop-hooks.js'
 export type { MapCounts, MapOutcome, MapRun } from './client/map.js'
 export type { CallOptions, ClientOptions, MapOptions } from './client-options.js'
 export type { ConnectionChoice } from './connection-choice.js'

@@ -1,12 +1,15 @@
 // The module of a function, as people name it.
 import { parse, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** A path is one from the working directory. */
 export function moduleUrl(module: string | URL): string {
   if (module instanceof URL) return module.href
   return /^[a-z]+:/.test(module) && !/^[a-z]:[\\/]/i.test(module) ? module : pathToFileURL(resolve(module)).href
 }
+
+/** As people write it. */
+export const nameOfUrl = (url: URL) => (url.protocol === 'file:' ? fileURLToPath(url) : url.href)
 
 /** What a module is called unless its user says otherwise. */
 export function nameOf(module: string): string {

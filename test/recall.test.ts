@@ -108,13 +108,15 @@ function simulate(seed: number) {
   return events
 }
 
-const newTask = (i: number) => ({ id: String(i), number: 0, startedAt: 0, slot: undefined }) as unknown as Task
+const newTask = (i: number) =>
+  ({ id: String(i), functionName: '', attempt: 1, number: 0, startedAt: 0, slot: undefined }) as unknown as Task
 
 const frame = (kind: number, number: number, extra = 0, time = 0, id = ''): Frame => ({
   kind,
   number,
   extra,
   time,
+  until: 0,
   id,
   body: Buffer.alloc(0),
 })

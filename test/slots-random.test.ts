@@ -57,6 +57,7 @@ class Run {
       ready: () => void this.#turn.dispatchEvent(new Event('turn')),
       changed: () => {},
       argumentFailed: () => {},
+      progressed: () => {},
       output: () => {},
       warning: text => this.note(text),
       failed: error => this.note(error.message),

@@ -1,5 +1,6 @@
 // What a call needs of its client, and what it is made of.
 import type { Inbox } from '../nats/inbox.js'
+import type { Payload } from '../protocol/payload.js'
 import type { Backoff } from './backoff.js'
 import type { Call } from './call.js'
 import type { Suspects } from './suspects.js'
@@ -23,8 +24,7 @@ export interface CallOwner {
 }
 
 /** What the body of a request is. */
-export interface Argument {
-  body: string
+export interface Argument extends Payload {
   /** How many arguments it has, if it is a batch; else 0. */
   batchSize: number
   /** How many executors have died of it, as part of a larger batch. */

@@ -3,6 +3,7 @@
 // States: waiting for a connection, to try again or for its turn (the connection's promise or `#pause` is under way, or its
 // owner has it in a queue; nothing is sent) → sent (an attempt is under way, or more when the request was lost and sent
 // again) → settled, for good: no attempt is heard any more. `#timeoutTimer` runs from the first moment to the last.
+import { inspect } from 'node:util'
 import type { Msg, NatsError } from '../nats/nats.js'
 import {
   CancelledError,
@@ -19,9 +20,10 @@ import {
 import type { Listener } from '../nats/inbox.js'
 import type { FilledCallOptions } from '../client-options.js'
 import { Code } from '../protocol/codes.js'
+import { functionSubject } from '../protocol/subjects.js'
 import type { Argument, CallOwner } from './call-owner.js'
 import { Deaths } from './deaths.js'
-import { readReply } from './reply.js'
+import { type Notice, readReply } from './reply.js'
 import { requestHeaders } from './request-headers.js'
 import { Watch, type Watched } from './watch.js'
 
@@ -32,6 +34,7 @@ export class Call implements Watched, Listener {
   readonly id: string
   /** Where the newest attempt goes: to any executor, or to `#target` alone. */
   subject: string
+  readonly #subject: string
   #target: string | undefined
   /** Resolves with the reply, or with its result alone. */
   readonly done: Promise<unknown>
@@ -42,6 +45,7 @@ export class Call implements Watched, Listener {
   readonly #owner: CallOwner
   readonly #isWhole: boolean
   readonly #body: Uint8Array
+  readonly #isBytes: boolean
   readonly #batchSize: number
   readonly #deadline: number
   #retries: number
@@ -69,11 +73,13 @@ export class Call implements Watched, Listener {
   constructor(owner: CallOwner, id: string, argument: Argument, options: FilledCallOptions, isWhole: boolean) {
     this.#owner = owner
     this.id = id
-    this.subject = owner.service
+    this.#subject = this.subject = functionSubject(owner.service, options.functionName)
     this.options = options
     this.#isWhole = isWhole
-    this.#body = Buffer.from(argument.body)
-    this.#batchSize = argument.batchSize
+    const { body, isBytes, batchSize } = argument
+    this.#body = typeof body === 'string' ? Buffer.from(body) : body
+    this.#isBytes = isBytes
+    this.#batchSize = batchSize
     this.#deaths = new Deaths(argument.deaths, argument.batchSize > 1)
     this.#deadline = performance.now() + options.timeout
     this.#retries = options.retries
@@ -105,8 +111,12 @@ export class Call implements Watched, Listener {
     // The server may still bring it to one that is gone. Every other time, since one that is there need not take it.
     const isAlone = this.losses % 2 === 1 && !this.#isUncertain && !toAny
     this.#target = isAlone ? this.#owner.watcher.anybody() : undefined
-    this.subject = this.#target === undefined ? this.#owner.service : this.#owner.watcher.subjectOf(this.#target)
-    const headers = requestHeaders(common, this.id, remaining, this.#batchSize, this.options)
+    const isDirect = this.#target !== undefined
+    this.subject = isDirect ? this.#owner.watcher.subjectOf(this.#target!) : this.#subject
+    const { options, losses } = this
+    const functionName = isDirect ? options.functionName : ''
+    const sending = { batchSize: this.#batchSize, isBytes: this.#isBytes, losses, functionName }
+    const headers = requestHeaders(common, this.id, remaining, sending, options)
     if (this.#token) (this.#earlier ??= []).push(this.#token)
     this.#token = ''
     this.#owner.watcher.sent(this.#watch, this.#deadline - remaining)
@@ -196,8 +206,7 @@ export class Call implements Watched, Listener {
     if (this.isSettled || token !== this.#token) return
     const details = this.details({ cause: error })
     if (this.#owner.inbox?.isClosing) return this.#reject(new ConnectionError('the connection was closed', details))
-    if (error.code === 'MAX_PAYLOAD_EXCEEDED')
-      return this.#reject(new TooLargeError(`the argument is larger than the server's max_payload`, details))
+    if (error.code === 'MAX_PAYLOAD_EXCEEDED') return this.#reject(new TooLargeError(this.#tooLarge(), details))
     const target = this.#target
     if (target === undefined && error.code !== '503')
       return this.#reject(new UnavailableError(`the request could not be sent: ${error.message}`, details))
@@ -219,7 +228,7 @@ export class Call implements Watched, Listener {
     if (answer.kind === 'result') {
       this.#owner.watcher.met(answer.reply.executorId)
       if (this.#settle()) this.#resolve(this.#isWhole ? answer.reply : answer.reply.result)
-    } else if (answer.kind === 'notice') this.#owner.watcher.noticed(this.#watch, answer.notice)
+    } else if (answer.kind === 'notice') this.#noticed(answer.notice)
     else if (answer.kind === 'error') this.#reject(answer.error)
     else if (answer.kind === 'strange') this.#strange ??= answer.text
     // A refusal counts for the newest attempt alone, an older one's has been seen to.
@@ -232,6 +241,17 @@ export class Call implements Watched, Listener {
       this.#tryAgain(afterMs * (1 + Math.random()) + this.#owner.backoff.pause(this.#tries++, isOverloaded))
       if (isOverloaded) this.#owner.backoff.refused(this)
     }
+  }
+
+  #noticed(notice: Notice) {
+    this.#owner.watcher.noticed(this.#watch, notice)
+    const { onProgress } = this.options
+    if (onProgress && notice.progress !== undefined && !this.isSettled) tellProgress(onProgress, notice.progress)
+  }
+
+  #tooLarge() {
+    const { byteLength } = this.#body
+    return `the argument has ${byteLength} bytes and the server's max_payload is ${this.#owner.inbox?.maxPayload}`
   }
 
   timedOut() {
@@ -283,3 +303,14 @@ export class Call implements Watched, Listener {
 }
 
 const timedOut = (call: Call) => call.timedOut()
+
+/** After what happens now; what it throws is its user's affair and disturbs nobody. */
+function tellProgress(onProgress: (progress: unknown) => void, progress: unknown) {
+  queueMicrotask(() => {
+    try {
+      onProgress(progress)
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : inspect(error))
+    }
+  })
+}

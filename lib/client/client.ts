@@ -15,6 +15,8 @@ import type { Reply } from './reply.js'
 import { clientHeaders } from './request-headers.js'
 import { Suspects } from './suspects.js'
 import { Watcher } from './watcher.js'
+import { type RemoteFunctions, functionsOf } from '../functions-of.js'
+import { writeArgument } from '../protocol/payload.js'
 import { Subjects } from '../protocol/subjects.js'
 import {
   type CallOptions,
@@ -80,17 +82,17 @@ export class ExecutorClient {
 
   /**
    * Has `argument` computed by an executor and resolves with the result.
-   * @param argument anything that JSON can say
+   * @param argument anything that JSON can say, or bytes, a `Uint8Array`; or nothing
    * @throws {RequestError} one of its subclasses: what the executor answered, or why there is no answer
    * @throws {TypeError} when JSON cannot say the argument, or an option is of the wrong type or name
    * @throws {RangeError} when an option is out of range
    */
-  call<Result = unknown>(argument: unknown, options?: CallOptions): Promise<Result> {
+  call<Result = unknown>(argument?: unknown, options?: CallOptions): Promise<Result> {
     return this.#send(argument, options, false) as Promise<Result>
   }
 
   /** As `call`, and resolves with the request's id and who computed it beside the result. */
-  request<Result = unknown>(argument: unknown, options?: CallOptions): Promise<Reply<Result>> {
+  request<Result = unknown>(argument?: unknown, options?: CallOptions): Promise<Reply<Result>> {
     return this.#send(argument, options, true) as Promise<Reply<Result>>
   }
 
@@ -98,9 +100,7 @@ export class ExecutorClient {
   #send(argument: unknown, options: CallOptions | undefined, isWhole: boolean): Promise<unknown> {
     try {
       const filled = options === undefined ? this.#callOptions : fillCallOptions(options, this.#options)
-      const body = JSON.stringify(argument) as string | undefined
-      if (body === undefined) throw new TypeError(`JSON cannot say the argument: ${String(argument)}`)
-      return this.#request({ body, batchSize: 0, deaths: 0 }, filled, isWhole)
+      return this.#request({ ...writeArgument(argument), batchSize: 0, deaths: 0 }, filled, isWhole)
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -123,6 +123,14 @@ export class ExecutorClient {
       filled,
       (argument, callOptions) => this.#request(argument, callOptions, true) as Promise<Reply>,
     )
+  }
+
+  /**
+   * The service's functions as a module exports them: with `const images = client.functions<typeof import('./images.mjs')>()`, which loads
+   * nothing, `images.resize(argument, options)` is a call, and `images.resize.request` and `images.resize.map` are as here.
+   */
+  functions<Module = Record<string, (argument?: any) => any>>(): RemoteFunctions<Module> {
+    return functionsOf<Module>(this)
   }
 
   #request(argument: Argument, options: FilledCallOptions, isWhole: boolean): Promise<unknown> {

@@ -9,6 +9,9 @@ import { type Abortable, listen, unlisten } from './abort.js'
 import type { Argument } from './call-owner.js'
 import type { Reply } from './reply.js'
 import type { BatchReply } from '../protocol/batch.js'
+import { writeJson } from '../protocol/json.js'
+import { readThrown } from '../protocol/thrown.js'
+import { type Payload, writeArgument } from '../protocol/payload.js'
 import {
   CancelledError,
   ConnectionError,
@@ -197,12 +200,9 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   async #compute(args: Item[], index: number, deaths = 0): Promise<MapOutcome<Item, Result>[]> {
     const isBatch = args.length > 1
     try {
-      const body = isBatch ? batchBody(args) : JSON.stringify(args[0])
-      if (body === undefined) {
-        if (isBatch) return await this.#halves(args, index, deaths)
-        throw new TypeError(`JSON cannot say the argument: ${String(args[0])}`)
-      }
-      const reply = await this.#send({ body, batchSize: isBatch ? args.length : 0, deaths }, this.#callOptions)
+      const payload = isBatch ? batchPayload(args) : writeArgument(args[0])
+      if (!payload) return await this.#halves(args, index, deaths)
+      const reply = await this.#send({ ...payload, batchSize: isBatch ? args.length : 0, deaths }, this.#callOptions)
       this.#learn(reply.computeMs ?? 0, args.length)
       return isBatch ? readBatch(args, index, reply) : [{ index, argument: args[0]!, result: reply.result as Result }]
     } catch (error) {
@@ -259,12 +259,10 @@ const isSoon = (promise: Promise<unknown>) =>
   ])
 
 /** The body of a batch; undefined if it cannot be one, because of its length or what is in it. */
-function batchBody(args: unknown[]): string | undefined {
+function batchPayload(args: unknown[]): Payload | undefined {
   try {
-    // One by one: in an array JSON silently makes null of what it cannot say.
-    const items = args.map(argument => JSON.stringify(argument) as string | undefined)
-    const body = `[${items.join()}]`
-    return body.length > LONGEST_BODY || items.includes(undefined) ? undefined : body
+    const body = writeJson(args, 'arguments')
+    return body.length > LONGEST_BODY ? undefined : { body, isBytes: false }
   } catch {
     return undefined
   }
@@ -275,14 +273,21 @@ function readBatch<Item, Result>(
   index: number,
   { result, requestId, executorId }: Reply,
 ): MapOutcome<Item, Result>[] {
-  const { results, errors } = (result ?? {}) as Partial<BatchReply>
+  const { results, errors, bytes } = (result ?? {}) as Partial<BatchReply>
   const details = { requestId, executorId }
   if (!Array.isArray(results) || results.length !== args.length)
     throw new ProtocolError('the reply is not that of a batch', details)
   return args.map((argument, i) => {
-    const error = errors?.[i]
-    return error
-      ? { index: index + i, argument, error: remoteError(Number(error[0]), String(error[1]), details) }
-      : { index: index + i, argument, result: results[i] as Result }
+    const [error, base64] = [errors?.[i], bytes?.[i]]
+    if (error) {
+      const [code, text, thrown] = error
+      return {
+        index: index + i,
+        argument,
+        error: remoteError(Number(code), String(text), { ...details, thrown: readThrown(thrown) }),
+      }
+    }
+    const value = base64 === undefined ? results[i] : new Uint8Array(Buffer.from(String(base64), 'base64'))
+    return { index: index + i, argument, result: value as Result }
   })
 }

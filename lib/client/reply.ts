@@ -4,6 +4,8 @@ import { headersOf } from '../nats/headers.js'
 import type { Msg } from '../nats/nats.js'
 import { Code } from '../protocol/codes.js'
 import { Header } from '../protocol/headers.js'
+import { isBytesType, readResult } from '../protocol/payload.js'
+import { parseThrown } from '../protocol/thrown.js'
 
 const STRANGE =
   "a reply came that is none of an executor's, such as a JetStream stream's acknowledgement: does a stream capture the subject?"
@@ -37,6 +39,8 @@ export interface Notice {
   state: 'waiting' | 'computing' | undefined
   /** It wants to hear whether its client is still there. */
   isUrgent: boolean
+  /** How far the computation is, if it says that. */
+  progress: unknown
 }
 
 interface Asker {
@@ -54,19 +58,39 @@ export function readReply(message: Msg, call: Asker): Answer {
     return { kind: 'strange', text: `${STRANGE}: ${JSON.stringify((echoed ?? message.string()).slice(0, MOST_TOLD))}` }
   const notice = head!.get(Header.notice)
   if (notice !== undefined) {
-    const state = notice === 'waiting' || notice === 'computing' ? notice : undefined
-    return { kind: 'notice', notice: { executorId, state, isUrgent: Boolean(message.reply) } }
+    return { kind: 'notice', notice: readNotice(message, notice, executorId) }
   }
   const computeMs = Number(head!.get(Header.computeMs)) || undefined
   if (code) {
-    const error = remoteError(Number(code), head!.get(Header.error) || 'no text', call.details({ executorId }))
+    const thrown = message.data.length > 0 ? parseThrown(message.string()) : undefined
+    const details = call.details({ executorId, thrown })
+    const error = remoteError(Number(code), head!.get(Header.error) || 'no text', details)
     if (error.code !== Code.overloaded && error.code !== Code.unavailable) return { kind: 'error', error }
     const afterMs = Math.max(0, Number(head!.get(Header.retryAfterMs)) || 0)
     return { kind: 'later', error, afterMs, hasStarted: error.code === Code.unavailable && (computeMs ?? 0) > 0 }
   }
   try {
-    return { kind: 'result', reply: { result: message.json(), requestId, executorId, computeMs } }
+    const isBytes = isBytesType(head!.get(Header.contentType) ?? '') === true
+    return { kind: 'result', reply: { result: readResult(message.data, isBytes), requestId, executorId, computeMs } }
   } catch (cause) {
     return { kind: 'error', error: new ProtocolError('the reply is not JSON', call.details({ executorId, cause })) }
   }
+}
+
+function readNotice(message: Msg, notice: string, executorId: string | undefined): Notice {
+  const isUrgent = Boolean(message.reply)
+  if (notice !== 'progress')
+    return {
+      executorId,
+      state: notice === 'waiting' || notice === 'computing' ? notice : undefined,
+      isUrgent,
+      progress: undefined,
+    }
+  let progress
+  try {
+    progress = message.json()
+  } catch {
+    // A stranger's.
+  }
+  return { executorId, state: 'computing', isUrgent, progress }
 }

@@ -2,6 +2,7 @@
 import { encodeHeaders } from '../nats/headers.js'
 import type { FilledCallOptions } from '../client-options.js'
 import { Header, Notices } from '../protocol/headers.js'
+import { BYTES_TYPE } from '../protocol/payload.js'
 import { line } from '../protocol/raw-headers.js'
 
 /**
@@ -13,17 +14,30 @@ export const clientHeaders = (key: string) => ({
   again: line(Header.key, key) + line(Header.notices, Notices.first),
 })
 
+export interface Sending {
+  batchSize: number
+  isBytes: boolean
+  /** How often it was lost. */
+  losses: number
+  /** Where the subject does not say it. */
+  functionName: string
+}
+
 /** `common`: the client's; `remainingMs`: how long the call still waits. */
 export function requestHeaders(
   common: string,
   id: string,
   remainingMs: number,
-  batchSize: number,
-  { priority, isDetached }: FilledCallOptions,
+  { batchSize, isBytes, losses, functionName }: Sending,
+  { priority, isDetached, headerLines, onProgress }: FilledCallOptions,
 ) {
   let lines = common + line(Header.requestId, id) + line(Header.timeoutMs, Math.ceil(remainingMs * 10) / 10)
+  if (functionName) lines += line(Header.function, functionName)
+  if (isBytes) lines += line(Header.contentType, BYTES_TYPE)
+  if (losses > 0) lines += line(Header.attempt, losses + 1)
+  if (onProgress) lines += line(Header.progress, 1)
   if (batchSize > 0) lines += line(Header.batchSize, batchSize)
   if (priority !== 0) lines += line(Header.priority, priority)
   if (isDetached) lines += line(Header.detached, 1)
-  return encodeHeaders(lines)
+  return encodeHeaders(lines + headerLines)
 }

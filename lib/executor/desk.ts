@@ -1,19 +1,23 @@
 // The requests of an executor, from their arrival to their answers: who is asked, told and answered, and in which order.
 import type { FilledExecutorOptions } from '../executor-options.js'
-import { headersOf } from '../nats/headers.js'
-import type { Msg, Subscription } from '../nats/nats.js'
+import { hostname } from 'node:os'
+import type { Msg } from '../nats/nats.js'
 import { rttOf } from '../nats/pings.js'
 import { Code } from '../protocol/codes.js'
 import { Dispatch } from '../protocol/dispatch.js'
-import { MOST_INBOXES, NotARequest, parseRequest } from '../protocol/request.js'
-import { Subjects, serviceName } from '../protocol/subjects.js'
+import { payloadText } from '../protocol/payload.js'
+import { MOST_INBOXES } from '../protocol/request.js'
+import { Subjects, functionSubject } from '../protocol/subjects.js'
 import type { Pool } from '../slots/pool.js'
 import type { Outcome } from '../slots/task.js'
 import { VERSION } from '../version.js'
+import { aboutModule } from './about-module.js'
+import { refusalOf } from './admission.js'
 import { Answers } from './answers.js'
 import { Balance } from './balance.js'
 import { Copies } from './copies.js'
 import { Discovery } from './discovery.js'
+import { Endpoints } from './endpoints.js'
 import type { ExecutorEvents } from './events.js'
 import { type Job, newJob } from './job.js'
 import { Notices } from './notices.js'
@@ -22,6 +26,7 @@ import type { Post } from './post.js'
 import { Questions } from './questions.js'
 import { Registry } from './registry.js'
 import { Replies } from './replies.js'
+import { Statistics } from './statistics.js'
 import type { Teller } from './teller.js'
 import { readTransfer } from './transfer-message.js'
 
@@ -40,7 +45,9 @@ export class Desk {
   readonly #parts: DeskParts
   readonly #subjects: Subjects
   readonly #answers: Answers
+  readonly #endpoints: Endpoints
   readonly #discovery: Discovery
+  readonly #statistics = new Statistics()
   readonly #registry = new Registry()
   readonly #outbox: Outbox
   readonly #notices: Notices
@@ -49,13 +56,12 @@ export class Desk {
   readonly #balance: Balance | undefined
   /** Their clients are being told, and then they are computed. */
   readonly #announced = new Set<Job>()
-  #subscription: Subscription | undefined
   #dropped = 0
   #refusesRest = false
 
   constructor(parts: DeskParts) {
     const { executorId, options, post, pool } = (this.#parts = parts)
-    const { service, queue, prefix, concurrency, backlogBytes } = options
+    const { service, queue, prefix, module, concurrency, longestWait, backlogBytes } = options
     const subjects = (this.#subjects = new Subjects(prefix, queue, service))
     this.#outbox = new Outbox(post)
     this.#notices = new Notices(post, executorId, subjects.hold(executorId), {
@@ -69,23 +75,37 @@ export class Desk {
       notices: this.#notices,
       outbox: this.#outbox,
       cancel: job => this.#cancel(job),
-      received: message => this.#received(message),
+      received: message => this.#endpoints.hear(message),
+    })
+    this.#endpoints = new Endpoints({
+      post,
+      service,
+      queue,
+      longestWait,
+      received: job => this.#take(job),
+      notARequest: (what, inbox, functionName) => this.#answers.notARequest(what, inbox, functionName),
+      dropped: message => this.dropped(message),
     })
     this.#discovery = new Discovery(post, {
       id: executorId,
-      name: serviceName(service),
+      service,
       version: VERSION,
-      description: `computes ${service}`,
-      metadata: { pid: String(process.pid), concurrency: String(concurrency) },
-      subject: service,
+      metadata: {
+        pid: String(process.pid),
+        host: hostname(),
+        concurrency: String(concurrency),
+        ...aboutModule(module),
+      },
       queue,
-      data: () => this.#statistics(),
+      functions: () => pool.functions.all,
+      statistics: this.#statistics,
+      data: () => this.#load(),
     })
     this.#answers = new Answers({
       post,
-      replies: new Replies(post, executorId),
+      replies: new Replies(post, executorId, options.exposeStack),
       outbox: this.#outbox,
-      discovery: this.#discovery,
+      statistics: this.#statistics,
       tell: parts.tell,
       over: job => this.#over(job),
     })
@@ -112,7 +132,7 @@ export class Desk {
       peer: id => subjects.peer(id),
       keeper: () => this.#balance!.keeper,
       answerMs: () => 4 * rttOf(post.nc),
-      lost: job => this.#takeLost(newJob(job)),
+      lost: job => this.#takeLost(newJob({ ...job, attempt: job.attempt + 1 })),
     })
   }
 
@@ -120,8 +140,14 @@ export class Desk {
   start() {
     this.#discovery.start()
     this.#questions.start(this.#subjects.find, this.#subjects.hold(this.#parts.executorId))
-    this.joinGroup()
+    this.#endpoints.join()
     this.#balance?.start()
+  }
+
+  /** Those of the functions. */
+  get subjects(): string[] {
+    const { pool, options } = this.#parts
+    return [...pool.functions.all].map(({ name }) => functionSubject(options.service, name))
   }
 
   /** The subjects that this executor publishes to, beside inboxes. */
@@ -130,25 +156,16 @@ export class Desk {
     return this.#balance ? [pool, match, this.#subjects.peer(this.#parts.executorId)] : []
   }
 
-  /** From here on requests come. */
-  joinGroup() {
-    const { post, options } = this.#parts
-    const { service, queue } = options
-    this.#subscription ??= post.subscribe(service, message => this.#received(message), { queue })
-  }
-
   /** No new ones come any more, and none from others; what is here is still computed. */
   async leaveGroup() {
     this.#balance?.takesNoMore(true)
-    const subscription = this.#subscription
-    this.#subscription = undefined
-    if (subscription) await this.#parts.post.end(subscription)
+    await this.#endpoints.leave()
   }
 
   /** There is a slot that works, or there is none. */
   async isWorking(isWorking: boolean) {
     if (!isWorking) return this.leaveGroup()
-    this.joinGroup()
+    this.#endpoints.join()
     this.#balance?.takesNoMore(false)
   }
 
@@ -198,7 +215,11 @@ export class Desk {
 
   started(job: Job) {
     this.#notices.started(job)
-    this.#parts.tell.emit('started', () => ({ requestId: job.id, argument: Buffer.from(job.body).toString() }))
+    this.#parts.tell.emit('started', () => ({
+      requestId: job.id,
+      functionName: job.functionName,
+      argument: payloadText(job.body, job.isBytes),
+    }))
   }
 
   ended(outcome: Outcome<Job>) {
@@ -209,20 +230,22 @@ export class Desk {
     this.#answers.interrupted(job, text)
   }
 
-  #received(message: Msg) {
-    const { post, options } = this.#parts
-    const { reply } = message
-    if (!reply || !post.isInbox(reply)) return this.dropped(message)
-    const request = parseRequest(headersOf(message), message.data, [reply], 0, options.longestWait)
-    if (request instanceof NotARequest) this.#answers.notARequest(request, reply)
-    else this.#take(newJob(request))
+  progressed(job: Job, body: Uint8Array) {
+    this.#notices.progressed(job, body)
   }
 
   #take(job: Job) {
+    const refusal = this.#refusalOf(job)
+    if (refusal) return this.#answers.error(job, refusal.code, refusal.text)
     if (this.#joins(job)) return
     if (job.isToldFirst && !this.#refusesRest) return void this.#takeTold(job)
     this.#notices.add(job)
     this.#admit(job)
+  }
+
+  #refusalOf(job: Job) {
+    const { options, pool } = this.#parts
+    return refusalOf(job, options.service, pool.functions)
   }
 
   #admit(job: Job) {
@@ -243,7 +266,8 @@ export class Desk {
   /** What another executor sends. */
   #takeTransfer(job: Job): 'added' | 'joined' | 'refused' {
     // One that is on its way from here is no place for it.
-    if (this.#refusesRest || this.#registry.find(job.id, job.key)?.state === 'moving') return 'refused'
+    if (this.#refusesRest || this.#refusalOf(job) || this.#registry.find(job.id, job.key)?.state === 'moving')
+      return 'refused'
     this.#copies?.drop(job.ticket)
     if (this.#joins(job)) return 'joined'
     if (!this.#parts.pool.add(job)) {
@@ -257,7 +281,9 @@ export class Desk {
   /** The holder of a plain request is gone, and this executor has the copy. */
   #takeLost(job: Job) {
     this.#notices.add(job)
-    if (this.#refusesRest) this.#answers.stopping(job)
+    const refusal = this.#refusalOf(job)
+    if (refusal) this.#answers.error(job, refusal.code, refusal.text)
+    else if (this.#refusesRest) this.#answers.stopping(job)
     else this.#parts.pool.insert(job)
   }
 
@@ -322,10 +348,10 @@ export class Desk {
   #computeMs() {
     const now = performance.now()
     const elapsed = Math.min(...this.#parts.pool.running.map(({ startedAt }) => now - startedAt))
-    return Number.isFinite(elapsed) ? Math.max(elapsed, this.#discovery.meanMs ?? Infinity) : Infinity
+    return Number.isFinite(elapsed) ? Math.max(elapsed, this.#statistics.meanMs ?? Infinity) : Infinity
   }
 
-  #statistics() {
+  #load() {
     const { pool, options } = this.#parts
     return {
       backlog: pool.waiting,

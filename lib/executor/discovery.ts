@@ -1,19 +1,21 @@
 // Discovery and statistics by ADR-32 (nats-architecture-and-design, "NATS Micro"), so that `nats service list`, `info`
-// and `stats` see executors. The `services` API of nats.js takes an asynchronous handler for finished when it returns.
-import { errorName } from '../errors.js'
-import { Code } from '../protocol/codes.js'
+// and `stats` see executors, an endpoint a function. The `services` API of nats.js takes an asynchronous handler for finished when it
+// returns.
 import type { Msg } from '../nats/nats.js'
-import type { Job } from './job.js'
+import { functionSubject, serviceName } from '../protocol/subjects.js'
+import type { ServedFunction } from '../slots/served.js'
 import type { Post } from './post.js'
+import type { Statistics } from './statistics.js'
 
 export interface ServiceDescription {
   id: string
-  name: string
+  /** The subject of its requests. */
+  service: string
   version: string
-  description: string
   metadata: Record<string, string>
-  subject: string
   queue: string
+  functions(): Iterable<ServedFunction>
+  statistics: Statistics
   /** What STATS shows beside the counts. */
   data: () => unknown
 }
@@ -21,43 +23,22 @@ export interface ServiceDescription {
 const VERBS = ['PING', 'INFO', 'STATS'] as const
 
 export class Discovery {
-  #requests = 0
-  #errors = 0
-  #lastError = ''
-  /** Whole nanoseconds in slots, and how many requests were there. */
-  #processing = 0
-  #computed = 0
   readonly #post: Post
   readonly #about: ServiceDescription
+  readonly #name: string
   readonly #started = new Date().toISOString()
 
   constructor(post: Post, about: ServiceDescription) {
     this.#post = post
     this.#about = about
+    this.#name = serviceName(about.service)
   }
 
   start() {
-    const { name, id } = this.#about
+    const name = this.#name
     for (const verb of VERBS)
-      for (const subject of [`$SRV.${verb}`, `$SRV.${verb}.${name}`, `$SRV.${verb}.${name}.${id}`])
+      for (const subject of [`$SRV.${verb}`, `$SRV.${verb}.${name}`, `$SRV.${verb}.${name}.${this.#about.id}`])
         this.#post.serve(subject, message => this.#answer(verb, message))
-  }
-
-  /** How long a computation takes in the mean, in milliseconds; undefined if that is not known. */
-  get meanMs(): number | undefined {
-    return this.#computed === 0 ? undefined : this.#processing / 1e6 / this.#computed
-  }
-
-  /** Counts a request that was answered, each argument of a batch as one. */
-  count(nanoseconds: number, { code, of, failedArguments = 0 }: { code: number; of?: Job; failedArguments?: number }) {
-    const size = Math.max(1, of?.batchSize ?? 1)
-    this.#requests += size
-    this.#processing += nanoseconds
-    if (nanoseconds > 0) this.#computed++
-    this.#errors += code === 0 ? failedArguments : size
-    // What is wrong may tell of arguments, which are not everybody's to know.
-    if (code !== 0) this.#lastError = `${code}: ${errorName(code)}`
-    else if (failedArguments > 0) this.#lastError = `${Code.failed}: ${errorName(Code.failed)}`
   }
 
   #answer(verb: (typeof VERBS)[number], message: Msg) {
@@ -65,33 +46,53 @@ export class Discovery {
   }
 
   #identity(verb: string) {
-    const { name, id, version, metadata } = this.#about
-    return { type: `io.nats.micro.v1.${verb.toLowerCase()}_response`, name, id, version, metadata }
+    const { id, version, metadata } = this.#about
+    return { type: `io.nats.micro.v1.${verb.toLowerCase()}_response`, name: this.#name, id, version, metadata }
   }
 
   #details(verb: (typeof VERBS)[number]) {
-    const { description, subject, queue, data, name } = this.#about
-    const endpoint = { name, subject, queue_group: queue }
+    const functions = [...this.#about.functions()]
     switch (verb) {
       case 'PING':
         return {}
       case 'INFO':
-        return { description, endpoints: [{ ...endpoint, metadata: {} }] }
-      case 'STATS':
+        return {
+          description: `computes ${this.#about.service}`,
+          endpoints: functions.map(each => ({ ...this.#endpoint(each), metadata: metadataOf(each) })),
+        }
+      case 'STATS': {
+        const data = this.#about.data()
         return {
           started: this.#started,
-          endpoints: [
-            {
-              ...endpoint,
-              num_requests: this.#requests,
-              num_errors: this.#errors,
-              last_error: this.#lastError,
-              data: data(),
-              processing_time: this.#processing,
-              average_processing_time: this.#requests === 0 ? 0 : Math.round(this.#processing / this.#requests),
-            },
-          ],
+          endpoints: functions.map(each => ({ ...this.#endpoint(each), ...this.#counts(each), data })),
         }
+      }
     }
+  }
+
+  #endpoint({ name }: ServedFunction) {
+    const { service, queue } = this.#about
+    return { name: serviceName(name) || this.#name, subject: functionSubject(service, name), queue_group: queue }
+  }
+
+  #counts({ name }: ServedFunction) {
+    const { requests, errors, lastError, processing } = this.#about.statistics.of(name)
+    return {
+      num_requests: requests,
+      num_errors: errors,
+      last_error: lastError,
+      processing_time: processing,
+      average_processing_time: requests === 0 ? 0 : Math.round(processing / requests),
+    }
+  }
+}
+
+/** The settings of a function, as text. */
+function metadataOf({ timeLimit, concurrency, maxAttempts, schema }: ServedFunction): Record<string, string> {
+  return {
+    ...(schema !== undefined && { input: JSON.stringify(schema) }),
+    ...(timeLimit !== undefined && { timeLimit: String(timeLimit) }),
+    ...(concurrency !== undefined && { concurrency: String(concurrency) }),
+    ...(maxAttempts !== undefined && { maxAttempts: String(maxAttempts) }),
   }
 }

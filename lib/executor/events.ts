@@ -4,12 +4,21 @@ import type { Output } from '../slots/task.js'
 export interface ExecutorEvents {
   /** It is a member of the queue group and its slots have loaded the function. */
   ready: []
-  /** A computation starts. `argument` is JSON. */
-  started: [{ requestId: string; argument: string }]
-  /** A request was answered with its result, as JSON; `computeMs` is the time in its slot. */
-  completed: [{ requestId: string; result: string; computeMs: number }]
+  /** A computation starts. `functionName` is '' for the default export; `argument` is JSON, or `<n bytes>`. */
+  started: [{ requestId: string; functionName: string; argument: string }]
+  /** A request was answered with its result, JSON or `<n bytes>`; `computeMs` is the time in its slot. */
+  completed: [{ requestId: string; functionName: string; result: string; computeMs: number }]
   /** A request, or an argument of a batch, was answered with an error: its code, text and, if the function threw it, stack. */
-  failed: [{ requestId: string; code: number; error: string; computeMs: number; stack?: string | undefined }]
+  failed: [
+    {
+      requestId: string
+      functionName: string
+      code: number
+      error: string
+      computeMs: number
+      stack?: string | undefined
+    },
+  ]
   /** What the function printed: a line of one of its standard streams, and whose it is as far as that is known. */
   output: [Output]
   /** It was told to stop, and waits for that many requests, for `drainTimeout` milliseconds at most. */

@@ -14,6 +14,7 @@ import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions }
 import { Code } from '../protocol/codes.js'
 import type { PoolOwner } from '../slots/pool-owner.js'
 import { Pool } from '../slots/pool.js'
+import { checkModule } from './about-module.js'
 import { Desk } from './desk.js'
 import type { ExecutorEvents } from './events.js'
 import type { Job } from './job.js'
@@ -25,6 +26,8 @@ import { Teller } from './teller.js'
 const LOOK_MS = 5
 /** For the last messages, whatever the server does, in milliseconds. */
 const FAREWELL_MS = { drained: 500, atOnce: 150 }
+/** For slots to end in order, in milliseconds. */
+const CLOSE_MS = { least: 250, most: 2500 }
 /** A function that loads for so long is worth a word. */
 const SLOW_LOAD_MS = 2000
 
@@ -69,6 +72,11 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     return this.#closed
   }
 
+  /** The subjects of its functions, once it has started. */
+  get subjects(): string[] {
+    return this.#desk?.subjects ?? []
+  }
+
   /**
    * Loads the function, connects and joins the queue group; waits for a server for ever. A second call returns the same promise.
    * @throws if the function cannot be loaded, the server refuses the connection or the subject, or the executor was stopped
@@ -93,7 +101,13 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   async #start() {
-    const { service, module } = this.#options
+    const { service, module, moduleName, execArgv } = this.#options
+    try {
+      checkModule(module, moduleName, execArgv)
+    } catch (error) {
+      this.#closed.resolve(undefined)
+      throw error
+    }
     const options = { ...this.#options, title: `nats-executor slot ${service} ${this.id} ${basename(module)}` }
     const slow = setTimeout(() => this.#tell.emit('warning', `still loading the function ${module}`), SLOW_LOAD_MS)
     this.#pool = new Pool(options, this.#poolOwner)
@@ -179,8 +193,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     started: job => this.#desk?.started(job),
     ended: outcome => this.#desk?.ended(outcome),
     interrupted: (job, text) => this.#desk?.interrupted(job, text),
-    argumentFailed: (job, index, code, error, stack) =>
-      this.#tell.emit('failed', { requestId: `${job.id}.${index}`, code, error, computeMs: 0, stack }),
+    progressed: (job, body) => this.#desk?.progressed(job, body),
+    argumentFailed: ({ id, functionName }, index, code, error, stack) =>
+      this.#tell.emit('failed', { requestId: `${id}.${index}`, functionName, code, error, computeMs: 0, stack }),
     ready: () => this.#loaded.resolve(),
     changed: () => this.#desk?.changed(),
     output: output => this.#tell.emit('output', output),
@@ -227,7 +242,10 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       if (this.#canSend) await nc.flush()
     }
     await within(goodbye(), farewell - performance.now())
-    await this.#pool.close()
+    // What user code wants done has its time, as long as stopping may take.
+    await this.#pool.close(
+      this.#abort.signal.aborted ? 0 : Math.max(CLOSE_MS.least, Math.min(CLOSE_MS.most, until - performance.now())),
+    )
     this.#watching.abort()
     if (!this.#given) await within(nc.close(), Math.max(LOOK_MS, farewell - performance.now()))
   }

@@ -23,6 +23,7 @@ export interface Job extends Request, Task {
 export const newJob = (request: Request, ticket = ''): Job => ({
   id: request.id,
   isNamed: request.isNamed,
+  functionName: request.functionName,
   key: request.key,
   isWatched: request.isWatched,
   isToldFirst: request.isToldFirst,
@@ -30,6 +31,10 @@ export const newJob = (request: Request, ticket = ''): Job => ({
   priority: request.priority,
   replyTo: request.replyTo,
   batchSize: request.batchSize,
+  isBytes: request.isBytes,
+  attempt: request.attempt,
+  wantsProgress: request.wantsProgress,
+  headers: request.headers,
   body: request.body,
   deadline: request.deadline,
   since: request.since,

@@ -70,6 +70,12 @@ export class Notices {
     if (job.toldState === 'waiting' && job.state === 'held') this.#tell(job, 'computing')
   }
 
+  /** It is so far; JSON. */
+  progressed(job: Job, body: Uint8Array) {
+    if (job.state !== 'held') return
+    for (const inbox of job.replyTo) this.#post.publish(inbox, body, this.#lines(job, 'progress'))
+  }
+
   /** A client with that key has asked something: it is there. */
   heard(key: string) {
     this.#heardAt.delete(key)
@@ -119,9 +125,11 @@ export class Notices {
   /** `reply`: its client is to say that it is there. */
   #tell(job: Job, state: 'waiting' | 'computing', reply = '') {
     job.toldState = state
-    const lines =
-      line(Header.notice, state) + line(Header.requestId, job.id) + line(Header.executorId, this.#executorId)
-    for (const inbox of job.replyTo) this.#post.publish(inbox, undefined, lines, reply)
+    for (const inbox of job.replyTo) this.#post.publish(inbox, undefined, this.#lines(job, state), reply)
+  }
+
+  #lines({ id }: Job, notice: string) {
+    return line(Header.notice, notice) + line(Header.requestId, id) + line(Header.executorId, this.#executorId)
   }
 
   #askIfSilent(job: Job, now: number) {

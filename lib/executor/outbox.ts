@@ -33,7 +33,7 @@ interface Kept {
   readonly bytes: number
   readonly isRetained: boolean
   readonly until: number
-  /** Of the request's body: an id may be used for something else. */
+  /** Of the function's name and the request's body: an id may be used for something else. */
   readonly digest: string
   state: 'unsent' | 'sent' | 'confirmed'
   /** The reply subject that hears of a client that is not there. */
@@ -78,7 +78,7 @@ export class Outbox {
       bytes: answer.body.byteLength + ENTRY_BYTES,
       isRetained: job.isWatched && !PASSING.includes(answer.code),
       until: performance.now() + RETAINED_MS,
-      digest: job.isWatched ? digestOf(job.body) : '',
+      digest: job.isWatched ? digestOf(job) : '',
       state: 'unsent',
       token: '',
       tries: 0,
@@ -108,7 +108,7 @@ export class Outbox {
   /** Answers a request that was answered before and is sent once more; whether it was. */
   answerAgain(job: Job): 'sent' | 'too often' | false {
     const kept = job.isWatched && this.#kept.size > 0 ? this.#kept.get(nameOf(job)) : undefined
-    if (!kept?.isRetained || kept.digest !== digestOf(job.body)) return false
+    if (!kept?.isRetained || kept.digest !== digestOf(job)) return false
     const now = performance.now()
     if (now < kept.againAt) return 'too often'
     kept.againAt = now + AGAIN_MS
@@ -207,4 +207,5 @@ export class Outbox {
   }
 }
 
-const digestOf = (body: Uint8Array) => createHash('sha256').update(body).digest('base64')
+const digestOf = ({ functionName, body }: Job) =>
+  createHash('sha256').update(`${functionName} `).update(body).digest('base64')

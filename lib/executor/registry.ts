@@ -21,7 +21,7 @@ export class Registry {
       return undefined
     }
     // An id that somebody uses for something else as well is that one's own affair.
-    return Buffer.compare(same.body, job.body) === 0 ? same : undefined
+    return same.functionName === job.functionName && Buffer.compare(same.body, job.body) === 0 ? same : undefined
   }
 
   find(id: string, key: string): Job | undefined {

@@ -3,7 +3,8 @@ import { headersOf } from '../nats/headers.js'
 import type { Msg } from '../nats/nats.js'
 import { Dispatch } from '../protocol/dispatch.js'
 import { Header, Notices } from '../protocol/headers.js'
-import { line } from '../protocol/raw-headers.js'
+import { BYTES_TYPE } from '../protocol/payload.js'
+import { line, userLines } from '../protocol/raw-headers.js'
 import { MILLISECONDS, MOST_INBOXES, NotARequest, parseRequest } from '../protocol/request.js'
 import { isId } from '../protocol/subjects.js'
 import { type Job, newJob } from './job.js'
@@ -12,15 +13,17 @@ import { type Job, newJob } from './job.js'
 const HEADERS_SIZE = 1024
 
 /** Whether a request with the headers for its way is no larger than the server takes. */
-export function fits({ body, replyTo }: Job, maxPayload: number) {
-  if (body.byteLength + HEADERS_SIZE * (MOST_INBOXES + 1) <= maxPayload) return true
+export function fits({ body, replyTo, headers }: Job, maxPayload: number) {
+  if (!headers && body.byteLength + HEADERS_SIZE * (MOST_INBOXES + 1) <= maxPayload) return true
   const inboxes = replyTo.reduce((sum, inbox) => sum + Buffer.byteLength(inbox) + 1, 0)
-  return body.byteLength + inboxes + HEADERS_SIZE <= maxPayload
+  const users = headers ? Buffer.byteLength(userLines(headers)) : 0
+  return body.byteLength + inboxes + users + HEADERS_SIZE <= maxPayload
 }
 
 /** The headers of a transfer, or of a copy that `holder` keeps the request of. */
 export function transferLines(job: Job, holder?: string): string {
-  const { isNamed, id, key, isWatched, isDetached, priority, deadline, batchSize, since, replyTo, ticket } = job
+  const { isNamed, id, key, functionName, isWatched, isDetached, wantsProgress, attempt, isBytes, headers } = job
+  const { priority, deadline, batchSize, since, replyTo, ticket } = job
   const now = performance.now()
   return (
     line(Header.dispatch, holder === undefined ? Dispatch.transfer : Dispatch.copy) +
@@ -28,13 +31,18 @@ export function transferLines(job: Job, holder?: string): string {
     (holder === undefined ? '' : line(Header.holder, holder)) +
     (isNamed ? line(Header.requestId, id) : '') +
     (key ? line(Header.key, key) : '') +
+    (functionName ? line(Header.function, functionName) : '') +
+    (isBytes ? line(Header.contentType, BYTES_TYPE) : '') +
+    (attempt > 1 ? line(Header.attempt, attempt) : '') +
+    (wantsProgress ? line(Header.progress, 1) : '') +
     (isWatched ? line(Header.notices, Notices.later) : '') +
     (isDetached ? line(Header.detached, 1) : '') +
     (priority === 0 ? '' : line(Header.priority, priority)) +
     line(Header.timeoutMs, Math.max(0, deadline - now).toFixed(3)) +
     (batchSize > 0 ? line(Header.batchSize, batchSize) : '') +
     line(Header.waitedMs, Math.max(0, now - since).toFixed(3)) +
-    line(Header.replyTo, replyTo.join(' '))
+    line(Header.replyTo, replyTo.join(' ')) +
+    (headers ? userLines(headers) : '')
   )
 }
 

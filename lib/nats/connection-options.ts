@@ -1,10 +1,9 @@
 // The option `connection`: a connection, or how to make one. It is checked where it enters.
+import { MAX_MS } from '../protocol/limits.js'
 import type { ConnectionOptions, NatsConnection } from './nats.js'
 import { parseServers } from './servers.js'
 
 const DEFAULT_SERVER = 'nats://127.0.0.1:4222'
-/** The longest time that a timer of Node's takes, in milliseconds. */
-const MAX_MS = 2 ** 31 - 1
 
 /** The options of nats.js, by type; those of type `other` are left to it. */
 const OPTIONS = {

@@ -116,6 +116,11 @@ export class Inbox {
     }))
   }
 
+  /** The most bytes that the server takes in one message, headers and all. */
+  get maxPayload() {
+    return this.#nc.info?.max_payload ?? Infinity
+  }
+
   /** Whether somebody closes or drains the connection. */
   get isClosing() {
     return this.#nc.isClosed() || this.#nc.isDraining()

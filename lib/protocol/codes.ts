@@ -3,6 +3,8 @@
 export const Code = {
   /** Not a request: a bad header, not JSON, or an argument that the function refuses. */
   invalid: 400,
+  /** The service has no such function. */
+  notFound: 404,
   /** The deadline passed before or while computing, or the executor's own time limit ended it. */
   deadline: 408,
   /** The result is larger than the server's `max_payload`. */

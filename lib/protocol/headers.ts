@@ -18,7 +18,15 @@ export const Header = {
   notices: 'Notices',
   /** On a request: `1` if it is to be computed though its client is gone. */
   detached: 'Detached',
-  /** On a notice: what becomes of the request, `waiting` or `computing`. */
+  /** On what is not sent to the function's subject: its name. */
+  function: 'Function',
+  /** On a request or reply: `application/octet-stream` for bytes; else it is JSON. */
+  contentType: 'Content-Type',
+  /** On a request that was sent before, from 2 on: which attempt it is. */
+  attempt: 'Attempt',
+  /** On a request: `1` if its client wants to hear of progress. */
+  progress: 'Progress',
+  /** On a notice: what becomes of the request, `waiting` or `computing`; or `progress`, and the body says how far it is. */
   notice: 'Notice',
   /** On every message between executors, and on no other: its kind, one of `Dispatch`. */
   dispatch: 'Dispatch',
@@ -49,3 +57,13 @@ export const Notices = {
   /** Before it does anything else. */
   first: 'first',
 } as const
+
+const NAMES = new Set<string>(Object.values(Header))
+const LOWER_CASE = new Set([...NAMES].map(name => name.toLowerCase()))
+
+/** Whether a header is one of ours or of NATS', and none of a user's. */
+export function isReserved(name: string) {
+  if (NAMES.has(name)) return true
+  const lower = name.toLowerCase()
+  return LOWER_CASE.has(lower) || lower.startsWith('nats-')
+}

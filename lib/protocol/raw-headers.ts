@@ -31,7 +31,33 @@ export class RawHeaders {
     }
     return undefined
   }
+
+  /** Those whose name is wanted, the last one of each name; undefined if there are none. */
+  filter(isWanted: (name: string) => boolean): UserHeaders | undefined {
+    const text = this.#text
+    let found: Record<string, string> | undefined
+    for (let at = text.indexOf(END) + END.length; at >= END.length;) {
+      const end = text.indexOf(END, at)
+      const colon = text.indexOf(':', at)
+      if (end < 0 || colon < 0) break
+      if (colon < end) {
+        const name = text.slice(at, colon)
+        if (isWanted(name)) (found ??= {})[name] = text.slice(colon + 1, end).trim()
+      }
+      at = end + END.length
+    }
+    return found
+  }
 }
+
+/** Headers of a user's, by their names. */
+export type UserHeaders = Readonly<Record<string, string>>
+
+/** Headers of a user's as text. */
+export const userLines = (headers: UserHeaders) =>
+  Object.entries(headers)
+    .map(([name, value]) => line(name, value))
+    .join('')
 
 /** One header as text; its name and value are known to be right. */
 export const line = (name: string, value: string | number) => `${name}: ${value}${END}`

@@ -1,9 +1,10 @@
 // A request as its sender wrote it, or what is wrong with it.
 import { nanoid } from 'nanoid'
 import { MAX_BATCH_SIZE } from './batch.js'
-import { Header, Notices } from './headers.js'
-import type { RawHeaders } from './raw-headers.js'
-import { isId } from './subjects.js'
+import { Header, Notices, isReserved } from './headers.js'
+import { isBytesType } from './payload.js'
+import type { RawHeaders, UserHeaders } from './raw-headers.js'
+import { isFunctionName, isId } from './subjects.js'
 
 /** Milliseconds, as a header gives them. */
 export const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
@@ -17,6 +18,7 @@ export const MOST_INBOXES = 8
 const PRIORITY = /^-?\d{1,4}$/
 /** Priorities are from −1000 to 1000. */
 export const MAX_PRIORITY = 1000
+const ATTEMPT = /^[1-9]\d{0,8}$/
 
 /** A message that is no request: what is wrong with it, and its id if that is right. */
 export class NotARequest {
@@ -33,6 +35,8 @@ export interface Request {
   readonly id: string
   /** Whether the id is its sender's: then it is echoed, and asked about. */
   readonly isNamed: boolean
+  /** The name of the function that is to compute it; '' is the default export. */
+  readonly functionName: string
   /** Its client's secret; '' if there is none. */
   readonly key: string
   /** Whether its client understands notices and watches who holds it. */
@@ -47,7 +51,15 @@ export interface Request {
   readonly replyTo: string[]
   /** How many arguments there are in the body, if it is a batch: an array of them; else 0. */
   readonly batchSize: number
-  /** The argument as JSON. */
+  /** Whether the argument is bytes as they are, and not JSON. */
+  readonly isBytes: boolean
+  /** Which attempt it is, from 1 on. */
+  readonly attempt: number
+  /** Whether its client wants to hear of progress. */
+  readonly wantsProgress: boolean
+  /** The headers that are its sender's own. */
+  readonly headers: UserHeaders | undefined
+  /** The argument. */
   body: Uint8Array
   /** When its sender stops waiting, or must have, by this process' `performance.now()`. */
   readonly deadline: number
@@ -57,9 +69,11 @@ export interface Request {
   readonly arrivedAt: number
 }
 
+const isUsers = (name: string) => !isReserved(name)
+
 /**
  * Parses a request from its parts; `waited`: for how many milliseconds it has waited before; `longestWait`: how long it may wait in
- * all if it does not say so itself.
+ * all if it does not say so itself; `functionName`: by its subject, if that says it.
  */
 export function parseRequest(
   headers: RawHeaders | undefined,
@@ -67,6 +81,7 @@ export function parseRequest(
   replyTo: string[],
   waited: number,
   longestWait = LONGEST_MS,
+  functionName = headers?.get(Header.function) ?? '',
 ): Request | NotARequest {
   if (headers && headers.length > MOST_HEADERS)
     return new NotARequest(`the headers have ${headers.length} characters, more than ${MOST_HEADERS}`)
@@ -84,11 +99,22 @@ export function parseRequest(
   const batchSize = headers?.get(Header.batchSize) ?? ''
   if (batchSize !== '' && !(BATCH_SIZE.test(batchSize) && Number(batchSize) <= MAX_BATCH_SIZE))
     return new NotARequest(`${Header.batchSize} must be a number from 1 to ${MAX_BATCH_SIZE}`, id)
+  if (functionName !== '' && !isFunctionName(functionName))
+    return new NotARequest('the name of a function is 1–64 of A-Z a-z 0-9 _ $ -', id)
+  const contentType = headers?.get(Header.contentType) ?? ''
+  const isBytes = contentType === '' ? false : isBytesType(contentType)
+  if (isBytes === undefined)
+    return new NotARequest(`${Header.contentType} must be application/json or application/octet-stream`, id)
+  if (isBytes && batchSize !== '') return new NotARequest('a batch is JSON', id)
+  const attempt = headers?.get(Header.attempt) ?? ''
+  if (attempt !== '' && !ATTEMPT.test(attempt))
+    return new NotARequest(`${Header.attempt} must be a number from 1 on`, id)
   const notices = headers?.get(Header.notices)
   const now = performance.now()
   return {
     id: id ?? nanoid(),
     isNamed: id !== undefined,
+    functionName,
     key,
     isWatched: id !== undefined && (notices === Notices.later || notices === Notices.first),
     isToldFirst: id !== undefined && notices === Notices.first,
@@ -96,6 +122,10 @@ export function parseRequest(
     priority: Number(priority),
     replyTo,
     batchSize: Number(batchSize),
+    isBytes,
+    attempt: Number(attempt || 1),
+    wantsProgress: headers?.get(Header.progress) === '1',
+    headers: headers?.filter(isUsers),
     body,
     deadline: now + (timeout === '' ? longestWait - waited : Math.min(Number(timeout), LONGEST_MS)),
     since: now - Math.min(waited, LONGEST_MS),

@@ -33,6 +33,13 @@ export class Subjects {
   }
 }
 
+const FUNCTION = /^[A-Za-z0-9_$-]{1,64}$/
+/** Whether it may be the name of a function; that of a default export is ''. */
+export const isFunctionName = (text: unknown): boolean => typeof text === 'string' && FUNCTION.test(text)
+
+/** The subject of a function's requests. */
+export const functionSubject = (service: string, name: string) => (name === '' ? service : `${service}.${name}`)
+
 /** A subject as an ADR-32 name. */
 export const serviceName = (subject: string) => subject.replace(/[^A-Za-z0-9_-]/g, '_')
 

@@ -29,8 +29,11 @@ export class Backlog<T extends Task> {
     }
   }
 
-  shift(): T | undefined {
-    return this.#leaves(this.#tasks.shift())
+  /** Takes the first one out that may start. */
+  shift(isBlocked?: (task: T) => boolean): T | undefined {
+    if (!isBlocked) return this.#leaves(this.#tasks.shift())
+    const at = this.#tasks.findIndex(task => !isBlocked(task))
+    return at < 0 ? undefined : this.#leaves(this.#tasks.splice(at, 1)[0])
   }
 
   /** Whether it was here. */

@@ -6,6 +6,7 @@
 // while a computation runs that may have to be ended by force, so that its place is not empty then.
 import { residentMiB } from './memory.js'
 import type { Setup } from './process/setup.js'
+import type { Served } from './served.js'
 import type { SlotOwner } from './slot-owner.js'
 import { Slot } from './slot.js'
 import type { Outcome, Output, Task } from './task.js'
@@ -33,10 +34,12 @@ export interface CrewOptions extends Omit<Setup, 'width'> {
 
 export interface CrewOwner<T extends Task> extends Pick<
   SlotOwner<T>,
-  'settled' | 'returned' | 'interrupted' | 'argumentFailed'
+  'settled' | 'returned' | 'interrupted' | 'argumentFailed' | 'progressed'
 > {
   output(output: Output): void
   warning(text: string): void
+  /** A slot has loaded the module. */
+  loaded(served: Served): void
   /** A slot takes requests. */
   opened(): void
   /** A slot has failed to start. */
@@ -94,18 +97,21 @@ export class Crew<T extends Task> implements SlotOwner<T> {
     this.#memoryTimer ??= setTimeout(this.#lookAtMemory, MEMORY_MS)
   }
 
-  /** Ends all processes, whatever they do; resolves when they have ended. */
-  async close() {
+  /** Ends all processes, after `graceMs` whatever they do; resolves when they have ended. */
+  async close(graceMs: number) {
     this.#isClosed = true
     for (const timer of [...this.#pauses, this.#spareTimer, this.#memoryTimer, this.#hopelessTimer]) clearTimeout(timer)
     const all = [...this.all, ...(this.#spare ? [this.#spare] : [])]
     for (const slot of all) slot.close()
+    const late = setTimeout(() => all.forEach(slot => slot.kill(Code.unavailable, 'the executor was stopped')), graceMs)
     await Promise.all(all.map(({ whenEnded }) => whenEnded))
+    clearTimeout(late)
   }
 
   // What slots tell.
 
   loaded(slot: Slot<T>) {
+    this.#owner.loaded(slot.served)
     if (slot === this.#spare) this.#placeSpare()
     // One that follows a failure has to live for a while.
     else if (this.#failures > 0) this.#later(SOON_MS, () => this.#open(slot))
@@ -135,6 +141,10 @@ export class Crew<T extends Task> implements SlotOwner<T> {
 
   argumentFailed(...failure: Parameters<SlotOwner<T>['argumentFailed']>) {
     this.#owner.argumentFailed(...failure)
+  }
+
+  progressed(task: T, body: Uint8Array) {
+    this.#owner.progressed(task, body)
   }
 
   output(output: Output) {

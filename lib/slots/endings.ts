@@ -34,6 +34,7 @@ export const ended = <T extends Task>(task: T, { code, text }: { code: number; t
   code,
   body: Buffer.from(text),
   nanoseconds: Math.round((performance.now() - task.startedAt) * 1e6),
+  isBytes: false,
   failedArguments: 0,
 })
 
@@ -43,5 +44,6 @@ export const unstarted = <T extends Task>(task: T, code: number, text: string): 
   code,
   body: Buffer.from(text),
   nanoseconds: 0,
+  isBytes: false,
   failedArguments: 0,
 })

@@ -5,25 +5,31 @@
 //   4–7     the slot's secret: what user code writes    16–19   `extra`
 //           to our pipes does not have it               20–23   length of the id that the body begins with
 //   8–11    kind                                        24–31   `time`, a double
+//                                                       32–39   `until`, a double
 
 export const Kind = {
   // To the process.
   /** The module and what else it must know; JSON. */
   init: 0,
-  /** A request: `extra` arguments if it is a batch, else 0; `time` is when it was sent. */
+  /**
+   * A request: `extra` arguments if it is a batch, else 0; `time` is when it was sent, `until` its deadline. What it is
+   * beside its argument stands with its id: see `request-line.ts`.
+   */
   request: 1,
   /** The computation `number` is to end: its signal is aborted. */
   abort: 2,
   /** What has not started from `number` on, and was sent before `extra`, is taken back. */
   recall: 3,
+  /** The process is to end in order. */
+  end: 4,
   // From the process.
-  /** The function is loaded. */
+  /** The module is loaded; JSON of what it serves. */
   ready: 10,
   /** The result of `number`, JSON; `extra` arguments of its batch have failed; `time` in nanoseconds. */
   result: 11,
-  /** The error of `number`: `extra` is its code; JSON of `{ text, stack }`. */
+  /** The error of `number`: `extra` is its code; JSON of `{ text, thrown }`. */
   error: 12,
-  /** The error of one argument of the batch `number`: `extra` is its index; JSON of `{ code, text, stack }`. */
+  /** The error of one argument of the batch `number`: `extra` is its index; JSON of `{ code, text, thrown }`. */
   argumentError: 13,
   /** The answer to `recall`: from `number` on and before `extra` nothing will be computed here. */
   recalled: 14,
@@ -35,6 +41,10 @@ export const Kind = {
   stray: 17,
   /** User code ends the process with the exit code `extra`, on behalf of `number`. */
   exit: 18,
+  /** The result of `number`, bytes as they are. */
+  bytes: 20,
+  /** How far `number` is; JSON. */
+  progress: 21,
   /** Made by the reader: bytes that are no frame were skipped here. */
   garbage: 19,
 } as const
@@ -50,12 +60,21 @@ export interface Frame {
   number: number
   extra: number
   time: number
+  until: number
   id: string
   body: Buffer
 }
 
-export const GARBAGE: Frame = { kind: Kind.garbage, number: NOBODY, extra: 0, time: 0, id: '', body: Buffer.alloc(0) }
-const HEADER = 32
+export const GARBAGE: Frame = {
+  kind: Kind.garbage,
+  number: NOBODY,
+  extra: 0,
+  time: 0,
+  until: 0,
+  id: '',
+  body: Buffer.alloc(0),
+}
+const HEADER = 40
 /** A body is no larger than a message of NATS can be. */
 const MAX_BODY = 2 ** 27
 const USUAL = 2 ** 15
@@ -69,7 +88,7 @@ export class FrameWriter {
     this.#secret = secret
   }
 
-  add(kind: number, number = NOBODY, extra = 0, body: string | Uint8Array = '', id = '', time = 0) {
+  add(kind: number, number = NOBODY, extra = 0, body: string | Uint8Array = '', id = '', time = 0, until = 0) {
     const from = this.#length
     const most = from + HEADER + id.length + (typeof body === 'string' ? body.length * 3 : body.length)
     if (most > this.#bytes.length) this.#grow(most)
@@ -87,6 +106,7 @@ export class FrameWriter {
     bytes.writeUInt32LE(extra, from + 16)
     bytes.writeUInt32LE(id.length, from + 20)
     bytes.writeDoubleLE(time, from + 24)
+    bytes.writeDoubleLE(until, from + 32)
     this.#length = to
   }
 
@@ -150,6 +170,7 @@ export class FrameReader {
         number: bytes.readUInt32LE(at + 12),
         extra: bytes.readUInt32LE(at + 16),
         time: bytes.readDoubleLE(at + 24),
+        until: bytes.readDoubleLE(at + 32),
         id: from === at + HEADER ? '' : bytes.toString('latin1', at + HEADER, from),
         body: bytes.subarray(from, end),
       })

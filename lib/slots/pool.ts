@@ -6,7 +6,9 @@ import { Backlog } from './backlog.js'
 import { Crew } from './crew.js'
 import { unstarted } from './endings.js'
 import { LONG_MS } from './frames.js'
+import { FunctionTable } from './function-table.js'
 import type { PoolOptions, PoolOwner } from './pool-owner.js'
+import type { Served } from './served.js'
 import type { Slot } from './slot.js'
 import { type Outcome, type Task, compareTasks } from './task.js'
 
@@ -14,6 +16,8 @@ import { type Outcome, type Task, compareTasks } from './task.js'
 const OLD_MS = 500
 
 export class Pool<T extends Task> {
+  /** What is served, once a slot has loaded the module. */
+  readonly functions = new FunctionTable()
   readonly #backlog = new Backlog<T>()
   readonly #crew: Crew<T>
   readonly #options: PoolOptions
@@ -26,6 +30,7 @@ export class Pool<T extends Task> {
     this.#owner = owner
     this.#crew = new Crew(options, {
       ...owner,
+      loaded: served => this.#loaded(served),
       opened: () => this.#opened(),
       settled: (slot, outcomes) => this.#settled(slot, outcomes),
       returned: tasks => this.#returned(tasks),
@@ -69,7 +74,8 @@ export class Pool<T extends Task> {
 
   /** Takes a request in; false when the backlog is full. */
   add(task: T): boolean {
-    const slot = this.#backlog.length === 0 && this.#leastBusy()
+    const mayStart = this.#backlog.length === 0 && !this.functions.fullness(this.#crew.all)?.(task)
+    const slot = mayStart && this.#leastBusy()
     if (slot) {
       this.#send(slot, task)
       return true
@@ -122,14 +128,19 @@ export class Pool<T extends Task> {
     this.#owner.changed()
   }
 
-  /** Ends all processes, whatever they do. */
-  async close() {
+  /** Ends all processes, after `graceMs` milliseconds whatever they do. */
+  async close(graceMs = 0) {
     this.#isClosed = true
     this.#alarm.close()
-    await this.#crew.close()
+    await this.#crew.close(graceMs)
   }
 
   // What slots tell.
+
+  #loaded(served: Served) {
+    if (this.functions.isEmpty) for (const text of served.warnings ?? []) this.#owner.warning(text)
+    this.functions.set(served)
+  }
 
   #opened() {
     this.#fill()
@@ -181,11 +192,18 @@ export class Pool<T extends Task> {
   }
 
   #fill() {
-    if (this.#backlog.length === 0 && this.slots.some(({ freePlaces }) => freePlaces > 0)) this.#recall()
     this.#start()
+    // What is left, if anything, may not start now.
+    if (this.slots.some(({ freePlaces }) => freePlaces > 0)) {
+      this.#recall()
+      this.#start()
+    }
     // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
     // moment; until it starts it can be taken back.
-    for (const slot of this.slots) if (this.#backlog.length > 0 && slot.mayPrefetch) slot.send(this.#backlog.shift()!)
+    for (const slot of this.slots) {
+      const next = this.#backlog.length > 0 && slot.mayPrefetch ? this.#next() : undefined
+      if (next) slot.send(next)
+    }
   }
 
   /** Sends requests to slots that have room. */
@@ -193,10 +211,16 @@ export class Pool<T extends Task> {
     while (this.#backlog.length > 0) {
       const slot = this.#leastBusy()
       if (!slot) break
-      const task = this.#backlog.shift()!
+      const task = this.#next()
+      if (!task) break
       if (task.deadline <= performance.now()) this.#expire(task)
       else this.#send(slot, task)
     }
+  }
+
+  /** Takes the next request out that may start. */
+  #next(): T | undefined {
+    return this.#backlog.shift(this.functions.fullness(this.#crew.all))
   }
 
   /** Takes back what was sent ahead to such slots. */
@@ -258,20 +282,29 @@ export class Pool<T extends Task> {
     // Only then the next one may be sent ahead.
     if (running.length > 0 && (!slot.isLong || (this.#backlog.length > 0 && slot.longAt > now)))
       at = Math.min(at, slot.longAt)
-    for (const { startedAt, deadline, ending } of running) {
+    for (const task of running) {
+      const { startedAt, deadline, ending } = task
       if (ending) continue
-      at = Math.min(at, deadline, startedAt + this.#options.timeLimit)
+      at = Math.min(at, deadline, startedAt + this.#timeLimit(task))
       if (now < startedAt + this.#oldMs) at = Math.min(at, startedAt + this.#oldMs)
     }
     return at
   }
 
   #endIfOver(slot: Slot<T>, task: T, now: number) {
-    const { timeLimit } = this.#options
+    const timeLimit = this.#timeLimit(task)
     if (now >= task.startedAt + this.#oldMs) this.#crew.prepareSpare()
     if (task.deadline <= now) slot.end(task, Code.deadline, 'the deadline passed while computing')
     else if (now >= task.startedAt + timeLimit)
-      slot.end(task, Code.deadline, `the computation took longer than the executor's time limit of ${timeLimit} ms`)
+      slot.end(
+        task,
+        Code.deadline,
+        `the computation took longer than the ${timeLimit < this.#options.timeLimit ? 'function' : 'executor'}'s time limit of ${timeLimit} ms`,
+      )
+  }
+
+  #timeLimit(task: T) {
+    return this.functions.timeLimit(task, this.#options.timeLimit)
   }
 
   #dropExpired() {

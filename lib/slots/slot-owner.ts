@@ -13,6 +13,8 @@ export interface SlotOwner<T extends Task> {
   interrupted(tasks: T[], text: string): void
   /** One argument of a batch has failed. */
   argumentFailed(task: T, index: number, code: number, text: string, stack: string | undefined): void
+  /** A computation tells how far it is; JSON. */
+  progressed(task: T, body: Uint8Array): void
   /** User code has thrown where nobody could catch it; `id` is that of its request. */
   stray(slot: Slot<T>, text: string, id: string | undefined): void
   output(output: Output): void

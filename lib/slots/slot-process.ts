@@ -122,11 +122,6 @@ export class SlotProcess {
     }
   }
 
-  /** The process ends in order when it has nothing to do. */
-  close() {
-    this.#requests.end()
-  }
-
   #hearTold(chunk: Buffer) {
     const bytes = this.#toldRest.length > 0 ? Buffer.concat([this.#toldRest, chunk]) : chunk
     let at = 0

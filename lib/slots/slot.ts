@@ -4,19 +4,29 @@
 // From each of them the process may end at any time.
 // In a slot with a width of 1 one request runs and others may wait, sent ahead (see sent.ts); in a wider one all run.
 import { Code } from '../protocol/codes.js'
+import type { Thrown } from '../protocol/thrown.js'
 import { ended, endingsOf } from './endings.js'
 import { type Frame, Kind, sharedNow } from './frames.js'
 import { OutputLines } from './output-lines.js'
+import { writeLine } from './request-line.js'
 import { Sent } from './sent.js'
+import type { Served } from './served.js'
 import type { SlotOwner } from './slot-owner.js'
 import { type ProcessOptions, SlotProcess } from './slot-process.js'
 import type { Outcome, Task } from './task.js'
+import { STOP_HOOKS_MS } from './process/setup.js'
 import { Window } from './window.js'
 
 /** How long a computation that listens to its signal may take to end by itself. */
 const ABORT_GRACE_MS = 25
-/** How long a process without work may take to end in order. */
+/** How long a process without work may take to end in order, beside what user code may. */
 const CLOSE_GRACE_MS = 250
+
+/** What a process tells of a computation that has ended. */
+type Finish = Pick<Outcome<Task>, 'code' | 'body' | 'nanoseconds' | 'thrown'> & {
+  isBytes?: boolean
+  failedArguments?: number
+}
 const WROTE = 'the function wrote to the pipes of its slot'
 
 export class Slot<T extends Task> {
@@ -24,6 +34,8 @@ export class Slot<T extends Task> {
   readonly width: number
   /** The first computation has taken longer than LONG_MS, or is taken for one that will. */
   isLong = false
+  /** What its module serves, once it is loaded. */
+  served: Served = { functions: [] }
   /** How many have ended here. */
   finished = 0
   /** By `performance.now()`. */
@@ -62,6 +74,11 @@ export class Slot<T extends Task> {
 
   get pid() {
     return this.#process.pid
+  }
+
+  /** All that was sent to it and has not ended. */
+  get sent(): readonly T[] {
+    return this.#sent.all
   }
 
   get outstanding() {
@@ -138,7 +155,9 @@ export class Slot<T extends Task> {
   send(task: T) {
     task.slot = this
     task.number = this.#sent.nextNumber
-    this.#process.post(Kind.request, task.number, task.batchSize, task.body, task.id, sharedNow())
+    const now = sharedNow()
+    const until = now + task.deadline - performance.now()
+    this.#process.post(Kind.request, task.number, task.batchSize, task.body, writeLine(task), now, until)
     this.#sent.push(task)
   }
 
@@ -188,8 +207,8 @@ export class Slot<T extends Task> {
 
   #closeIfEmpty() {
     if (this.state !== 'leaving' || this.#sent.length > 0 || this.#closeTimer) return
-    this.#process.close()
-    this.#closeTimer = setTimeout(() => this.#process.kill(), CLOSE_GRACE_MS)
+    this.#process.post(Kind.end)
+    this.#closeTimer = setTimeout(() => this.#process.kill(), STOP_HOOKS_MS + CLOSE_GRACE_MS)
   }
 
   #heard(frames: Frame[]) {
@@ -212,15 +231,17 @@ export class Slot<T extends Task> {
   #hear({ kind, number, extra, time, id, body }: Frame, outcomes: Outcome<T>[], facts: (() => void)[]) {
     switch (kind) {
       case Kind.result:
-        return this.#finish(number, outcomes, 0, body, time, extra)
+        return this.#finish(number, outcomes, { code: 0, body, nanoseconds: time, failedArguments: extra })
+      case Kind.bytes:
+        return this.#finish(number, outcomes, { code: 0, body, isBytes: true, nanoseconds: time })
       case Kind.error: {
-        const { text, stack } = JSON.parse(body.toString())
-        return this.#finish(number, outcomes, extra, Buffer.from(text), time, 0, stack)
+        const { text, thrown } = JSON.parse(body.toString())
+        return this.#finish(number, outcomes, { code: extra, body: Buffer.from(text), nanoseconds: time, thrown })
       }
       case Kind.argumentError: {
-        const { code, text, stack } = JSON.parse(body.toString())
+        const { code, text, thrown } = JSON.parse(body.toString())
         const task = this.#sent.find(number)
-        if (task) facts.push(() => this.#owner.argumentFailed(task, extra, code, text, stack))
+        if (task) facts.push(() => this.#owner.argumentFailed(task, extra, code, text, (thrown as Thrown)?.stack))
         return
       }
       case Kind.recalled:
@@ -233,6 +254,11 @@ export class Slot<T extends Task> {
         return
       case Kind.aborted:
         return this.#leaveAlone(number)
+      case Kind.progress: {
+        const task = this.#sent.find(number)
+        if (task) facts.push(() => this.#owner.progressed(task, body))
+        return
+      }
       case Kind.output:
         this.#lines[extra === 1 ? 'stdout' : 'stderr'].write(body, id || undefined)
         return
@@ -255,6 +281,7 @@ export class Slot<T extends Task> {
         return
       case Kind.ready:
         this.state = 'loaded'
+        this.served = JSON.parse(body.toString())
         this.#process.hasLoaded = true
         facts.push(() => this.#owner.loaded(this))
         return
@@ -266,11 +293,7 @@ export class Slot<T extends Task> {
   #finish(
     number: number,
     outcomes: Outcome<T>[],
-    code: number,
-    body: Uint8Array,
-    nanoseconds: number,
-    failedArguments: number,
-    stack?: string,
+    { code, body, isBytes = false, nanoseconds, failedArguments = 0, thrown }: Finish,
   ) {
     const task = this.width > 1 ? this.#sent.find(number) : this.#sent.first
     if (task?.number !== number) {
@@ -286,7 +309,7 @@ export class Slot<T extends Task> {
     if (this.width === 1) this.#firstIsNew()
     // It ended by itself, unless it ended because it was told to.
     if (task.ending && (code !== 0 || task.ending.isFinal)) outcomes.push(ended(task, task.ending))
-    else outcomes.push({ task, code, body, nanoseconds, stack, failedArguments })
+    else outcomes.push({ task, code, body, isBytes, nanoseconds, thrown, failedArguments })
   }
 
   #firstIsNew() {

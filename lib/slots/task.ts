@@ -1,11 +1,20 @@
 // What the slots know of a request.
+import type { Thrown } from '../protocol/thrown.js'
+import type { UserHeaders } from '../protocol/raw-headers.js'
 import type { Slot } from './slot.js'
 
 export interface Task {
   readonly id: string
+  /** '' is the default export. */
+  readonly functionName: string
   /** How many arguments there are in the body, if it is a batch, else 0. */
   readonly batchSize: number
-  /** The argument as JSON. */
+  readonly isBytes: boolean
+  /** From 1 on. */
+  readonly attempt: number
+  readonly wantsProgress: boolean
+  readonly headers: UserHeaders | undefined
+  /** The argument: JSON, or bytes. */
   body: Uint8Array
   /** By `performance.now()`. */
   readonly deadline: number
@@ -23,14 +32,16 @@ export interface Task {
   ending: { code: number; text: string; /** Whatever result comes. */ isFinal?: boolean } | undefined
 }
 
-/** What came of a computation: with code 0 `body` is its result as JSON, else the text of an error. */
+/** What came of a computation: with code 0 `body` is its result, else the text of an error. */
 export interface Outcome<T extends Task> {
   task: T
   code: number
   body: Uint8Array
+  /** Whether the result is bytes, and not JSON. */
+  isBytes: boolean
   nanoseconds: number
-  /** Of the error that the function threw, where it is the function's fault. */
-  stack?: string | undefined
+  /** What the function threw, if it threw. */
+  thrown?: Thrown | undefined
   /** How many arguments of a batch have errors. */
   failedArguments: number
 }

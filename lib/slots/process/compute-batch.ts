@@ -1,41 +1,52 @@
-// Computes a batch, and says what is wrong with what a function threw.
+// Computes a batch.
 import type { BatchReply } from '../../protocol/batch.js'
 import { Code } from '../../protocol/codes.js'
+import { isSimple, writeJson } from '../../protocol/json.js'
+import { withoutStack } from '../../protocol/thrown.js'
 import type { ComputeFunction, Context } from '../function.js'
+import { type Failure, OurError, failureOf } from './failure.js'
+import { isThenable } from './thenable.js'
 
-export const UNWRITABLE = 'the result cannot be written as JSON'
-const LONGEST_ERROR = 500
-const LONGEST_STACK = 4000
+// User code may put its own in its place.
+const { stringify } = JSON
 
-export class BatchResult implements BatchReply {
+export class BatchResult {
   readonly results: unknown[] = []
-  errors?: Record<number, [code: number, text: string]>
-  readonly #failed: { index: number; code: number; error: unknown }[] = []
+  readonly #failed: { index: number; failure: Failure }[] = []
+  #errors: BatchReply['errors']
+  #bytes: BatchReply['bytes']
 
-  /** What was thrown; no part of the reply. */
   get failed() {
     return this.#failed
   }
 
   fail(index: number, error: unknown) {
-    const code = codeOf(error)
+    const failure = failureOf(error)
     this.results[index] = null
-    this.errors ??= {}
-    this.errors[index] = [code, textOf(error)]
-    this.#failed.push({ index, code, error })
+    this.#errors ??= {}
+    const { code, text, thrown } = failure
+    this.#errors[index] = thrown ? [code, text, withoutStack(thrown)] : [code, text]
+    this.#failed.push({ index, failure })
   }
 
-  /** Turns results that JSON cannot say into errors; false if there were none. */
-  dropUnwritable(): boolean {
-    let any = false
-    for (const [index, result] of this.results.entries())
-      try {
-        JSON.stringify(result)
-      } catch {
-        any = true
-        this.fail(index, new Error(UNWRITABLE))
-      }
-    return any
+  /** The body of the reply. A result that JSON cannot say is an error of its argument. */
+  write(): string {
+    for (const [index, result] of this.results.entries()) if (!isSimple(result)) this.#check(index, result)
+    const { results } = this
+    return stringify({ results, errors: this.#errors, bytes: this.#bytes } satisfies Partial<BatchReply>)
+  }
+
+  #check(index: number, result: unknown) {
+    if (result === undefined) return
+    try {
+      if (result instanceof Uint8Array) {
+        this.#bytes ??= {}
+        this.#bytes[index] = Buffer.from(result.buffer, result.byteOffset, result.byteLength).toString('base64')
+        this.results[index] = null
+      } else writeJson(result, 'result')
+    } catch (error) {
+      this.fail(index, error)
+    }
   }
 }
 
@@ -48,6 +59,21 @@ class ArgumentContext implements Context {
   }
   get signal() {
     return this.#batch.signal
+  }
+  get deadline() {
+    return this.#batch.deadline
+  }
+  get attempt() {
+    return this.#batch.attempt
+  }
+  get headers() {
+    return this.#batch.headers
+  }
+  get progress() {
+    return this.#batch.progress
+  }
+  get log() {
+    return this.#batch.log
   }
 }
 
@@ -62,7 +88,7 @@ export function computeBatch(
   context: Context,
 ): BatchResult | Promise<BatchResult> {
   if (!Array.isArray(args) || args.length !== batchSize)
-    throw Object.assign(new Error(`the body is not an array of ${batchSize} arguments`), { code: Code.invalid })
+    throw new OurError(Code.invalid, `the body is not an array of ${batchSize} arguments`)
   const done = new BatchResult()
   const one = (index: number) => compute(args[index], new ArgumentContext(context, index))
   for (let index = 0; index < batchSize; index++)
@@ -99,39 +125,4 @@ async function computeRest(
       result = Promise.reject(error)
     }
   }
-}
-
-export const isThenable = (value: any): value is PromiseLike<unknown> => typeof value?.then === 'function'
-
-/** The code of an error that a function threw. */
-export function codeOf(error: any): number {
-  try {
-    if (error?.code === Code.invalid) return Code.invalid
-  } catch {
-    // something was thrown that cannot even be looked at
-  }
-  return Code.failed
-}
-
-/** What an error that a function threw says, in one line. */
-export function textOf(error: any): string {
-  let text = 'the function failed'
-  try {
-    text = String(error?.message || error)
-  } catch {
-    // as above
-  }
-  return text.replace(/\s+/g, ' ').slice(0, LONGEST_ERROR)
-}
-
-/** What an executor is told of an error that a function threw. */
-export function errorBody(code: number, error: any): string {
-  let stack
-  try {
-    // An argument that is refused is no fault of the code.
-    stack = code === Code.invalid ? undefined : String(error?.stack ?? '').slice(0, LONGEST_STACK)
-  } catch {
-    // as above
-  }
-  return JSON.stringify({ code, text: textOf(error), stack: stack || undefined })
 }

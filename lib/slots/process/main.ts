@@ -3,17 +3,20 @@
 // Each result is in the pipe before the next computation begins, so the executor knows what runs when the process dies. Requests may be
 // sent ahead, and taken back: before one starts that was sent ahead, the process looks for such words if the computation before it
 // has taken LONG_MS or more, since only then may the executor have said so (see `recall` in ../slot.ts).
-//
-// User code runs in an asynchronous context of its request, which tells whose an output, a stray exception or an exit is.
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { writeSync } from 'node:fs'
 import { Code } from '../../protocol/codes.js'
+import { writeJson } from '../../protocol/json.js'
+import { readArgument } from '../../protocol/payload.js'
 import { type Frame, Kind, NOBODY, sharedNow } from '../frames.js'
-import type { ComputeFunction, Context } from '../function.js'
-import { BatchResult, UNWRITABLE, codeOf, computeBatch, errorBody, isThenable, textOf } from './compute-batch.js'
+import { Computation, contexts } from './computation.js'
+import { BatchResult, computeBatch } from './compute-batch.js'
+import { OurError, failureOf, textOf } from './failure.js'
+import { type LoadedModule, readModule } from './module.js'
 import { captureOutput } from './output.js'
 import { listen, look, send, setup, tell } from './pipes.js'
 import { Queue } from './queue.js'
+import { runStopHooks } from './stop.js'
+import { isThenable } from './thenable.js'
 
 /** The executor hears of results when nothing is left to compute, but not later than this after the first of them. */
 const TELL_AFTER_MS = 0.25
@@ -24,30 +27,9 @@ const MAX_RESULT = 2 ** 26
 /** The most errors of one batch that are told one by one. */
 const MAX_ARGUMENT_ERRORS = 10
 
-const { parse, stringify } = JSON
+// User code may put its own in its place.
+const { stringify } = JSON
 
-class Computation implements Context {
-  readonly requestId: string
-  readonly number: number
-  /** From when on the executor may take it for running. */
-  readonly begun: number
-  readonly started = sharedNow()
-  #controller: AbortController | undefined
-  constructor(requestId: string, number: number, begun: number) {
-    this.requestId = requestId
-    this.number = number
-    this.begun = begun
-  }
-  get signal() {
-    return (this.#controller ??= new AbortController()).signal
-  }
-  abort() {
-    void this.signal
-    contexts.run(this, () => this.#controller!.abort())
-  }
-}
-
-const contexts = new AsyncLocalStorage<Computation>()
 const queue = new Queue()
 const running = new Map<number, Computation>()
 let lastTold = 0
@@ -56,12 +38,7 @@ let isPumping = false
 process.title = setup.title
 captureOutput(() => contexts.getStore()?.requestId ?? '')
 // What goes wrong here ends the process, and Node says where.
-const compute: ComputeFunction = (await import(setup.module)).default
-if (typeof compute !== 'function') {
-  // As Node would say it, but not of this line here.
-  writeSync(2, `TypeError: ${setup.module} has no function as its default export\n`)
-  process.exit(1)
-}
+const { functions, served } = load(await import(setup.module))
 
 process.on('uncaughtException', error => stray('an exception', error))
 process.on('unhandledRejection', error => stray('a rejection', error))
@@ -70,12 +47,22 @@ process.on('exit', code => {
   tell()
 })
 
-send(Kind.ready)
+send(Kind.ready, NOBODY, 0, stringify(served))
 tell()
 listen(frames => {
   hear(frames)
   pump()
 })
+
+function load(namespace: object): LoadedModule {
+  try {
+    return readModule(setup.module, namespace)
+  } catch (error) {
+    // As Node would say it, but not of a line here.
+    writeSync(2, `${String(error)}\n`)
+    process.exit(1)
+  }
+}
 
 function hear(frames: Frame[]) {
   for (const frame of frames)
@@ -84,7 +71,8 @@ function hear(frames: Frame[]) {
     else if (frame.kind === Kind.abort) {
       send(Kind.aborted, frame.number)
       running.get(frame.number)?.abort()
-    }
+    } else if (frame.kind === Kind.end)
+      void runStopHooks(error => process.stderr.write(`onStop: ${textOf(error)}\n`)).then(() => process.exit())
 }
 
 function pump() {
@@ -110,14 +98,11 @@ function pump() {
 }
 
 function start(frame: Frame) {
-  const { number, extra: batchSize, id, body } = frame
-  const computation = new Computation(id, number, queue.begunAt(frame))
-  running.set(number, computation)
+  const computation = new Computation(frame, queue.begunAt(frame))
+  running.set(computation.number, computation)
   contexts.run(computation, () => {
     try {
-      const argument = parseBody(body)
-      const result =
-        batchSize === 0 ? compute(argument, computation) : computeBatch(compute, argument, batchSize, computation)
+      const result = compute(computation, frame.body)
       // This runs code of the function, and so does the writing of its result.
       if (isThenable(result))
         void Promise.resolve(result)
@@ -133,40 +118,56 @@ function start(frame: Frame) {
   })
 }
 
-function parseBody(body: Buffer) {
+function compute(computation: Computation, body: Buffer) {
+  const { batchSize, functionName, isBytes } = computation
+  const call = functions.get(functionName)
+  if (!call) throw new OurError(Code.notFound, `this module has no function ${functionName}`)
+  const argument = parseBody(body, isBytes)
+  return batchSize === 0 ? call(argument, computation) : computeBatch(call, argument, batchSize, computation)
+}
+
+function parseBody(body: Buffer, isBytes: boolean) {
   try {
-    return parse(body.toString())
+    return readArgument(body, isBytes)
   } catch {
-    throw Object.assign(new Error('the body is not JSON'), { code: Code.invalid, stack: '' })
+    throw new OurError(
+      Code.invalid,
+      'the body is not JSON; bytes need the header Content-Type: application/octet-stream',
+    )
   }
 }
 
 function succeed(computation: Computation, result: unknown) {
-  let text
+  const isBytes = result instanceof Uint8Array
+  let body: string | Uint8Array
   try {
-    text = stringify(result) ?? 'null'
+    if (isBytes) body = result
+    else if (result instanceof BatchResult) body = result.write()
+    else body = result === undefined ? 'null' : writeJson(result, 'result')
   } catch (error) {
-    if (result instanceof BatchResult && result.dropUnwritable()) succeed(computation, result)
-    else fail(computation, Object.assign(new Error(UNWRITABLE), { stack: textOf(error) }))
-    return
+    // It says the place in the result; ours in the code is of no use.
+    return fail(computation, Object.assign(error as Error, { stack: '' }))
   }
-  if (text.length > MAX_RESULT / 3 && Buffer.byteLength(text) > MAX_RESULT)
-    return fail(computation, Object.assign(new Error('the result is larger than 64 MiB'), { stack: '' }), Code.tooLarge)
+  const { length } = body
+  if (length > MAX_RESULT / 3 && (isBytes ? length : Buffer.byteLength(body)) > MAX_RESULT)
+    return fail(computation, new OurError(Code.tooLarge, 'the result is larger than 64 MiB'))
   end(computation, nanoseconds => {
     const failed = result instanceof BatchResult ? result.failed : []
-    for (const { index, code, error } of failed.slice(0, MAX_ARGUMENT_ERRORS))
-      send(Kind.argumentError, computation.number, index, errorBody(code, error))
-    send(Kind.result, computation.number, failed.length, text, '', nanoseconds)
+    for (const { index, failure } of failed.slice(0, MAX_ARGUMENT_ERRORS))
+      send(Kind.argumentError, computation.number, index, stringify(failure))
+    send(isBytes ? Kind.bytes : Kind.result, computation.number, failed.length, body, '', nanoseconds)
   })
 }
 
-function fail(computation: Computation, error: unknown, code: number = codeOf(error)) {
-  end(computation, nanoseconds => send(Kind.error, computation.number, code, errorBody(code, error), '', nanoseconds))
+function fail(computation: Computation, error: unknown) {
+  const { code, ...failure } = failureOf(error)
+  end(computation, nanoseconds => send(Kind.error, computation.number, code, stringify(failure), '', nanoseconds))
 }
 
 function end(computation: Computation, sendOutcome: (nanoseconds: number) => void) {
   // It may have ended before, by an exception that it threw outside of its promise.
   if (!running.delete(computation.number)) return
+  computation.end()
   const ended = sharedNow()
   sendOutcome(Math.round((ended - computation.started) * 1e6))
   queue.sent(computation.begun, ended, sharedNow())
@@ -175,7 +176,8 @@ function end(computation: Computation, sendOutcome: (nanoseconds: number) => voi
 function stray(what: string, error: unknown) {
   const owner = contexts.getStore()
   const isOwn = owner !== undefined && running.get(owner.number) === owner
-  send(Kind.stray, isOwn ? owner.number : NOBODY, 0, stringify({ what, text: textOf(error), id: owner?.requestId }))
+  const body = stringify({ what, text: textOf(error), id: owner?.requestId })
+  send(Kind.stray, isOwn ? owner.number : NOBODY, 0, body)
   // A promise that a function forgot need not be its failure.
   if (isOwn && what === 'an exception') fail(owner, error)
   pump()

@@ -12,3 +12,6 @@ export interface Setup {
   width: number
   title: string
 }
+
+/** How long user code may take before its process ends in order. */
+export const STOP_HOOKS_MS = 2000

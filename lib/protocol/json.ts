@@ -1,0 +1,83 @@
+// Values as JSON, without what JSON changes in silence: it makes null of NaN, {} of a Map, nothing of a function.
+
+// User code may put its own in their place.
+const { stringify } = JSON
+
+/** What JSON writes as `{}` or as a heap of numbers, whatever is in it. */
+const UNSAYABLE = [Map, Set, WeakMap, WeakSet, Promise, RegExp, Error, ArrayBuffer]
+const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
+const BYTES_HINT = 'bytes travel as the whole argument or result; inside of one, as text such as base64'
+
+/**
+ * Writes a value as JSON.
+ * @param name what errors call the value: `result` in `result.rows[3].mean is NaN`
+ * @throws {TypeError} if JSON cannot say it as it is; it names the place
+ */
+export function writeJson(value: unknown, name: string): string {
+  if (isSimple(value)) return stringify(value)
+  let text: string | undefined
+  try {
+    text = stringify(value)
+  } catch (error) {
+    checkSayable(value, name, new Set())
+    const [why] = String((error as Error)?.message ?? error).split('\n')
+    throw new TypeError(`JSON cannot say ${name}: ${why}`, { cause: error })
+  }
+  // What could be written has no circles.
+  checkSayable(value, name)
+  if (text === undefined) throw new TypeError(`JSON cannot say ${name}: ${describe(value)}`)
+  return text
+}
+
+/** Whether it is what JSON always says as it is. */
+export const isSimple = (value: unknown) =>
+  typeof value === 'number'
+    ? Number.isFinite(value)
+    : typeof value === 'string' || typeof value === 'boolean' || value === null
+
+/** `ancestors`: where it may have circles, the objects that it is in. */
+function checkSayable(value: unknown, place: string, ancestors?: Set<object>): void {
+  if (isSimple(value)) return
+  if (typeof value !== 'object') throw unsayable(place, value)
+  if (ArrayBuffer.isView(value)) throw new TypeError(`${place} is ${describe(value)}: ${BYTES_HINT}`)
+  if (value instanceof Date && Number.isNaN(value.getTime())) throw unsayable(place, value)
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function' || ancestors?.has(value!)) return
+  if (UNSAYABLE.some(Class => value instanceof Class)) throw unsayable(place, value)
+  ancestors?.add(value!)
+  if (Array.isArray(value)) for (let i = 0; i < value.length; i++) checkElement(value[i], place, i, ancestors)
+  else
+    for (const key of Object.keys(value!)) {
+      const part = (value as Record<string, unknown>)[key]
+      // A property that is undefined is one that is missing.
+      if (part !== undefined && !isSimple(part))
+        checkSayable(part, IDENTIFIER.test(key) ? `${place}.${key}` : `${place}[${stringify(key)}]`, ancestors)
+    }
+  ancestors?.delete(value!)
+}
+
+function checkElement(element: unknown, place: string, index: number, ancestors?: Set<object>) {
+  if (!isSimple(element)) checkSayable(element, `${place}[${index}]`, ancestors)
+}
+
+function unsayable(place: string, value: unknown) {
+  const hint = value instanceof Promise ? ': is an `await` missing?' : ', which JSON cannot say'
+  return new TypeError(`${place} is ${describe(value)}${hint}`)
+}
+
+function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'number':
+      return String(value)
+    case 'undefined':
+      return 'undefined'
+    case 'bigint':
+      return 'a BigInt'
+    case 'object': {
+      if (value instanceof Date) return 'an invalid Date'
+      const name = String(value?.constructor?.name ?? 'object')
+      return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
+    }
+    default:
+      return `a ${typeof value}`
+  }
+}
