@@ -1,7 +1,7 @@
 // The options of an executor: their defaults, and the checks where they enter.
 import { checkInteger, checkNumber, checkPrefix, checkSubject, defined, expected, isPrefix } from './check-options.js'
 import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
-import { moduleUrl, nameOf, nameOfUrl } from './module-url.js'
+import { moduleUrl, nameOf, shownModule } from './module-url.js'
 import { checkConnection } from './nats/connection-options.js'
 import { MAX_CONCURRENCY, MAX_MS } from './protocol/limits.js'
 import { DEFAULT_PREFIX, isQueue } from './protocol/subjects.js'
@@ -146,7 +146,7 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
   for (const name of ['exposeStack', 'balance'] as const)
     if (typeof filled[name] !== 'boolean') throw new TypeError(expected(name, 'a boolean', filled[name]))
   const module = moduleUrl(filled.module)
-  const moduleName = typeof filled.module === 'string' ? filled.module : nameOfUrl(filled.module)
+  const moduleName = shownModule(filled.module)
   const service = given.service ?? nameOf(module)
   checkSubject('service', service)
   return { ...filled, connection, module, moduleName, service, processes, execArgv }

@@ -8,8 +8,11 @@ export function moduleUrl(module: string | URL): string {
   return /^[a-z]+:/.test(module) && !/^[a-z]:[\\/]/i.test(module) ? module : pathToFileURL(resolve(module)).href
 }
 
-/** As people write it. */
-export const nameOfUrl = (url: URL) => (url.protocol === 'file:' ? fileURLToPath(url) : url.href)
+/** As people write it, and not too long. */
+export function shownModule(module: string | URL): string {
+  const text = module instanceof URL ? (module.protocol === 'file:' ? fileURLToPath(module) : module.href) : module
+  return text.startsWith('data:') && text.length > 50 ? `${text.slice(0, 50)}…` : text
+}
 
 /** What a module is called unless its user says otherwise. */
 export function nameOf(module: string): string {

@@ -5,8 +5,8 @@ import t from 'tap'
 import { newClient, rejection, startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 
-const CALL = 'timeout, retries, signal, priority, detached, requestId'
-const MAP = 'timeout, retries, signal, priority, detached, concurrency, batchSize, ordered'
+const CALL = 'function, headers, timeout, retries, signal, priority, detached, onProgress, requestId'
+const MAP = 'function, headers, timeout, retries, signal, priority, detached, concurrency, batchSize, ordered'
 const unknown = (name: string, all: string) => `unknown option \`${name}\`; the options are ${all}`
 const signal = (got: string) => `expected \`signal\` to be an AbortSignal, got ${got}`
 
@@ -43,8 +43,12 @@ t.test('wrong options', async t => {
   t.match(await rejection(client.call(1, { batchSize: 1 } as any)), { message: unknown('batchSize', CALL) })
   const untold = { toJSON: () => undefined }
   const broken = { toJSON: () => { throw new Error('no') } } // prettier-ignore
-  t.match(await rejection(client.call(untold)), { name: 'TypeError', message: /^JSON cannot say the argument/ })
-  t.match(await rejection(client.call(broken)), { message: 'no' })
+  t.match(await rejection(client.call(untold)), { name: 'TypeError', message: /^JSON cannot say argument: an Object/ })
+  t.match(await rejection(client.call(broken)), {
+    name: 'TypeError',
+    message: 'JSON cannot say argument: no',
+    cause: { message: 'no' },
+  })
   t.strictSame(process.getActiveResourcesInfo(), before, 'no timer is left')
   await client.close()
   t.match(await rejection(client.call(1)), { name: 'CancelledError' })
@@ -86,7 +90,7 @@ t.test('a public class shows the methods of its users', async t => {
   const client = newClient(t, await startServer(t))
   const names = (value: object) => Object.getOwnPropertyNames(value).toSorted()
   t.strictSame(names(client), ['service'])
-  t.strictSame(names(ExecutorClient.prototype), ['call', 'close', 'constructor', 'map', 'request'])
+  t.strictSame(names(ExecutorClient.prototype), ['call', 'close', 'constructor', 'functions', 'map', 'request'])
   const map = client.map([])
   t.strictSame(names(map), ['counts'])
   t.strictSame(names(Object.getPrototypeOf(map)), ['constructor'])

@@ -66,7 +66,7 @@ t.test('--help and --version', async t => {
   const help = client('--help')
   t.equal(await help.exit, 0)
   t.match(help.stdout.join('\n'), /client 30 +prints 832040/)
-  for (const option of ['servers', 'subject', 'timeout', 'json']) t.match(help.output, `--${option}`)
+  for (const option of ['servers', 'service', 'timeout', 'json']) t.match(help.output, `--${option}`)
   const version = client('--version')
   t.equal(await version.exit, 0)
   t.match(version.output, /^client\/\d+\.\d+\.\d+/)

@@ -9,7 +9,7 @@ await startExecutor(t, server, { module: undefined, service: 'fibonacci' })
 
 const cases: [args: string[], text: RegExp][] = [
   [[], /argument is missing/],
-  [['abc'], /argument is JSON.* abc is not/],
+  [['{abc'], /argument is JSON.* \{abc is not/],
   [['007'], /argument is JSON.* 007 is not/],
   [['--colour', '30'], /[Uu]nknown option .*--colour/],
   [['--timeout', 'soon', '30'], /--timeout takes a number, got "soon"/],

@@ -26,7 +26,7 @@ t.test('lines for people', async t => {
     `^ \\[\\*\\] calling fibonacci on "\\\\u001b\\[31m" \\(pid=${pid}\\)$`,
     `^ \\[!\\] error 400: expected an integer from 0 to 78, got .* \\(pid=${pid}, \\d+\\.\\d ms\\)$`,
     `^ \\[\\*\\] calling fibonacci on ·\\[2J \\(pid=${pid}\\)$`,
-    `^ \\[!\\] error 400: the body is not JSON \\(pid=${pid}, \\d+\\.\\d ms\\)$`,
+    `^ \\[!\\] error 400: the body is not JSON; bytes need .* \\(pid=${pid}, \\d+\\.\\d ms\\)$`,
   ]
   t.equal(executor.stdout.length, expected.length, executor.output)
   for (const [i, pattern] of expected.entries()) t.match(executor.stdout[i], new RegExp(pattern))

@@ -253,7 +253,7 @@ t.test('an argument that JSON cannot say is an error of its own', async t => {
   ]
   const args = echoes(16, Object.fromEntries(odd.map((toJSON, i) => [5 * i, { toJSON }])))
   for (const { index, result, error } of await collect(newClient(t, server).map(args, { batchSize: 8 })))
-    if (index % 5 === 0 && index < 15) t.match(error, { message: /odd|^JSON cannot say the argument/ }, String(index))
+    if (index % 5 === 0 && index < 15) t.match(error, { message: /odd|JSON cannot say/ }, String(index))
     else t.strictSame({ result, error }, { result: index, error: undefined })
   await executor.stop()
 })

@@ -16,12 +16,12 @@ export function checkModule(url: string, named: string, execArgv: readonly strin
   if (!url.startsWith('file:')) return
   const path = fileURLToPath(url)
   const stats = statSync(path, { throwIfNoEntry: false })
-  if (!stats) throw new Error(`there is no module ${named}`)
+  if (!stats) throw new Error('there is no such file')
   if (stats.isDirectory())
-    throw new Error(`${named} is a directory: name the module in it, such as ${join(named, 'index.mjs')}`)
+    throw new Error(`it is a directory: name the module in it, such as ${join(named, 'index.mjs')}`)
   if (/\.[cm]?tsx?$/.test(path) && !runsTypeScript() && !execArgv.some(word => LOADER.test(word)))
     throw new Error(
-      `Node ${process.versions.node} does not run TypeScript (${named}): take Node ${RUNS_TYPESCRIPT.join('.')} or later, ` +
+      `Node ${process.versions.node} does not run TypeScript: take Node ${RUNS_TYPESCRIPT.join('.')} or later, ` +
         'or a loader, such as --exec-argv="--import=tsx"',
     )
 }

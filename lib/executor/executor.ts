@@ -106,10 +106,10 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       checkModule(module, moduleName, execArgv)
     } catch (error) {
       this.#closed.resolve(undefined)
-      throw error
+      throw new Error(`cannot load ${moduleName}: ${(error as Error).message}`)
     }
     const options = { ...this.#options, title: `nats-executor slot ${service} ${this.id} ${basename(module)}` }
-    const slow = setTimeout(() => this.#tell.emit('warning', `still loading the function ${module}`), SLOW_LOAD_MS)
+    const slow = setTimeout(() => this.#tell.emit('warning', `still loading ${moduleName}`), SLOW_LOAD_MS)
     this.#pool = new Pool(options, this.#poolOwner)
     try {
       // A function that cannot be loaded is known before anybody hears of this executor.
@@ -203,7 +203,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     failed: error => {
       // Before, `start` rejects with it.
       if (this.#nc) this.#tell.emit('warning', `a slot has failed to start: ${error.message}`)
-      this.#loaded.reject(new Error(`cannot load the function: ${error.message}`))
+      this.#loaded.reject(new Error(`cannot load ${this.#options.moduleName}: ${error.message}`))
     },
     isWorking: isWorking => {
       if (!this.#canSend || this.#stopping) return

@@ -41,7 +41,9 @@ function checkSayable(value: unknown, place: string, ancestors?: Set<object>): v
   if (typeof value !== 'object') throw unsayable(place, value)
   if (ArrayBuffer.isView(value)) throw new TypeError(`${place} is ${describe(value)}: ${BYTES_HINT}`)
   if (value instanceof Date && Number.isNaN(value.getTime())) throw unsayable(place, value)
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function' || ancestors?.has(value!)) return
+  const { toJSON } = value as { toJSON?: () => unknown }
+  if (typeof toJSON === 'function') return checkSayable(toJSON.call(value), place, ancestors)
+  if (ancestors?.has(value!)) return
   if (UNSAYABLE.some(Class => value instanceof Class)) throw unsayable(place, value)
   ancestors?.add(value!)
   if (Array.isArray(value)) for (let i = 0; i < value.length; i++) checkElement(value[i], place, i, ancestors)
@@ -75,7 +77,7 @@ function describe(value: unknown): string {
     case 'object': {
       if (value instanceof Date) return 'an invalid Date'
       const name = String(value?.constructor?.name ?? 'object')
-      return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
+      return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
     }
     default:
       return `a ${typeof value}`

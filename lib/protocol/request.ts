@@ -101,6 +101,7 @@ export function parseRequest(
     return new NotARequest(`${Header.batchSize} must be a number from 1 to ${MAX_BATCH_SIZE}`, id)
   if (functionName !== '' && !isFunctionName(functionName))
     return new NotARequest('the name of a function is 1–64 of A-Z a-z 0-9 _ $ -', id)
+  if (functionName === 'default') functionName = ''
   const contentType = headers?.get(Header.contentType) ?? ''
   const isBytes = contentType === '' ? false : isBytesType(contentType)
   if (isBytes === undefined)

@@ -106,6 +106,10 @@ function readHead(value: unknown): Thrown | undefined {
   return { name, message, ...((typeof code === 'string' || typeof code === 'number') && { code }) }
 }
 
+const CLASSES = new Map(
+  [TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError].map(Class => [Class.name, Class] as const),
+)
+
 /** The error that was thrown, with its causes, as far as it has crossed the wire. Its stack is the remote one, or none. */
 export function rebuildThrown({ name, message, code, causes = [], details, stack }: Thrown): Error {
   let cause: Error | undefined
@@ -122,7 +126,8 @@ function rebuild(
   cause?: Error,
   stack?: string,
 ) {
-  const error = new Error(head.message, cause && { cause })
+  const Class = CLASSES.get(head.name) ?? Error
+  const error = new Class(head.message, cause && { cause })
   const define = (name: string, value: unknown) =>
     Object.defineProperty(error, name, { value, configurable: true, writable: true, enumerable: false })
   define('name', head.name)

@@ -3,7 +3,7 @@ import { Code } from '../../protocol/codes.js'
 import { type Thrown, describeThrown } from '../../protocol/thrown.js'
 
 const LONGEST_TEXT = 500
-const HERE = new URL('.', import.meta.url).href
+const OURS = /[\\/]slots[\\/]process[\\/]/
 
 export interface Failure {
   code: number
@@ -25,7 +25,7 @@ export function failureOf(error: unknown): Failure {
 /** Without the lines from where our code calls a function. */
 function withoutOurs(stack: string) {
   const lines = stack.split('\n')
-  const at = lines.findIndex(line => line.includes(HERE))
+  const at = lines.findIndex(line => OURS.test(line))
   return at > 0 ? lines.slice(0, at).join('\n') : stack
 }
 

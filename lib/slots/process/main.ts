@@ -56,10 +56,10 @@ listen(frames => {
 
 function load(namespace: object): LoadedModule {
   try {
-    return readModule(setup.module, namespace)
+    return readModule(namespace)
   } catch (error) {
     // As Node would say it, but not of a line here.
-    writeSync(2, `${String(error)}\n`)
+    writeSync(2, `${(error as Error).message}\n`)
     process.exit(1)
   }
 }

@@ -11,7 +11,7 @@ export interface LoadedModule {
 }
 
 /** @throws {TypeError} for a module without functions, or a setting that is none */
-export function readModule(url: string, namespace: object): LoadedModule {
+export function readModule(namespace: object): LoadedModule {
   const functions = new Map<string, ComputeFunction>()
   const served: Served = { functions: [] }
   const warnings: string[] = []
@@ -31,7 +31,7 @@ export function readModule(url: string, namespace: object): LoadedModule {
     )
     served.functions.push(settings)
   }
-  if (functions.size === 0) throw new TypeError(`${url} exports no function`)
+  if (functions.size === 0) throw new TypeError('it exports no function')
   if (warnings.length > 0) served.warnings = warnings
   return { functions, served }
 }

@@ -29,8 +29,8 @@ export function checked(
 function refusal(name: string, issues: readonly StandardIssue[]) {
   const told = issues
     .slice(0, MAX_ISSUES)
-    .map(({ message, path }) => ({ path: pathText(path), message: String(message) }))
-  const text = told.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ')
+    .map(({ message, path }) => ({ path: keysOf(path), message: String(message) }))
+  const text = told.map(({ path, message }) => (path.length > 0 ? `${pathText(path)}: ${message}` : message)).join('; ')
   return Object.assign(new Error(`${name || 'the function'} does not take this argument: ${text}`), {
     name: 'InvalidArgumentError',
     code: Code.invalid,
@@ -38,11 +38,13 @@ function refusal(name: string, issues: readonly StandardIssue[]) {
   })
 }
 
-const pathText = (path: StandardIssue['path'] = []) =>
+const keysOf = (path: StandardIssue['path'] = []) =>
   path
     .map(step => (typeof step === 'object' ? step.key : step))
-    .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i > 0 ? '.' : ''}${String(key)}`))
-    .join('')
+    .map(key => (typeof key === 'symbol' ? String(key) : key))
+
+const pathText = (keys: (string | number)[]) =>
+  keys.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i > 0 ? '.' : ''}${key}`)).join('')
 
 /** The JSON Schema of a schema, if its library can say it. */
 export function jsonSchemaOf(schema: StandardSchema): unknown {
