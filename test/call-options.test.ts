@@ -43,7 +43,7 @@ t.test('wrong options', async t => {
   t.match(await rejection(client.call(1, { batchSize: 1 } as any)), { message: unknown('batchSize', CALL) })
   const untold = { toJSON: () => undefined }
   const broken = { toJSON: () => { throw new Error('no') } } // prettier-ignore
-  t.match(await rejection(client.call(untold)), { name: 'TypeError', message: /^JSON cannot say argument: an Object/ })
+  t.match(await rejection(client.call(untold)), { name: 'TypeError', message: /^argument is undefined/ })
   t.match(await rejection(client.call(broken)), {
     name: 'TypeError',
     message: 'JSON cannot say argument: no',

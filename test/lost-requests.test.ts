@@ -78,7 +78,7 @@ t.test('nothing that was finished meanwhile is computed again by executors that 
   const again: string[] = []
   let tell = () => {}
   for (const ms of [20, 600, 600]) {
-    const options = { module: SLEEP, subject: 'sleep', concurrency: 3, connection: connection(ms) }
+    const options = { module: SLEEP, service: 'sleep', concurrency: 3, connection: connection(ms) }
     const executor = await startExecutor(t, server, options)
     executor.on('started', ({ requestId }) => {
       if (finished.has(requestId)) again.push(requestId)

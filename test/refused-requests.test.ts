@@ -28,7 +28,6 @@ for (const body of notIntegers)
   })
 
 for (const [name, body] of Object.entries({
-  'an empty body': '',
   'a body of letters': 'abc',
   'two numbers': '1 2',
   'half a string': '"30',
@@ -39,6 +38,10 @@ for (const [name, body] of Object.entries({
     t.equal(code, '400')
     t.match(text, /not JSON/)
   })
+
+t.test('an empty body is no argument', async t => {
+  t.strictSame(await refusal(''), { code: '400', text: 'expected an integer from 0 to 78, got nothing' })
+})
 
 t.test('a long argument is not sent back whole', async t => {
   const { code, text } = await refusal(JSON.stringify('y'.repeat(100_000)))

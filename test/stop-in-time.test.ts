@@ -44,7 +44,7 @@ for (const act of ['loop', 'never'])
 
 t.test('several of them in one process', async t => {
   const { server, nc } = await start(t)
-  const options = { subject: 'wide', concurrency: 3, processes: 1, drainTimeout: DRAIN_MS }
+  const options = { service: 'wide', concurrency: 3, processes: 1, drainTimeout: DRAIN_MS }
   const executor = await startExecutor(t, server, options)
   const running = [1, 2, 3].map(() => nc.request('wide', '["never"]', { timeout: 20_000 }))
   while ((await statistics(nc, 'wide')).computing < 3);

@@ -106,7 +106,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       checkModule(module, moduleName, execArgv)
     } catch (error) {
       this.#closed.resolve(undefined)
-      throw new Error(`cannot load ${moduleName}: ${(error as Error).message}`)
+      throw new Error(`cannot load ${moduleName}: ${(error as Error).message}`, { cause: error })
     }
     const options = { ...this.#options, title: `nats-executor slot ${service} ${this.id} ${basename(module)}` }
     const slow = setTimeout(() => this.#tell.emit('warning', `still loading ${moduleName}`), SLOW_LOAD_MS)

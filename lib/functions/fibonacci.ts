@@ -17,6 +17,6 @@ export default function (argument: unknown): number {
 }
 
 function shortened(argument: unknown) {
-  const text = JSON.stringify(argument)
+  const text = JSON.stringify(argument) ?? 'nothing'
   return text.length > 40 ? `${text.slice(0, 40)}…` : text
 }

@@ -19,7 +19,7 @@ export function writeJson(value: unknown, name: string): string {
   try {
     text = stringify(value)
   } catch (error) {
-    checkSayable(value, name, new Set())
+    if (/BigInt/.test(String(error))) checkSayable(value, name, new Set())
     const [why] = String((error as Error)?.message ?? error).split('\n')
     throw new TypeError(`JSON cannot say ${name}: ${why}`, { cause: error })
   }
