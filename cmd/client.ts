@@ -6,7 +6,8 @@ import { CLIENT_DEFAULTS } from '../lib/client-options.js'
 import { MAX_PRIORITY } from '../lib/protocol/request.js'
 import { functionSubject, isFunctionName } from '../lib/protocol/subjects.js'
 import { ProgressBar } from './progress-bar.js'
-import { type Options, UsageError, exit, printable, runCommand } from './command-line.js'
+import { type Options, UsageError, exit, runCommand } from './command-line.js'
+import { printable } from './printable.js'
 
 const NAME = 'client'
 

@@ -1,7 +1,7 @@
 // What an executor says on its way: lines for people, or JSON for machines.
 import { functionSubject } from '../lib/protocol/subjects.js'
 import type { Executor } from '../lib/executor/executor.js'
-import { printable } from './command-line.js'
+import { printable } from './printable.js'
 import { limited } from './limited.js'
 import { openLog } from './log-writer.js'
 

@@ -1,5 +1,5 @@
 // How far requests are, on a terminal: one line, which is drawn again and again, and gone at the end.
-import { printable } from './command-line.js'
+import { printable } from './printable.js'
 
 const WIDTH = 24
 

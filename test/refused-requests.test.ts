@@ -40,7 +40,7 @@ for (const [name, body] of Object.entries({
   })
 
 t.test('an empty body is no argument', async t => {
-  t.strictSame(await refusal(''), { code: '400', text: 'expected an integer from 0 to 78, got nothing' })
+  t.match(await refusal(''), { code: '400', text: 'expected an integer from 0 to 78, got nothing' })
 })
 
 t.test('a long argument is not sent back whole', async t => {
