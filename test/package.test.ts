@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { plainEnvironment } from '../dev/children.js'
+import { plainEnvironment } from '../cmd/children.js'
 import { startServer } from './fixtures/nats-server.js'
 import { runFile } from './fixtures/processes.js'
 
