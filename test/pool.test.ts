@@ -21,6 +21,7 @@ async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner<Tas
     changed: () => {},
     interrupted: () => {},
     argumentFailed: () => {},
+    imported: () => {},
     output: () => {},
     warning: () => {},
     failed: error => t.fail(error.message),

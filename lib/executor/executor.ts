@@ -92,11 +92,30 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     return this.stop()
   }
 
+  /**
+   * Loads the module anew, with all that it imports. When that is done, requests are computed by the new code; what runs is finished by
+   * the old one. A call while another one is under way waits for it, and loads the module once more.
+   * @throws if it cannot be loaded: then the old code goes on; or if the executor has not been started, or is stopped
+   */
+  async reload(): Promise<void> {
+    if (this.#stopping) throw new Error('the executor was stopped')
+    if (!this.#starting) throw new Error('the executor was not started')
+    const slow = this.#warnWhenSlow()
+    try {
+      await this.#pool.reload()
+    } catch (error) {
+      throw new Error(`cannot load the function: ${(error as Error).message}`, { cause: error })
+    } finally {
+      clearTimeout(slow)
+    }
+  }
+
   async #start() {
     const { service, module } = this.#options
-    const options = { ...this.#options, title: `nats-executor slot ${service} ${this.id} ${basename(module)}` }
-    const slow = setTimeout(() => this.#tell.emit('warning', `still loading the function ${module}`), SLOW_LOAD_MS)
-    this.#pool = new Pool(options, this.#poolOwner)
+    const title = `nats-executor slot ${service} ${this.id} ${basename(module)}`
+    const reportImports = this.listenerCount('imported') > 0
+    const slow = this.#warnWhenSlow()
+    this.#pool = new Pool({ ...this.#options, title, reportImports }, this.#poolOwner)
     try {
       // A function that cannot be loaded is known before anybody hears of this executor.
       await this.#unlessStopped(this.#loaded)
@@ -116,6 +135,11 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       throw error
     }
     this.#tell.emit('ready')
+  }
+
+  #warnWhenSlow() {
+    const warn = () => this.#tell.emit('warning', `still loading the function ${this.#options.module}`)
+    return setTimeout(warn, SLOW_LOAD_MS)
   }
 
   async #serve(nc: NatsConnection) {
@@ -183,6 +207,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       this.#tell.emit('failed', { requestId: `${job.id}.${index}`, code, error, computeMs: 0, stack }),
     ready: () => this.#loaded.resolve(),
     changed: () => this.#desk?.changed(),
+    imported: file => this.#tell.emit('imported', file),
     output: output => this.#tell.emit('output', output),
     warning: text => this.#tell.emit('warning', text),
     failed: error => {

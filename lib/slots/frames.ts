@@ -35,6 +35,8 @@ export const Kind = {
   stray: 17,
   /** User code ends the process with the exit code `extra`, on behalf of `number`. */
   exit: 18,
+  /** A file was loaded that the module imports, or the module itself; its path. */
+  imported: 20,
   /** Made by the reader: bytes that are no frame were skipped here. */
   garbage: 19,
 } as const

@@ -4,7 +4,7 @@ import type { Outcome, Task } from './task.js'
 
 export interface PoolOwner<T extends Task> extends Pick<
   CrewOwner<T>,
-  'argumentFailed' | 'output' | 'warning' | 'failed' | 'isWorking' | 'hopeless'
+  'argumentFailed' | 'imported' | 'output' | 'warning' | 'failed' | 'isWorking' | 'hopeless'
 > {
   ended(outcome: Outcome<T>): void
   /** It had started, and something ended it that is not its fault. */

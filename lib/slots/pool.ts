@@ -122,6 +122,11 @@ export class Pool<T extends Task> {
     this.#owner.changed()
   }
 
+  /** Replaces all slots by such as have loaded the module anew; see `Executor.reload`. */
+  reload(): Promise<void> {
+    return this.#crew.reload()
+  }
+
   /** Ends all processes, whatever they do. */
   async close() {
     this.#isClosed = true

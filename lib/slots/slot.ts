@@ -253,6 +253,9 @@ export class Slot<T extends Task> {
       case Kind.exit:
         this.#exitOf = number
         return
+      case Kind.imported:
+        facts.push(() => this.#owner.imported(body.toString()))
+        return
       case Kind.ready:
         this.state = 'loaded'
         this.#process.hasLoaded = true

@@ -55,6 +55,13 @@ let isPumping = false
 
 process.title = setup.title
 captureOutput(() => contexts.getStore()?.requestId ?? '')
+if (setup.reportImports) {
+  const { reportImports } = await import('./imports.js')
+  reportImports(file => {
+    send(Kind.imported, NOBODY, 0, file)
+    tell()
+  })
+}
 // What goes wrong here ends the process, and Node says where.
 const compute: ComputeFunction = (await import(setup.module)).default
 if (typeof compute !== 'function') {

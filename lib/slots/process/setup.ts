@@ -11,4 +11,6 @@ export interface Setup {
   /** How many requests may run at the same time. */
   width: number
   title: string
+  /** Whether it tells which files the module imports. */
+  reportImports?: boolean | undefined
 }
