@@ -1,8 +1,8 @@
 // The processes of a run: a nats-server and executors, each ended by whoever started it.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { adopt, plainEnvironment, stopAll as stopAllChildren, stop as stopChildren } from '../dev/children.js'
-import { type NatsServer, startNatsServer } from '../dev/nats-server.js'
+import { adopt, plainEnvironment, stopAll as stopAllChildren, stop as stopChildren } from '../cmd/children.js'
+import { type NatsServer, startNatsServer } from '../cmd/nats-server.js'
 import type { Member } from './pool-members.js'
 
 /** What does not end by SIGTERM within this time gets SIGKILL. */

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { adopt, plainEnvironment, stop } from '../dev/children.js'
+import { adopt, plainEnvironment, stop } from './children.js'
 
 /** How long a process may take to end after SIGTERM before it gets SIGKILL. */
 export const GRACE_MS = 3_000

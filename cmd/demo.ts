@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
 import { GRACE_MS, Processes } from './demo-processes.js'
 import { timeline, type Computation } from './demo-timeline.js'
-import { stopAll } from '../dev/children.js'
-import { startNatsServer } from '../dev/nats-server.js'
+import { stopAll } from './children.js'
+import { startNatsServer } from './nats-server.js'
 
 const ARGUMENTS = [28, 29, 30, 31, 33, 34, 35, 28]
 const COLOURS = ['cyan', 'magenta', 'yellow', 'green'] as const

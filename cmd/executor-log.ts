@@ -23,8 +23,8 @@ const SHORT_ID = 8
 const NOT_TAKEN = 'they could not be written in time'
 const TOO_MUCH = `functions print more than ${MOST_OUTPUT_LINES} lines a second`
 
-/** Returns what says a line on the standard error. */
-export function logTo(executor: Executor, kind: LogKind): (line: string) => void {
+/** Returns what says a line on the standard output and error. */
+export function logTo(executor: Executor, kind: LogKind): { say(line: string): void; warn(line: string): void } {
   const { pid } = process
   const isJson = kind === 'json'
   const toJson = (level: string, event: string, details: object) =>
@@ -36,7 +36,7 @@ export function logTo(executor: Executor, kind: LogKind): (line: string) => void
   )
   if (kind === 'text') text(executor, out.write, err.write)
   else if (isJson) json(executor, (...line) => out.write(toJson(...line)))
-  return err.write
+  return { say: out.write, warn: err.write }
 }
 
 function text(executor: Executor, say: (line: string) => void, warn: (line: string) => void) {

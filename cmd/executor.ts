@@ -1,13 +1,11 @@
 // The command that runs one executor until it is told to stop.
-import { constants } from 'node:os'
 import { Executor } from '../lib/executor/executor.js'
 import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/executor-options.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { LOGS, type LogKind, logTo } from './executor-log.js'
+import { stopOnSignals } from './stop-on-signals.js'
 
 const NAME = 'executor'
-/** A second signal ends the process within this time. */
-const AT_ONCE_MS = 250
 const { queue, concurrency, timeLimit, memoryLimit, backlog, backlogBytes, longestWait, drainTimeout, prefix } =
   EXECUTOR_DEFAULTS
 const INBOXES = EXECUTOR_DEFAULTS.inboxPrefixes.join(',')
@@ -17,29 +15,16 @@ async function run(positionals: string[], options: Options) {
   const log = options.text('log') ?? 'text'
   if (!LOGS.includes(log as LogKind)) throw new UsageError(`--log is one of ${LOGS.join(', ')}, got "${log}"`)
   const executor = makeExecutor(positionals[0], options)
-  const say = logTo(executor, log as LogKind)
-
-  let signals = 0
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => {
-      signals++
-      if (signals === 1) void executor.stop()
-      else {
-        const end = () => process.exit(128 + constants.signals[signal])
-        // Whatever hangs: whoever gives a second signal has waited for long enough.
-        setTimeout(end, AT_ONCE_MS)
-        if (signals === 2) void executor.stopNow().then(end)
-        else end()
-      }
-    })
+  const { warn } = logTo(executor, log as LogKind)
+  const signals = stopOnSignals(executor)
   try {
     await executor.start()
   } catch (error) {
-    if (signals === 0) exit(NAME, explain(error as Error), 1, say)
+    if (signals.count === 0) exit(NAME, explain(error as Error), 1, warn)
     return
   }
   const lost = await executor.closed
-  if (lost) exit(NAME, lost.message, 1, say)
+  if (lost) exit(NAME, lost.message, 1, warn)
 }
 
 function makeExecutor(module: string | undefined, options: Options) {

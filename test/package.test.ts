@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { plainEnvironment } from '../dev/children.js'
+import { plainEnvironment } from '../cmd/children.js'
 import { startServer } from './fixtures/nats-server.js'
 import { runFile } from './fixtures/processes.js'
 
@@ -83,4 +83,9 @@ t.test('npm pack, npm install, tsc, node', async t => {
   t.strictSame(client.stdout, ['832040'])
   executor.kill('SIGTERM')
   t.equal(await executor.exit, 0)
+
+  const local = runFile(t, bin('nats-executor-local'), [join(project, 'shout.js')])
+  t.match(await local.line(/ --servers /), /^npx nats-executor-client --servers nats:\S+ --service shout '\{\}'$/)
+  local.kill('SIGTERM')
+  t.equal(await local.exit, 0)
 })

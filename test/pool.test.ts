@@ -22,6 +22,7 @@ async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner<Tas
     interrupted: () => {},
     argumentFailed: () => {},
     progressed: () => {},
+    imported: () => {},
     output: () => {},
     warning: () => {},
     failed: error => t.fail(error.message),

@@ -38,6 +38,7 @@ class Run {
   /** Released and not put back yet. */
   readonly out: number[] = []
   kills = 0
+  reloads = 0
   readonly pool
   readonly #numbers = new Map<Task, number>()
   readonly #turn = new EventTarget()
@@ -58,6 +59,7 @@ class Run {
       changed: () => {},
       argumentFailed: () => {},
       progressed: () => {},
+      imported: () => {},
       output: () => {},
       warning: text => this.note(text),
       failed: error => this.note(error.message),
@@ -130,6 +132,15 @@ class Run {
     this.kills++
   }
 
+  async reload() {
+    this.note('reload')
+    const reloaded = this.pool.reload()
+    // Each second time what follows happens meanwhile.
+    if (this.reloads++ % 2 === 0) await reloaded
+    // It may be closed before.
+    else reloaded.catch(() => {})
+  }
+
   async over() {
     const late = AbortSignal.timeout(LATE_MS)
     while (this.#left > 0 && !late.aborted) await once(this.#turn, 'turn', { signal: late }).catch(() => {})
@@ -163,6 +174,7 @@ t.test('what has ended and was not read is not ended once more', async t => {
 
 interface Kind extends Partial<PoolOptions> {
   kills?: boolean
+  reloads?: boolean
 }
 
 const KINDS: Record<string, Kind> = {
@@ -171,9 +183,10 @@ const KINDS: Record<string, Kind> = {
   'a wide slot': { concurrency: 4, processes: 1 },
   'slots that are replaced': { maxRequests: 50 },
   'slots that are killed': { kills: true },
+  'slots that are loaded anew': { reloads: true },
 }
 
-for (const [index, [name, { kills = false, ...options }]] of Object.entries(KINDS).entries())
+for (const [index, [name, { kills = false, reloads = false, ...options }]] of Object.entries(KINDS).entries())
   t.test(name, async t => {
     const random = seededRandom(seed + index)
     t.comment(`seed ${seed}`)
@@ -196,6 +209,7 @@ for (const [index, [name, { kills = false, ...options }]] of Object.entries(KIND
       else if (what < 0.8) run.putBack()
       else if (what < 0.85 && run.tasks.length > 0) run.end(pickLate())
       else if (kills && what < 0.86) run.kill(random())
+      else if (reloads && what < 0.86) await run.reload()
       else if (what < 0.97) await new Promise(setImmediate)
       else await sleep(random() * 15)
     }

@@ -21,6 +21,11 @@ export interface ExecutorEvents {
   ]
   /** What the function printed: a line of one of its standard streams, and whose it is as far as that is known. */
   output: [Output]
+  /**
+   * A slot has loaded this file, by its path: the module, or what that imports, but for packages. Only if somebody listens when the
+   * executor starts; each slot tells it.
+   */
+  imported: [string]
   /** It was told to stop, and waits for that many requests, for `drainTimeout` milliseconds at most. */
   stopping: [{ computing: number; waiting: number; drainTimeout: number }]
   /** Something worth a line in a log: a message that is no request, a connection lost or back. */

@@ -100,17 +100,36 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     return this.stop()
   }
 
+  /**
+   * Loads the module anew, with all that it imports. When that is done, requests are computed by the new code; what runs is finished by
+   * the old one. A call while another one is under way waits for it, and loads the module once more.
+   * @throws if it cannot be loaded: then the old code goes on; or if the executor has not been started, or is stopped
+   */
+  async reload(): Promise<void> {
+    if (this.#stopping) throw new Error('the executor was stopped')
+    if (!this.#starting) throw new Error('the executor was not started')
+    const slow = this.#warnWhenSlow()
+    try {
+      await this.#pool.reload()
+    } catch (error) {
+      throw this.#notLoaded(error as Error)
+    } finally {
+      clearTimeout(slow)
+    }
+  }
+
   async #start() {
     const { service, module, moduleName, execArgv } = this.#options
     try {
       checkModule(module, moduleName, execArgv)
     } catch (error) {
       this.#closed.resolve(undefined)
-      throw new Error(`cannot load ${moduleName}: ${(error as Error).message}`, { cause: error })
+      throw this.#notLoaded(error as Error)
     }
-    const options = { ...this.#options, title: `nats-executor slot ${service} ${this.id} ${basename(module)}` }
-    const slow = setTimeout(() => this.#tell.emit('warning', `still loading ${moduleName}`), SLOW_LOAD_MS)
-    this.#pool = new Pool(options, this.#poolOwner)
+    const title = `nats-executor slot ${service} ${this.id} ${basename(module)}`
+    const reportImports = this.listenerCount('imported') > 0
+    const slow = this.#warnWhenSlow()
+    this.#pool = new Pool({ ...this.#options, title, reportImports }, this.#poolOwner)
     try {
       // A function that cannot be loaded is known before anybody hears of this executor.
       await this.#unlessStopped(this.#loaded)
@@ -130,6 +149,15 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       throw error
     }
     this.#tell.emit('ready')
+  }
+
+  #warnWhenSlow() {
+    const warn = () => this.#tell.emit('warning', `still loading ${this.#options.moduleName}`)
+    return setTimeout(warn, SLOW_LOAD_MS)
+  }
+
+  #notLoaded(cause: Error) {
+    return new Error(`cannot load ${this.#options.moduleName}: ${cause.message}`, { cause })
   }
 
   async #serve(nc: NatsConnection) {
@@ -198,12 +226,13 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       this.#tell.emit('failed', { requestId: `${id}.${index}`, functionName, code, error, computeMs: 0, stack }),
     ready: () => this.#loaded.resolve(),
     changed: () => this.#desk?.changed(),
+    imported: file => this.#tell.emit('imported', file),
     output: output => this.#tell.emit('output', output),
     warning: text => this.#tell.emit('warning', text),
     failed: error => {
       // Before, `start` rejects with it.
       if (this.#nc) this.#tell.emit('warning', `a slot has failed to start: ${error.message}`)
-      this.#loaded.reject(new Error(`cannot load ${this.#options.moduleName}: ${error.message}`))
+      this.#loaded.reject(this.#notLoaded(error))
     },
     isWorking: isWorking => {
       if (!this.#canSend || this.#stopping) return

@@ -3,9 +3,11 @@
 //
 // Each place has a slot: starting, open, or ended and waiting for its pause to be over. Besides there may be slots that leave
 // (they compute what they have), and one spare, which has loaded the function or is about to: for a slot that is worn out, and
-// while a computation runs that may have to be ended by force, so that its place is not empty then.
+// while a computation runs that may have to be ended by force, so that its place is not empty then. And one may try a new version of
+// the module: when it has loaded it, all others leave (see reload.ts).
 import { residentMiB } from './memory.js'
 import type { Setup } from './process/setup.js'
+import { Reload } from './reload.js'
 import type { Served } from './served.js'
 import type { SlotOwner } from './slot-owner.js'
 import { Slot } from './slot.js'
@@ -34,11 +36,11 @@ export interface CrewOptions extends Omit<Setup, 'width'> {
 
 export interface CrewOwner<T extends Task> extends Pick<
   SlotOwner<T>,
-  'settled' | 'returned' | 'interrupted' | 'argumentFailed' | 'progressed'
+  'settled' | 'returned' | 'interrupted' | 'argumentFailed' | 'progressed' | 'imported'
 > {
   output(output: Output): void
   warning(text: string): void
-  /** A slot has loaded the module. */
+  /** What the slots serve from here on. */
   loaded(served: Served): void
   /** A slot takes requests. */
   opened(): void
@@ -57,6 +59,7 @@ export class Crew<T extends Task> implements SlotOwner<T> {
   readonly #owner: CrewOwner<T>
   readonly #leaving = new Set<Slot<T>>()
   readonly #wornOut = new Set<Slot<T>>()
+  readonly #reload = new Reload<T>(() => this.#start(this.slots[0]!.width))
   #spare: Slot<T> | undefined
   #spareTimer: NodeJS.Timeout | undefined
   #memoryTimer: NodeJS.Timeout | undefined
@@ -97,6 +100,14 @@ export class Crew<T extends Task> implements SlotOwner<T> {
     this.#memoryTimer ??= setTimeout(this.#lookAtMemory, MEMORY_MS)
   }
 
+  /**
+   * Loads the module anew, and replaces all slots: they finish what they run. Rejects with the reason if it cannot be loaded; then all
+   * stays as it is.
+   */
+  reload(): Promise<void> {
+    return this.#reload.run()
+  }
+
   /** Ends all processes, after `graceMs` whatever they do; resolves when they have ended. */
   async close(graceMs: number) {
     this.#isClosed = true
@@ -104,15 +115,16 @@ export class Crew<T extends Task> implements SlotOwner<T> {
     const all = [...this.all, ...(this.#spare ? [this.#spare] : [])]
     for (const slot of all) slot.close()
     const late = setTimeout(() => all.forEach(slot => slot.kill(Code.unavailable, 'the executor was stopped')), graceMs)
-    await Promise.all(all.map(({ whenEnded }) => whenEnded))
+    await Promise.all([...all.map(({ whenEnded }) => whenEnded), this.#reload.close()])
     clearTimeout(late)
   }
 
   // What slots tell.
 
   loaded(slot: Slot<T>) {
-    this.#owner.loaded(slot.served)
-    if (slot === this.#spare) this.#placeSpare()
+    if (this.#isClosed) return
+    if (this.#reload.isTriedBy(slot)) this.#replaceAll(slot)
+    else if (slot === this.#spare) this.#placeSpare()
     // One that follows a failure has to live for a while.
     else if (this.#failures > 0) this.#later(SOON_MS, () => this.#open(slot))
     else this.#open(slot)
@@ -147,11 +159,17 @@ export class Crew<T extends Task> implements SlotOwner<T> {
     this.#owner.progressed(task, body)
   }
 
+  imported(file: string) {
+    this.#owner.imported(file)
+  }
+
   output(output: Output) {
     this.#owner.output(output)
   }
 
   ended(slot: Slot<T>, why: string, wasIdle: boolean) {
+    // It is no slot's failure: all others have the code with which they work.
+    if (this.#reload.isTriedBy(slot)) return this.#reload.failed(why)
     this.#leaving.delete(slot)
     this.#wornOut.delete(slot)
     if (this.#isClosed) return
@@ -165,12 +183,13 @@ export class Crew<T extends Task> implements SlotOwner<T> {
   }
 
   #start(width: number) {
-    const { module, title, memoryLimit, execArgv } = this.#options
-    return new Slot<T>({ module, title, memoryLimit, execArgv, width }, this)
+    const { module, title, reportImports, memoryLimit, execArgv } = this.#options
+    return new Slot<T>({ module, title, reportImports, memoryLimit, execArgv, width }, this)
   }
 
   #open(slot: Slot<T>) {
     if (!this.slots.includes(slot) || !slot.open()) return
+    this.#owner.loaded(slot.served)
     clearTimeout(this.#hopelessTimer)
     if (this.#hopelessTimer) this.#owner.isWorking(true)
     this.#hopelessTimer = undefined
@@ -205,6 +224,22 @@ export class Crew<T extends Task> implements SlotOwner<T> {
     }
     if (next.state === 'loaded') this.#open(next)
     if (this.#wornOut.size > 0) this.#startSpare()
+  }
+
+  /** The module is new, and `first` has loaded it: all others are of no use any more. */
+  #replaceAll(first: Slot<T>) {
+    const old = [...this.slots, ...(this.#spare ? [this.#spare] : [])].filter(({ state }) => state !== 'ended')
+    for (const [place, { width }] of this.slots.entries()) this.slots[place] = place === 0 ? first : this.#start(width)
+    this.#spare = undefined
+    this.#wornOut.clear()
+    this.#failures = 0
+    for (const slot of old) {
+      this.#leaving.add(slot)
+      if (slot.outstanding > 0) slot.leave()
+      else slot.close()
+    }
+    this.#open(first)
+    this.#reload.succeeded()
   }
 
   #failed(why: string) {

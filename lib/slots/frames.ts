@@ -45,6 +45,8 @@ export const Kind = {
   bytes: 20,
   /** How far `number` is; JSON. */
   progress: 21,
+  /** A file was loaded that the module imports, or the module itself; its path. */
+  imported: 22,
   /** Made by the reader: bytes that are no frame were skipped here. */
   garbage: 19,
 } as const

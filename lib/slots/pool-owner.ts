@@ -4,7 +4,7 @@ import type { Outcome, Task } from './task.js'
 
 export interface PoolOwner<T extends Task> extends Pick<
   CrewOwner<T>,
-  'argumentFailed' | 'progressed' | 'output' | 'warning' | 'failed' | 'isWorking' | 'hopeless'
+  'argumentFailed' | 'progressed' | 'imported' | 'output' | 'warning' | 'failed' | 'isWorking' | 'hopeless'
 > {
   ended(outcome: Outcome<T>): void
   /** It had started, and something ended it that is not its fault. */

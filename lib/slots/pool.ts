@@ -128,6 +128,11 @@ export class Pool<T extends Task> {
     this.#owner.changed()
   }
 
+  /** Replaces all slots by such as have loaded the module anew; see `Executor.reload`. */
+  reload(): Promise<void> {
+    return this.#crew.reload()
+  }
+
   /** Ends all processes, after `graceMs` milliseconds whatever they do. */
   async close(graceMs = 0) {
     this.#isClosed = true

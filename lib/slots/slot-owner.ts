@@ -17,6 +17,8 @@ export interface SlotOwner<T extends Task> {
   progressed(task: T, body: Uint8Array): void
   /** User code has thrown where nobody could catch it; `id` is that of its request. */
   stray(slot: Slot<T>, text: string, id: string | undefined): void
+  /** It has loaded this file, of the module or of what that imports; a path. */
+  imported(file: string): void
   output(output: Output): void
   /** The process has ended, and why; `wasIdle` unless a request ran. */
   ended(slot: Slot<T>, why: string, wasIdle: boolean): void

@@ -279,6 +279,9 @@ export class Slot<T extends Task> {
       case Kind.exit:
         this.#exitOf = number
         return
+      case Kind.imported:
+        facts.push(() => this.#owner.imported(body.toString()))
+        return
       case Kind.ready:
         this.state = 'loaded'
         this.served = JSON.parse(body.toString())

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { setPriority } from 'node:os'
 import { type Interface, createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { adopt } from '../../dev/children.js'
+import { adopt } from '../../cmd/children.js'
 import { commandEnvironment } from '../fixtures/processes.js'
 
 export const ROOT = new URL(import.meta.url.includes('/dist/') ? '../../../' : '../../', import.meta.url)

@@ -37,6 +37,13 @@ let isPumping = false
 
 process.title = setup.title
 captureOutput(() => contexts.getStore()?.requestId ?? '')
+if (setup.reportImports) {
+  const { reportImports } = await import('./imports.js')
+  reportImports(file => {
+    send(Kind.imported, NOBODY, 0, file)
+    tell()
+  })
+}
 // What goes wrong here ends the process, and Node says where.
 const { functions, served } = load(await import(setup.module))
 

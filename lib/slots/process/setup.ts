@@ -11,6 +11,8 @@ export interface Setup {
   /** How many requests may run at the same time. */
   width: number
   title: string
+  /** Whether it tells which files the module imports. */
+  reportImports?: boolean | undefined
 }
 
 /** How long user code may take before its process ends in order. */

@@ -2,9 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { adopt, plainEnvironment } from './children.js'
+import { forget, watchOver } from '../lib/slots/reaper.js'
 import { findNatsServer } from './find-nats-server.js'
 
 const START_MS = 10_000
+const MISSING =
+  'nats-server is not installed: apt-get install nats-server, brew install nats-server, or https://nats.io/download/; $NATS_SERVER may name one'
 
 export interface NatsServer {
   child: ChildProcess
@@ -20,7 +23,10 @@ export interface NatsServerOptions {
   /** A free one, unless it is given. */
   port?: number
   args?: string[]
-  /** In a group of its own: the terminal's Ctrl-C does not reach it, and whoever started it ends it in order. */
+  /**
+   * In a group of its own: the terminal's Ctrl-C does not reach it, and whoever started it ends it in order. When that one is killed, it
+   * ends all the same.
+   */
   detached?: boolean
 }
 
@@ -28,7 +34,7 @@ export interface NatsServerOptions {
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const { port = -1, args = [], detached = false } = options
   const file = findNatsServer()
-  if (!file) throw new Error('nats-server is not installed: run `npm run setup`')
+  if (!file) throw new Error(MISSING)
   const child = adopt(
     spawn(file, ['-a', '127.0.0.1', '-p', String(port), ...args], {
       detached,
@@ -36,6 +42,11 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
       env: plainEnvironment(),
     }),
   )
+  const { pid } = child
+  if (detached && pid !== undefined) {
+    watchOver(pid)
+    child.on('exit', () => forget(pid))
+  }
   const signal = AbortSignal.timeout(START_MS)
   const portIn = (pattern: RegExp) => Number(pattern.exec(said)?.[1]) || undefined
   let said = ''
@@ -50,7 +61,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const ownPort = portIn(/client connections on \S+:(\d+)$/m)
   if (!isReady() || !ownPort) {
     child.kill('SIGKILL')
-    throw new Error(`${file} does not start (\`npm run setup\` looks after it):\n${said}`)
+    throw new Error(`${file} does not start: ${said.trim().split('\n').at(-1) || 'it says nothing'}`)
   }
   const url = `nats://127.0.0.1:${ownPort}`
   const monitorPort = portIn(/http monitor on \S+:(\d+)$/m)

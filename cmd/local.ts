@@ -1,0 +1,141 @@
+// The command for whoever writes functions: an executor with a nats-server of its own, which serves each change of the module at once.
+//
+// It leaves nothing behind: the server ends in order after the executor, and with its process group if this process is killed.
+import { availableParallelism } from 'node:os'
+import { basename, dirname, join, relative } from 'node:path'
+import { Executor } from '../lib/executor/executor.js'
+import { stop } from './children.js'
+import { type Options, UsageError, exit, runCommand } from './command-line.js'
+import { logTo } from './executor-log.js'
+import { type NatsServer, startNatsServer } from './nats-server.js'
+import { stopOnSignals } from './stop-on-signals.js'
+import { FileWatcher } from './watch-files.js'
+
+const NAME = 'local'
+/** How long the server may take to end, before it is killed. */
+const GRACE_MS = 3000
+/** Of so many functions a line tells how to call them. */
+const MOST_SHOWN = 5
+
+async function run(positionals: string[], options: Options) {
+  const [module, tooMany] = positionals
+  if (module === undefined) throw new UsageError('which module? Its path is missing, such as images.mjs')
+  if (tooMany !== undefined) throw new UsageError(`one module at a time: "${tooMany}" is too many`)
+  const server = await startServer(portOf(options))
+  try {
+    await serve(makeExecutor(module, server.url, options), server)
+  } finally {
+    await stop([server.child], GRACE_MS)
+  }
+}
+
+function portOf(options: Options): number {
+  const port = options.number('port') ?? -1
+  if (port !== -1 && !(Number.isInteger(port) && port >= 1 && port <= 65_535))
+    throw new UsageError(`--port takes a whole number from 1 to 65535, got ${port}`)
+  return port
+}
+
+async function startServer(port: number): Promise<NatsServer> {
+  try {
+    return await startNatsServer({ port, detached: true })
+  } catch (error) {
+    exit(NAME, (error as Error).message, 1)
+    process.exit()
+  }
+}
+
+function makeExecutor(module: string, url: string, options: Options) {
+  const service = options.text('service')
+  const concurrency = options.number('concurrency') ?? availableParallelism()
+  try {
+    return new Executor({ connection: url, module, concurrency, ...(service !== undefined && { service }) })
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+/** Resolves when the executor has stopped. */
+async function serve(executor: Executor, { child, url }: NatsServer) {
+  const { say, warn } = logTo(executor, 'text')
+  const signals = stopOnSignals(executor)
+  let lost: Error | undefined
+  const serverEnded = () => {
+    lost = new Error('its nats-server has ended')
+    void executor.stopNow()
+  }
+  child.once('exit', serverEnded)
+
+  let isServing = false
+  let reloads = 0
+  const reload = async () => {
+    const number = ++reloads
+    const outcome = await executor.reload().then(
+      () => () => say(` [x] Loaded anew (pid=${process.pid})`),
+      (error: Error) => () => warn(`${NAME}: ${error.message}; the old code goes on (pid=${process.pid})`),
+    )
+    // What comes of a later change is what counts.
+    if (number === reloads && isServing && signals.count === 0) outcome()
+  }
+  const watcher = new FileWatcher(reload, (folder, { message }) => warn(`${NAME}: cannot watch ${folder}: ${message}`))
+  executor.on('imported', file => watcher.add(file))
+
+  const error = await executor.start().then(
+    () => {
+      isServing = true
+      for (const line of introduction(executor, url)) say(line)
+      return executor.closed
+    },
+    (reason: Error) => (signals.count > 0 ? undefined : reason),
+  )
+  isServing = false
+  watcher.close()
+  child.off('exit', serverEnded)
+  const why = lost ?? error
+  if (why) exit(NAME, why.message, 1, warn)
+}
+
+/** What is served, and what to copy for calling it. */
+function introduction({ service, subjects }: Executor, url: string): string[] {
+  const names = subjects.map(subject => subject.slice(service.length + 1))
+  const shown = names.slice(0, MOST_SHOWN)
+  const name = names.find(Boolean) ?? 'default'
+  return [
+    `     ${subjects.join(', ')} on ${url}`,
+    '     What is changed is loaded anew. To call it:',
+    '',
+    ...shown.map(each => `${clientCommand()} --servers ${url} --service ${service} ${each && `${each} `}'{}'`),
+    '',
+    "import { ExecutorClient } from 'nats-executor'",
+    `const client = new ExecutorClient({ connection: '${url}', service: '${service}' })`,
+    `const functions = client.functions() // types: client.functions<typeof import('./${service}.mjs')>()`,
+    `console.log(await functions.${name}({}))`,
+    '',
+  ]
+}
+
+/** The command of a client, as this one was called. */
+function clientCommand(): string {
+  const own = process.argv[1]!
+  if (basename(own) !== NAME) return 'npx nats-executor-client'
+  const path = relative(process.cwd(), join(dirname(own), 'client'))
+  return path.startsWith('.') ? path : `./${path}`
+}
+
+await runCommand({
+  name: NAME,
+  synopsis: '<module> [options]',
+  describe:
+    'Serves a module while you write it: with a nats-server of its own, on this machine alone.\nWhen the module changes, or what it imports, requests are computed by the new code.',
+  options: {
+    '--service <name>': "the service, the subject of its requests (default: the module's name)",
+    '--concurrency <n>': 'how many requests are computed at the same time (default: as many as there are cores)',
+    '--port <n>': "the nats-server's (default: a free one)",
+  },
+  examples: [
+    'local images.mjs',
+    '',
+    'SIGTERM or Ctrl-C: finishes what has started and exits 0; a second one stops at once. Nothing is left behind.',
+  ],
+  run,
+})

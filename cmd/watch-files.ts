@@ -1,0 +1,79 @@
+// Tells when files change that somebody edits. What is watched are their folders, since editors put a new file into the old one's place.
+//
+// A save is several events, and a file may be missing between two of them: it is told when there was silence for a moment.
+import { type FSWatcher, existsSync, readdirSync, watch } from 'node:fs'
+import { dirname, extname, join } from 'node:path'
+
+const SILENCE_MS = 50
+/** One that is missing for longer has been deleted. */
+const MISSING_MS = 500
+
+export class FileWatcher {
+  readonly #changed: () => void
+  readonly #failed: (folder: string, error: Error) => void
+  readonly #files = new Set<string>()
+  readonly #endings = new Set<string>()
+  /** None for one that is not there. */
+  readonly #folders = new Map<string, FSWatcher | undefined>()
+  /** Those of which was heard since it was told last. */
+  readonly #heard = new Set<string>()
+  #timer: NodeJS.Timeout | undefined
+
+  /**
+   * `changed` is called when a file was changed, or one came that may be imported, since it is beside the others and of their kind;
+   * `failed` when a folder cannot be watched.
+   */
+  constructor(changed: () => void, failed: (folder: string, error: Error) => void) {
+    this.#changed = changed
+    this.#failed = failed
+  }
+
+  add(file: string) {
+    this.#files.add(file)
+    this.#endings.add(extname(file))
+    const folder = dirname(file)
+    if (!this.#folders.has(folder)) this.#watch(folder)
+  }
+
+  close() {
+    clearTimeout(this.#timer)
+    for (const watcher of this.#folders.values()) watcher?.close()
+    this.#folders.clear()
+  }
+
+  #watch(folder: string) {
+    this.#folders.get(folder)?.close()
+    this.#folders.set(folder, undefined)
+    try {
+      const known = new Set(readdirSync(folder))
+      const watcher = watch(folder, (_, name) => this.#hear(join(folder, name ?? ''), !known.has(name ?? '')))
+      watcher.on('error', error => this.#failed(folder, error))
+      this.#folders.set(folder, watcher)
+    } catch (error) {
+      // One that is gone may come back.
+      if (existsSync(folder)) this.#failed(folder, error as Error)
+    }
+  }
+
+  #hear(file: string, isNew: boolean) {
+    const isMissingFolder = this.#folders.has(file) && !this.#folders.get(file)
+    const isOfTheirKind = isNew && this.#endings.has(extname(file)) && existsSync(file)
+    if (!this.#files.has(file) && !isMissingFolder && !isOfTheirKind) return
+    this.#heard.add(file)
+    this.#later(SILENCE_MS)
+  }
+
+  #later(ms: number) {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#look(ms), ms)
+  }
+
+  #look(afterMs: number) {
+    const isMissing = [...this.#heard].some(file => !existsSync(file))
+    if (isMissing && afterMs < MISSING_MS) return this.#later(MISSING_MS)
+    this.#heard.clear()
+    // A folder may have been deleted and made anew, which its watcher does not notice.
+    for (const folder of this.#folders.keys()) this.#watch(folder)
+    this.#changed()
+  }
+}

@@ -1,0 +1,98 @@
+// What an editor does to a file is one change.
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { FileWatcher } from '../cmd/watch-files.js'
+
+function watchFile(t: Test) {
+  const folder = t.testdir({ 'a.mjs': '1', 'other.mjs': '1', sub: {} })
+  const told: unknown[] = []
+  const watcher = new FileWatcher(
+    () => told.push(1),
+    (folder, error) => t.fail(`${folder}: ${error.message}`),
+  )
+  t.teardown(() => watcher.close())
+  watcher.add(join(folder, 'a.mjs'))
+  return {
+    watcher,
+    file: (name: string) => join(folder, name),
+    /** How many there are when there was one, and nothing more came for a while. */
+    async changes() {
+      while (told.length === 0) await sleep(5)
+      await sleep(200)
+      return told.splice(0).length
+    },
+    /** None is told, as far as one can wait for nothing. */
+    async none() {
+      await sleep(200)
+      return told.length === 0
+    },
+  }
+}
+
+t.test('it is written twice', async t => {
+  const { file, changes } = watchFile(t)
+  writeFileSync(file('a.mjs'), '')
+  writeFileSync(file('a.mjs'), '2')
+  t.equal(await changes(), 1)
+})
+
+t.test('a new file takes its place, again and again', async t => {
+  const { file, changes } = watchFile(t)
+  for (const text of ['2', '3', '4']) {
+    writeFileSync(file('a.mjs.tmp'), text)
+    renameSync(file('a.mjs.tmp'), file('a.mjs'))
+    t.equal(await changes(), 1)
+  }
+})
+
+t.test('it is missing for a moment', async t => {
+  const { file, changes, none } = watchFile(t)
+  renameSync(file('a.mjs'), file('a.mjs~'))
+  t.ok(await none())
+  writeFileSync(file('a.mjs'), '2')
+  t.ok(await changes())
+})
+
+t.test('it is deleted, and written later', async t => {
+  const { file, changes } = watchFile(t)
+  rmSync(file('a.mjs'))
+  t.equal(await changes(), 1)
+  writeFileSync(file('a.mjs'), '2')
+  t.equal(await changes(), 1)
+})
+
+t.test('other files: a new one of its kind alone is a change', async t => {
+  const { file, changes, none } = watchFile(t)
+  writeFileSync(file('other.mjs'), '2')
+  writeFileSync(file('notes.txt'), '1')
+  writeFileSync(file('sub/b.mjs'), '1')
+  t.ok(await none())
+  writeFileSync(file('new.mjs'), '1')
+  t.equal(await changes(), 1)
+  writeFileSync(file('new.mjs'), '2')
+  t.ok(await none())
+})
+
+t.test('a folder that comes later, and one that is made anew', async t => {
+  const { watcher, file, changes } = watchFile(t)
+  watcher.add(file('later/b.mjs'))
+  mkdirSync(file('later'))
+  t.equal(await changes(), 1)
+  writeFileSync(file('later/b.mjs'), '1')
+  t.equal(await changes(), 1)
+  rmSync(file('later'), { recursive: true })
+  t.equal(await changes(), 1)
+  mkdirSync(file('later'))
+  writeFileSync(file('later/b.mjs'), '1')
+  t.equal(await changes(), 1)
+  for (const text of ['2', '3']) {
+    writeFileSync(file('later/b.mjs'), text)
+    t.equal(await changes(), 1)
+    rmSync(file('later'), { recursive: true })
+    mkdirSync(file('later'))
+    writeFileSync(file('later/b.mjs'), text)
+    t.equal(await changes(), 1)
+  }
+})
