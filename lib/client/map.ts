@@ -7,17 +7,17 @@
 import { deferred } from '../nats/nats.js'
 import { type Abortable, listen, unlisten } from './abort.js'
 import type { Argument } from './call-owner.js'
+import { type MapOutcome, batchBody, readBatch, singleBody } from './map-batch.js'
+import { isPromise, isSoon, iteratorOf } from './map-source.js'
 import type { Reply } from './reply.js'
-import type { BatchReply } from '../protocol/batch.js'
 import {
   CancelledError,
   ConnectionError,
   DeadlineExceededError,
   ExecutionError,
   ExecutorDiedError,
-  ProtocolError,
+  type RequestError,
   TooLargeError,
-  remoteError,
 } from '../errors.js'
 import type { FilledCallOptions, FilledMapOptions } from '../client-options.js'
 
@@ -26,18 +26,11 @@ const BATCH_MS = 2
 const MOST_AUTO = 1024
 /** How much the last reply counts for the time that an argument takes, against all before. */
 const LATEST = 0.2
-/** A batch whose body has more characters is sent in halves. */
-const LONGEST_BODY = 2 ** 17
 
 /** With a batch of that so many executors died, one more may die of one of its halves. */
 const DEATHS = 2
 /** What may be one argument's fault, so that the others fare better without it. */
 const HALVED = [ExecutionError, DeadlineExceededError, TooLargeError, ExecutorDiedError]
-
-/** What came of an argument; `index` counts the arguments from 0. */
-export type MapOutcome<Argument = unknown, Result = unknown> =
-  | { index: number; argument: Argument; result: Result; error?: never }
-  | { index: number; argument: Argument; error: Error; result?: never }
 
 /** How far a map is. */
 export interface MapCounts {
@@ -197,11 +190,8 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   async #compute(args: Item[], index: number, deaths = 0): Promise<MapOutcome<Item, Result>[]> {
     const isBatch = args.length > 1
     try {
-      const body = isBatch ? batchBody(args) : JSON.stringify(args[0])
-      if (body === undefined) {
-        if (isBatch) return await this.#halves(args, index, deaths)
-        throw new TypeError(`JSON cannot say the argument: ${String(args[0])}`)
-      }
+      const body = isBatch ? batchBody(args) : singleBody(args[0])
+      if (body === undefined) return await this.#halves(args, index, deaths)
       const reply = await this.#send({ body, batchSize: isBatch ? args.length : 0, deaths }, this.#callOptions)
       this.#learn(reply.computeMs ?? 0, args.length)
       return isBatch ? readBatch(args, index, reply) : [{ index, argument: args[0]!, result: reply.result as Result }]
@@ -209,7 +199,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
       if (isBatch && this.#isWorthHalves(error))
         return this.#halves(args, index, error instanceof ExecutorDiedError ? DEATHS : deaths)
       if (error instanceof CancelledError || error instanceof ConnectionError) this.#end(error)
-      return args.map((argument, i) => ({ index: index + i, argument, error: error as Error }))
+      return args.map((argument, i) => ({ index: index + i, argument, error: error as RequestError }))
     }
   }
 
@@ -235,54 +225,4 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     this.#msPerItem = known + LATEST * (msPerItem - known)
     this.#size = Math.max(1, Math.min(MOST_AUTO, 2 * this.#size, Math.round(BATCH_MS / this.#msPerItem)))
   }
-}
-
-function iteratorOf<Item>(source: Iterable<Item> | AsyncIterable<Item>): Iterator<Item> | AsyncIterator<Item> {
-  if (source !== null && source !== undefined) {
-    if (Symbol.asyncIterator in Object(source)) return (source as AsyncIterable<Item>)[Symbol.asyncIterator]()
-    if (Symbol.iterator in Object(source)) return (source as Iterable<Item>)[Symbol.iterator]()
-  }
-  throw new TypeError(`expected the arguments to be an iterable, got ${String(source)}`)
-}
-
-const isPromise = <Value>(value: Value | PromiseLike<Value>): value is Promise<Value> =>
-  typeof (value as PromiseLike<Value> | undefined)?.then === 'function'
-
-/** Whether a promise settles before the event loop turns. */
-const isSoon = (promise: Promise<unknown>) =>
-  Promise.race([
-    promise.then(
-      () => true,
-      () => true,
-    ),
-    new Promise<boolean>(resolve => setImmediate(resolve, false)),
-  ])
-
-/** The body of a batch; undefined if it cannot be one, because of its length or what is in it. */
-function batchBody(args: unknown[]): string | undefined {
-  try {
-    // One by one: in an array JSON silently makes null of what it cannot say.
-    const items = args.map(argument => JSON.stringify(argument) as string | undefined)
-    const body = `[${items.join()}]`
-    return body.length > LONGEST_BODY || items.includes(undefined) ? undefined : body
-  } catch {
-    return undefined
-  }
-}
-
-function readBatch<Item, Result>(
-  args: Item[],
-  index: number,
-  { result, requestId, executorId }: Reply,
-): MapOutcome<Item, Result>[] {
-  const { results, errors } = (result ?? {}) as Partial<BatchReply>
-  const details = { requestId, executorId }
-  if (!Array.isArray(results) || results.length !== args.length)
-    throw new ProtocolError('the reply is not that of a batch', details)
-  return args.map((argument, i) => {
-    const error = errors?.[i]
-    return error
-      ? { index: index + i, argument, error: remoteError(Number(error[0]), String(error[1]), details) }
-      : { index: index + i, argument, result: results[i] as Result }
-  })
 }
