@@ -13,6 +13,7 @@ import {
 } from './check-options.js'
 import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
 import { checkConnection } from './nats/connection-options.js'
+import type { State } from './client/watch.js'
 import { MAX_BATCH_SIZE } from './protocol/batch.js'
 import { MAX_PRIORITY } from './protocol/request.js'
 import { DEFAULT_PREFIX } from './protocol/subjects.js'
@@ -69,15 +70,21 @@ export interface CallOptions {
 
 export interface MapOptions extends Omit<CallOptions, 'requestId'> {
   /**
+   * How long a request waits for its answer, in milliseconds, wherever it is.
+   * @default for ever, while an executor has it or has no room for it; when nobody has, the client's `timeout`
+   */
+  timeout?: number
+  /**
    * Higher is computed earlier: a whole number from -1000 to 1000.
    * @default -1, so that a flood of work does not hold up a person who waits
    */
   priority?: number
   /**
-   * How many requests are under way at the same time: 1–10,000.
-   * @default 64
+   * How many requests are under way at the same time: 1–10,000. `'auto'` follows the slots: 64, and of long work (100 ms or more)
+   * about twice as many as are computed.
+   * @default 'auto'
    */
-  concurrency?: number
+  concurrency?: number | 'auto'
   /**
    * How many arguments travel in one request: 1–10,000. `'auto'` finds out, so that a request is computed within a few
    * milliseconds: short ones travel by the hundred, long ones one by one.
@@ -122,6 +129,10 @@ export interface FilledCallOptions {
   priority: number
   requestId: string | undefined
   isDetached: boolean
+  /** Its timeout counts while nobody is there for it, from when somebody last was. */
+  isPatient: boolean
+  /** Told of each change of what an executor does with the request; `waiting` also if there was no room for it. */
+  onState?: (state: State) => void
 }
 
 export function fillCallOptions(
@@ -139,10 +150,14 @@ export function fillCallOptions(
   checkInteger('priority', priority, -MAX_PRIORITY, MAX_PRIORITY)
   if (requestId !== undefined) checkId('requestId', requestId)
   if (typeof detached !== 'boolean') throw new TypeError(expected('detached', 'a boolean', detached))
-  return { timeout, retries, signal, priority, requestId, isDetached: detached }
+  return { timeout, retries, signal, priority, requestId, isDetached: detached, isPatient: false }
 }
 
-export const MAP_DEFAULTS = { concurrency: 64, batchSize: 'auto' as number | 'auto', ordered: true }
+export const MAP_DEFAULTS = {
+  concurrency: 'auto' as number | 'auto',
+  batchSize: 'auto' as number | 'auto',
+  ordered: true,
+}
 
 const COMMON_OPTIONS = ['timeout', 'retries', 'signal', 'priority', 'detached']
 const CALL_OPTIONS = [...COMMON_OPTIONS, 'requestId']
@@ -155,9 +170,10 @@ export type FilledMapOptions = typeof MAP_DEFAULTS & { call: FilledCallOptions }
 export function fillMapOptions(options: MapOptions, client: FilledClientOptions): FilledMapOptions {
   const call = fillCallOptions(options, client, MAP_OPTIONS)
   call.priority = options.priority ?? MAP_PRIORITY
+  call.isPatient = options.timeout === undefined
   const { concurrency, batchSize, ordered } = options
   const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, batchSize, ordered }), call }
-  checkInteger('concurrency', filled.concurrency, 1, 10_000)
+  if (filled.concurrency !== 'auto') checkInteger('concurrency', filled.concurrency, 1, 10_000)
   if (filled.batchSize !== 'auto') checkInteger('batchSize', filled.batchSize, 1, MAX_BATCH_SIZE)
   if (typeof filled.ordered !== 'boolean') throw new TypeError(expected('ordered', 'a boolean', filled.ordered))
   return filled

@@ -216,7 +216,7 @@ export class ExecutorClient {
     if (signal) unlisten(signal, call)
     this.#calls.delete(call)
     this.#backoff.forget(call)
-    this.#suspects.found(call)
+    this.#suspects.over(call)
     if (call.isSent && this.#isUp && !this.#closing.signal.aborted) this.#backoff.letIn()
   }
 }

@@ -2,14 +2,17 @@
 //
 // Arguments are read in batches; a batch is one request: a batch, or the plain request of one argument. A batch is sent, then
 // done, with the outcome of each argument, then given to the caller. The reader (`#read`, one promise for the whole run)
-// waits while `concurrency` batches are sent, or twice as many are not given. A batch that fails as a whole, as when one of
-// its arguments ends the process, is sent again in halves, so that the others get their results.
+// waits while enough batches are sent, or twice as many are not given (`InFlight` says how many). A batch
+// that fails as a whole, as when one of its arguments ends the process, is sent again in halves, so that the others get their
+// results.
 import { deferred } from '../nats/nats.js'
 import { type Abortable, listen, unlisten } from './abort.js'
 import type { Argument } from './call-owner.js'
+import { InFlight } from './in-flight.js'
 import { type MapOutcome, batchBody, readBatch, singleBody } from './map-batch.js'
 import { isPromise, isSoon, iteratorOf } from './map-source.js'
 import type { Reply } from './reply.js'
+import type { State } from './watch.js'
 import {
   CancelledError,
   ConnectionError,
@@ -61,6 +64,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   /** Not given yet, as they were read. */
   readonly #batches: Batch<Item, Result>[] = []
   #sent = 0
+  readonly #inFlight: InFlight
   /** How many arguments go into the next batch. */
   #size = 1
   #msPerItem: number | undefined
@@ -80,6 +84,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     this.#callOptions = { ...options.call, signal: this.#abort.signal }
     this.#source = iteratorOf(source)
     this.#send = send
+    this.#inFlight = new InFlight(options.concurrency)
     if (options.batchSize !== 'auto') this.#size = options.batchSize
   }
 
@@ -129,10 +134,10 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
 
   /** Reads and sends all that the source has. */
   async #read() {
-    const { concurrency } = this.#options
     try {
       while (!this.#isRead && !this.#fatal) {
-        if (this.#sent >= concurrency || this.#batches.length >= 2 * concurrency) await (this.#room = deferred())
+        const { most, mostKept } = this.#inFlight
+        if (this.#sent >= most || this.#batches.length >= mostKept) await (this.#room = deferred())
         else this.#sendBatch(await this.#gather())
       }
       if (!this.#isRead) await this.#source.return?.()
@@ -192,7 +197,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     try {
       const body = isBatch ? batchBody(args) : singleBody(args[0])
       if (body === undefined) return await this.#halves(args, index, deaths)
-      const reply = await this.#send({ body, batchSize: isBatch ? args.length : 0, deaths }, this.#callOptions)
+      const reply = await this.#request({ body, batchSize: isBatch ? args.length : 0, deaths })
       this.#learn(reply.computeMs ?? 0, args.length)
       return isBatch ? readBatch(args, index, reply) : [{ index, argument: args[0]!, result: reply.result as Result }]
     } catch (error) {
@@ -200,6 +205,21 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
         return this.#halves(args, index, error instanceof ExecutorDiedError ? DEATHS : deaths)
       if (error instanceof CancelledError || error instanceof ConnectionError) this.#end(error)
       return args.map((argument, i) => ({ index: index + i, argument, error: error as RequestError }))
+    }
+  }
+
+  /** Sends a request, and counts it by what is heard of it. */
+  async #request(argument: Argument): Promise<Reply> {
+    let state: State = 'unknown'
+    const onState = (next: State) => {
+      this.#inFlight.change(state, next)
+      state = next
+      this.#room.resolve()
+    }
+    try {
+      return await this.#send(argument, { ...this.#callOptions, onState })
+    } finally {
+      this.#inFlight.change(state, 'unknown')
     }
   }
 

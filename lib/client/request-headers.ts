@@ -3,6 +3,7 @@ import { encodeHeaders } from '../nats/headers.js'
 import type { FilledCallOptions } from '../client-options.js'
 import { Header, Notices } from '../protocol/headers.js'
 import { line } from '../protocol/raw-headers.js'
+import { LONGEST_MS } from '../protocol/request.js'
 
 /**
  * What all requests of a client have: its key, and that it understands notices and watches. One that was lost wants a notice
@@ -13,15 +14,16 @@ export const clientHeaders = (key: string) => ({
   again: line(Header.key, key) + line(Header.notices, Notices.first),
 })
 
-/** `common`: the client's; `remainingMs`: how long the call still waits. */
+/** `common`: the client's; `remainingMs`: how long the call still waits, if it is not patient. */
 export function requestHeaders(
   common: string,
   id: string,
   remainingMs: number,
   batchSize: number,
-  { priority, isDetached }: FilledCallOptions,
+  { priority, isDetached, isPatient }: FilledCallOptions,
 ) {
-  let lines = common + line(Header.requestId, id) + line(Header.timeoutMs, Math.ceil(remainingMs * 10) / 10)
+  const timeoutMs = isPatient ? LONGEST_MS : Math.ceil(remainingMs * 10) / 10
+  let lines = common + line(Header.requestId, id) + line(Header.timeoutMs, timeoutMs)
   if (batchSize > 0) lines += line(Header.batchSize, batchSize)
   if (priority !== 0) lines += line(Header.priority, priority)
   if (isDetached) lines += line(Header.detached, 1)
