@@ -86,6 +86,12 @@ export interface MapOptions extends Omit<CallOptions, 'requestId'> {
    */
   concurrency?: number | 'auto'
   /**
+   * The most arguments a second that are sent, evenly; a batch has at most a tenth of them. More than 0. What is sent again since
+   * it was lost does not count.
+   * @default Infinity
+   */
+  limit?: number
+  /**
    * How many arguments travel in one request: 1–10,000. `'auto'` finds out, so that a request is computed within a few
    * milliseconds: short ones travel by the hundred, long ones one by one.
    * @default 'auto'
@@ -157,6 +163,7 @@ export const MAP_DEFAULTS = {
   concurrency: 'auto' as number | 'auto',
   batchSize: 'auto' as number | 'auto',
   ordered: true,
+  limit: Infinity,
 }
 
 const COMMON_OPTIONS = ['timeout', 'retries', 'signal', 'priority', 'detached']
@@ -165,16 +172,20 @@ const MAP_OPTIONS = [...COMMON_OPTIONS, ...Object.keys(MAP_DEFAULTS)]
 /** So that a flood of work does not hold up a person who waits. */
 const MAP_PRIORITY = -1
 
+const LIMIT = 'a number greater than 0'
+
 export type FilledMapOptions = typeof MAP_DEFAULTS & { call: FilledCallOptions }
 
 export function fillMapOptions(options: MapOptions, client: FilledClientOptions): FilledMapOptions {
   const call = fillCallOptions(options, client, MAP_OPTIONS)
   call.priority = options.priority ?? MAP_PRIORITY
   call.isPatient = options.timeout === undefined
-  const { concurrency, batchSize, ordered } = options
-  const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, batchSize, ordered }), call }
+  const { concurrency, batchSize, ordered, limit } = options
+  const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, batchSize, ordered, limit }), call }
   if (filled.concurrency !== 'auto') checkInteger('concurrency', filled.concurrency, 1, 10_000)
   if (filled.batchSize !== 'auto') checkInteger('batchSize', filled.batchSize, 1, MAX_BATCH_SIZE)
   if (typeof filled.ordered !== 'boolean') throw new TypeError(expected('ordered', 'a boolean', filled.ordered))
+  if (typeof filled.limit !== 'number') throw new TypeError(expected('limit', LIMIT, filled.limit))
+  if (!(filled.limit > 0)) throw new RangeError(expected('limit', LIMIT, filled.limit))
   return filled
 }

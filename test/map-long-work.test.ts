@@ -168,3 +168,51 @@ t.test('few wait for two slots', async t => {
   }
   t.ok(most > 30 && given > 30, `${most} at first, few after ${given}`)
 })
+
+t.test('a limit of arguments a second', async t => {
+  await startExecutor(t, server)
+  const nc = await connectTo(t, server)
+  const sizes: number[] = []
+  nc.subscribe('acts', { callback: (_, { headers }) => void sizes.push(Number(headers?.get('Batch-Size') || 1)) })
+  await nc.flush()
+  for (const [batchSize, count] of [
+    [50, 120],
+    [1, 60],
+    ['auto', 60],
+  ] as const) {
+    sizes.length = 0
+    const from = performance.now()
+    const outcomes = await collect(newClient(t, server).map(echoes(count), { limit: 100, batchSize }))
+    const ms = performance.now() - from
+    t.strictSame(names(outcomes), Array(count).fill(undefined))
+    const most = Math.max(...sizes)
+    if (batchSize !== 'auto') t.equal(most, Math.min(batchSize, 10))
+    t.ok(most <= 10)
+    t.ok(ms > (count - most) * 10 - 25, `${batchSize}: ${count} in ${Math.round(ms)} ms`)
+  }
+})
+
+for (const how of ['the loop is left', 'its signal is aborted', 'the client is closed'])
+  t.test(`while it waits for its limit, ${how}`, async t => {
+    const executor = run(t, 'executor', ['--servers', server.url])
+    await executor.line(/Awaiting/)
+    const client = newClient(t, server, { service: 'fibonacci' })
+    const timers = () => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
+    await client.call(1)
+    await sleep(300)
+    const before = timers()
+    const controller = new AbortController()
+    const leave = async () => {
+      for await (const { result } of client.map([1, 2, 3], { limit: 1e-8, signal: controller.signal })) {
+        t.equal(result, 1)
+        if (how === 'the loop is left') break
+        await new Promise(resolve => setImmediate(resolve))
+        if (how === 'its signal is aborted') controller.abort()
+        else void client.close()
+      }
+    }
+    if (how === 'the loop is left') await leave()
+    else await t.rejects(leave(), { name: 'CancelledError' })
+    while (timers() > before) await sleep(10)
+    t.pass('no timer is left')
+  })

@@ -122,6 +122,7 @@ export class ExecutorClient {
       source,
       filled,
       (argument, callOptions) => this.#request(argument, callOptions, true) as Promise<Reply>,
+      this.#closing.signal,
     )
   }
 

@@ -2,15 +2,17 @@
 //
 // Arguments are read in batches; a batch is one request: a batch, or the plain request of one argument. A batch is sent, then
 // done, with the outcome of each argument, then given to the caller. The reader (`#read`, one promise for the whole run)
-// waits while enough batches are sent, or twice as many are not given (`InFlight` says how many). A batch
+// waits while enough batches are sent, or twice as many are not given (`InFlight` says how many), and for its `Pace`. A batch
 // that fails as a whole, as when one of its arguments ends the process, is sent again in halves, so that the others get their
 // results.
+import { MAX_MS } from '../check-options.js'
 import { deferred } from '../nats/nats.js'
 import { type Abortable, listen, unlisten } from './abort.js'
 import type { Argument } from './call-owner.js'
 import { InFlight } from './in-flight.js'
 import { type MapOutcome, batchBody, readBatch, singleBody } from './map-batch.js'
 import { isPromise, isSoon, iteratorOf } from './map-source.js'
+import { Pace } from './pace.js'
 import type { Reply } from './reply.js'
 import type { State } from './watch.js'
 import {
@@ -58,6 +60,12 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   readonly #user: Abortable = {
     cancel: cause => this.#end(new CancelledError('the map was cancelled', { cause })),
   }
+  /** The client ends the calls itself, of which the detached ones are computed all the same. */
+  readonly #client: Abortable = {
+    cancel: () =>
+      this.#stop(new CancelledError('the map was cancelled', { cause: new Error('the client was closed') })),
+  }
+  readonly #closing: AbortSignal
   readonly #send: SendRequest
   readonly #outcomes = this.#run()
   readonly #abort = new AbortController()
@@ -65,6 +73,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   readonly #batches: Batch<Item, Result>[] = []
   #sent = 0
   readonly #inFlight: InFlight
+  readonly #pace: Pace
   /** How many arguments go into the next batch. */
   #size = 1
   #msPerItem: number | undefined
@@ -79,12 +88,20 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   #room = deferred<void>()
   #news = deferred<void>()
 
-  constructor(source: Iterable<Item> | AsyncIterable<Item>, options: FilledMapOptions, send: SendRequest) {
+  /** `closing`: aborted when the client is closed. */
+  constructor(
+    source: Iterable<Item> | AsyncIterable<Item>,
+    options: FilledMapOptions,
+    send: SendRequest,
+    closing: AbortSignal,
+  ) {
     this.#options = options
     this.#callOptions = { ...options.call, signal: this.#abort.signal }
     this.#source = iteratorOf(source)
     this.#send = send
+    this.#closing = closing
     this.#inFlight = new InFlight(options.concurrency)
+    this.#pace = new Pace(options.limit)
     if (options.batchSize !== 'auto') this.#size = options.batchSize
   }
 
@@ -96,11 +113,13 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     const { signal } = this.#options.call
     if (signal?.aborted) this.#user.cancel(signal.reason)
     else if (signal) listen(signal, this.#user)
+    listen(this.#closing, this.#client)
     void this.#read()
     try {
       for (let batch; (batch = await this.#next());) for (const outcome of batch) yield outcome
     } finally {
       if (signal) unlisten(signal, this.#user)
+      unlisten(this.#closing, this.#client)
       this.#end(new CancelledError('the map has ended'))
     }
   }
@@ -126,8 +145,13 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
 
   /** Ends what is under way, here and at the executors. */
   #end(error: Error) {
-    this.#fatal ??= error
+    this.#stop(error)
     this.#abort.abort(error)
+  }
+
+  /** Reads, sends and gives nothing any more. */
+  #stop(error: Error) {
+    this.#fatal ??= error
     this.#room.resolve()
     this.#news.resolve()
   }
@@ -137,7 +161,9 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     try {
       while (!this.#isRead && !this.#fatal) {
         const { most, mostKept } = this.#inFlight
+        const pauseMs = this.#pace.pauseMs(performance.now())
         if (this.#sent >= most || this.#batches.length >= mostKept) await (this.#room = deferred())
+        else if (pauseMs > 0) await this.#pause(pauseMs)
         else this.#sendBatch(await this.#gather())
       }
       if (!this.#isRead) await this.#source.return?.()
@@ -148,11 +174,20 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     this.#news.resolve()
   }
 
+  /** Waits for so long, or until something changes. */
+  async #pause(ms: number) {
+    const room = (this.#room = deferred())
+    const timer = setTimeout(() => room.resolve(), Math.min(Math.ceil(ms), MAX_MS))
+    await room
+    clearTimeout(timer)
+  }
+
   /** Reads arguments for a batch; less than would fit when the source takes its time. */
   async #gather(): Promise<Item[]> {
     const batch: Item[] = []
+    const size = Math.min(this.#size, this.#pace.mostAtOnce)
     try {
-      while (batch.length < this.#size && !this.#fatal) {
+      while (batch.length < size && !this.#fatal) {
         let step = this.#step ?? this.#source.next()
         if (isPromise(step)) {
           this.#step = step
@@ -179,6 +214,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     const batch: Batch<Item, Result> = { outcomes: undefined }
     const index = this.counts.read
     this.counts.read += args.length
+    this.#pace.sent(args.length, performance.now())
     this.#batches.push(batch)
     this.#sent++
     void this.#compute(args, index).then(outcomes => {
