@@ -13,6 +13,7 @@ import {
 } from './check-options.js'
 import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
 import { checkConnection } from './nats/connection-options.js'
+import type { State } from './client/watch.js'
 import { MAX_BATCH_SIZE } from './protocol/batch.js'
 import { isReserved } from './protocol/headers.js'
 import { userLines } from './protocol/raw-headers.js'
@@ -80,15 +81,27 @@ export interface CallOptions {
 
 export interface MapOptions extends Omit<CallOptions, 'requestId' | 'onProgress'> {
   /**
+   * How long a request waits for its answer, in milliseconds, wherever it is.
+   * @default for ever, while an executor has it or has no room for it; when nobody has, the client's `timeout`
+   */
+  timeout?: number
+  /**
    * Higher is computed earlier: a whole number from -1000 to 1000.
    * @default -1, so that a flood of work does not hold up a person who waits
    */
   priority?: number
   /**
-   * How many requests are under way at the same time: 1–10,000.
-   * @default 64
+   * How many requests are under way at the same time: 1–10,000. `'auto'` follows the slots: 64, and of long work (100 ms or more)
+   * about twice as many as are computed.
+   * @default 'auto'
    */
-  concurrency?: number
+  concurrency?: number | 'auto'
+  /**
+   * The most arguments a second that are sent, evenly; a batch has at most a tenth of them. More than 0. What is sent again since
+   * it was lost does not count.
+   * @default Infinity
+   */
+  limit?: number
   /**
    * How many arguments travel in one request: 1–10,000. `'auto'` finds out, so that a request is computed within a few
    * milliseconds: short ones travel by the hundred, long ones one by one.
@@ -138,6 +151,10 @@ export interface FilledCallOptions {
   /** Those of the user's, as text. */
   headerLines: string
   onProgress: ((progress: unknown) => void) | undefined
+  /** Its timeout counts while nobody is there for it, from when somebody last was. */
+  isPatient: boolean
+  /** Told of each change of what an executor does with the request; `waiting` also if there was no room for it. */
+  onState?: (state: State) => void
 }
 
 export function fillCallOptions(
@@ -166,6 +183,7 @@ export function fillCallOptions(
     priority,
     requestId,
     isDetached: detached,
+    isPatient: false,
     functionName: name === undefined || name === 'default' ? '' : name,
     headerLines: headers === undefined ? '' : headerLines(headers),
     onProgress,
@@ -192,7 +210,12 @@ function headerLines(headers: Readonly<Record<string, string>>): string {
   return lines
 }
 
-export const MAP_DEFAULTS = { concurrency: 64, batchSize: 'auto' as number | 'auto', ordered: true }
+export const MAP_DEFAULTS = {
+  concurrency: 'auto' as number | 'auto',
+  batchSize: 'auto' as number | 'auto',
+  ordered: true,
+  limit: Infinity,
+}
 
 const COMMON_OPTIONS = ['function', 'headers', 'timeout', 'retries', 'signal', 'priority', 'detached']
 const CALL_OPTIONS = [...COMMON_OPTIONS, 'onProgress', 'requestId']
@@ -200,15 +223,20 @@ const MAP_OPTIONS = [...COMMON_OPTIONS, ...Object.keys(MAP_DEFAULTS)]
 /** So that a flood of work does not hold up a person who waits. */
 const MAP_PRIORITY = -1
 
+const LIMIT = 'a number greater than 0'
+
 export type FilledMapOptions = typeof MAP_DEFAULTS & { call: FilledCallOptions }
 
 export function fillMapOptions(options: MapOptions, client: FilledClientOptions): FilledMapOptions {
   const call = fillCallOptions(options, client, MAP_OPTIONS)
   call.priority = options.priority ?? MAP_PRIORITY
-  const { concurrency, batchSize, ordered } = options
-  const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, batchSize, ordered }), call }
-  checkInteger('concurrency', filled.concurrency, 1, 10_000)
+  call.isPatient = options.timeout === undefined
+  const { concurrency, batchSize, ordered, limit } = options
+  const filled = { ...MAP_DEFAULTS, ...withoutUndefined({ concurrency, batchSize, ordered, limit }), call }
+  if (filled.concurrency !== 'auto') checkInteger('concurrency', filled.concurrency, 1, 10_000)
   if (filled.batchSize !== 'auto') checkInteger('batchSize', filled.batchSize, 1, MAX_BATCH_SIZE)
   if (typeof filled.ordered !== 'boolean') throw new TypeError(expected('ordered', 'a boolean', filled.ordered))
+  if (typeof filled.limit !== 'number') throw new TypeError(expected('limit', LIMIT, filled.limit))
+  if (!(filled.limit > 0)) throw new RangeError(expected('limit', LIMIT, filled.limit))
   return filled
 }

@@ -6,7 +6,7 @@ import { newClient, rejection, startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 
 const CALL = 'function, headers, timeout, retries, signal, priority, detached, onProgress, requestId'
-const MAP = 'function, headers, timeout, retries, signal, priority, detached, concurrency, batchSize, ordered'
+const MAP = 'function, headers, timeout, retries, signal, priority, detached, concurrency, batchSize, ordered, limit'
 const unknown = (name: string, all: string) => `unknown option \`${name}\`; the options are ${all}`
 const signal = (got: string) => `expected \`signal\` to be an AbortSignal, got ${got}`
 

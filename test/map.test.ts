@@ -55,8 +55,8 @@ t.test('errors are those of their arguments', async t => {
     21: [['exit', 1], 'ExecutionError'],
     33: [['loop'], 'DeadlineExceededError'],
     34: [['text', 2 ** 20], 'TooLargeError'],
-    50: [() => 1, 'TypeError'],
-    51: [['echo', 1n], 'TypeError'],
+    50: [() => 1, 'InvalidArgumentError'],
+    51: [['echo', 1n], 'InvalidArgumentError'],
   }
   const acts = Object.fromEntries(Object.entries(others).map(([i, [act]]) => [i, act]))
   const map = client.map(echoes(64, acts), { batchSize: 32 })
@@ -253,7 +253,13 @@ t.test('an argument that JSON cannot say is an error of its own', async t => {
   ]
   const args = echoes(16, Object.fromEntries(odd.map((toJSON, i) => [5 * i, { toJSON }])))
   for (const { index, result, error } of await collect(newClient(t, server).map(args, { batchSize: 8 })))
-    if (index % 5 === 0 && index < 15) t.match(error, { message: /odd|JSON cannot say/ }, String(index))
+    if (index % 5 === 0 && index < 15)
+      t.match(error, {
+        name: 'InvalidArgumentError',
+        code: 400,
+        message: /JSON cannot say/,
+        cause: index === 0 ? { message: 'odd' } : { name: 'TypeError' },
+      })
     else t.strictSame({ result, error }, { result: index, error: undefined })
   await executor.stop()
 })
@@ -263,6 +269,10 @@ t.test('a wrong option is an error at once', async t => {
   t.throws(() => client.map([], { batchSize: 0 }), RangeError)
   t.throws(() => client.map([], { batchSize: 'some' as 'auto' }), TypeError)
   t.throws(() => client.map([], { concurrency: 1.5 }), TypeError)
+  t.throws(() => client.map([], { concurrency: 10_001 }), RangeError)
+  t.throws(() => client.map([], { concurrency: 'some' as 'auto' }), TypeError)
+  t.throws(() => client.map([], { limit: '1' as any }), TypeError)
+  for (const limit of [0, -1, NaN]) t.throws(() => client.map([], { limit }), RangeError)
   t.throws(() => client.map([], { ordered: 1 as any }), TypeError)
   t.throws(() => client.map([], { timeout: -1 }), RangeError)
   t.throws(() => client.map(5 as any), TypeError)

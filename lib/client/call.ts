@@ -2,8 +2,7 @@
 //
 // States: waiting for a connection, to try again or for its turn (the connection's promise or `#pause` is under way, or its
 // owner has it in a queue; nothing is sent) → sent (an attempt is under way, or more when the request was lost and sent
-// again) → settled, for good: no attempt is heard any more. `#timeoutTimer` runs from the first moment to the last.
-import { inspect } from 'node:util'
+// again) → settled, for good: no attempt is heard any more. The timer of `#deadline` runs from the first moment to the last.
 import type { Msg, NatsError } from '../nats/nats.js'
 import {
   CancelledError,
@@ -22,15 +21,17 @@ import type { FilledCallOptions } from '../client-options.js'
 import { Code } from '../protocol/codes.js'
 import { functionSubject } from '../protocol/subjects.js'
 import type { Argument, CallOwner } from './call-owner.js'
+import { Deadline, type Waiting } from './deadline.js'
 import { Deaths } from './deaths.js'
 import { type Notice, readReply } from './reply.js'
 import { requestHeaders } from './request-headers.js'
-import { Watch, type Watched } from './watch.js'
+import { tellProgress } from './tell-progress.js'
+import { type State, Watch, type Watched } from './watch.js'
 
 /** An attempt that was sent less than this before the timeout, in milliseconds, may not even have been refused. */
 const LATE_MS = 50
 
-export class Call implements Watched, Listener {
+export class Call implements Watched, Waiting, Listener {
   readonly id: string
   /** Where the newest attempt goes: to any executor, or to `#target` alone. */
   subject: string
@@ -47,7 +48,7 @@ export class Call implements Watched, Listener {
   readonly #body: Uint8Array
   readonly #isBytes: boolean
   readonly #batchSize: number
-  readonly #deadline: number
+  readonly #deadline: Deadline
   #retries: number
   #resolve!: (value: unknown) => void
   #rejectDone!: (error: Error) => void
@@ -62,9 +63,10 @@ export class Call implements Watched, Listener {
   #executorId: string | undefined
   #tries = 0
   #isQueued = false
-  readonly #timeoutTimer: NodeJS.Timeout
   #isTimedOut = false
   #pause: NodeJS.Timeout | undefined
+  /** When an executor last had no room for it. */
+  #refusedAt = -Infinity
   /** The answer that made it pause last. */
   #refusal: RequestError | undefined
   /** What a reply said that is none of an executor's. */
@@ -81,13 +83,12 @@ export class Call implements Watched, Listener {
     this.#isBytes = isBytes
     this.#batchSize = batchSize
     this.#deaths = new Deaths(argument.deaths, argument.batchSize > 1)
-    this.#deadline = performance.now() + options.timeout
+    this.#deadline = new Deadline(this)
     this.#retries = options.retries
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#rejectDone = reject
     })
-    this.#timeoutTimer = setTimeout(timedOut, Math.ceil(options.timeout), this)
   }
 
   /** Sends the request; one of which executors may die waits for its turn. */
@@ -103,8 +104,9 @@ export class Call implements Watched, Listener {
     if (this.isSettled) return
     clearTimeout(this.#pause)
     this.#isQueued = false
-    const remaining = this.#deadline - performance.now()
-    if (remaining <= 0) return this.timedOut()
+    const now = performance.now()
+    if (this.#deadline.at <= now && !this.#deadline.putOff()) return this.timedOut()
+    const remaining = this.#deadline.at - now
     const { inbox } = this.#owner
     if (!inbox) return this.#awaitConnection()
     const common = this.losses > 0 ? this.#owner.headers.again : this.#owner.headers.first
@@ -119,7 +121,7 @@ export class Call implements Watched, Listener {
     const headers = requestHeaders(common, this.id, remaining, sending, options)
     if (this.#token) (this.#earlier ??= []).push(this.#token)
     this.#token = ''
-    this.#owner.watcher.sent(this.#watch, this.#deadline - remaining)
+    this.#owner.watcher.sent(this.#watch, now)
     this.#attempts++
     try {
       this.#token = inbox.send(this, this.#body, headers)
@@ -139,9 +141,10 @@ export class Call implements Watched, Listener {
   }
 
   /** An executor says that it holds the request. */
-  held(executorId: string) {
+  held(executorId: string, state: State) {
     this.#executorId = executorId
     this.#owner.suspects.found(this)
+    this.options.onState?.(state)
   }
 
   /**
@@ -197,8 +200,8 @@ export class Call implements Watched, Listener {
 
   #tryAgain(after: number) {
     this.#owner.watcher.forget(this.#watch)
-    // A timer that is set for more than it can count ends at once.
-    this.#pause = setTimeout(() => this.start(), Math.min(after, this.options.timeout))
+    // A timer that is set for more than it can count ends at once; and it is to hear of somebody within its timeout.
+    this.#pause = setTimeout(() => this.start(), Math.min(after, this.options.timeout / 2))
   }
 
   onFailure(error: NatsError, token: string) {
@@ -239,7 +242,7 @@ export class Call implements Watched, Listener {
       this.#refusal = error
       const isOverloaded = error.code === Code.overloaded
       this.#tryAgain(afterMs * (1 + Math.random()) + this.#owner.backoff.pause(this.#tries++, isOverloaded))
-      if (isOverloaded) this.#owner.backoff.refused(this)
+      if (isOverloaded) this.#hasNoRoom()
     }
   }
 
@@ -254,20 +257,37 @@ export class Call implements Watched, Listener {
     return `the argument has ${byteLength} bytes and the server's max_payload is ${this.#owner.inbox?.maxPayload}`
   }
 
+  /** All backlogs are full: it waits here. */
+  #hasNoRoom() {
+    this.#refusedAt = performance.now()
+    this.#owner.suspects.seen(this)
+    this.#owner.backoff.refused(this)
+    this.options.onState?.('waiting')
+  }
+
+  seenAt(now: number) {
+    const { watcher, suspects } = this.#owner
+    return Math.max(this.#refusedAt, suspects.seenAt(this), watcher.seenAt(this.#watch, now))
+  }
+
   timedOut() {
-    if (this.#isTimedOut) return
+    if (this.#isTimedOut || this.#deadline.putOff()) return
     this.#isTimedOut = true
     const { inbox } = this.#owner
-    if (inbox) void inbox.catchUp(performance.now() - this.#deadline).then(() => this.#giveUp())
+    if (inbox) void inbox.catchUp(performance.now() - this.#deadline.at).then(() => this.#giveUp())
     else this.#giveUp()
   }
 
   #giveUp() {
+    if (this.isSettled) return
+    // It may have been heard of meanwhile.
+    if (this.#deadline.putOff()) return (this.#isTimedOut = false)
     const after = `within ${Math.round(this.options.timeout) / 1000} s`
     // The last of many attempts may have had no time to find out that nobody is there.
     const isTaken = this.isSent && (this.#tries === 0 || performance.now() - this.#watch.sentAt > LATE_MS)
     const why = this.#strange ? ` (${this.#strange})` : ''
-    if (isTaken || this.#isQueued) this.#reject(new TimeoutError(`no answer ${after}${why}`, this.details()))
+    if (isTaken || (this.#isQueued && !this.options.isPatient))
+      this.#reject(new TimeoutError(`no answer ${after}${why}`, this.details()))
     else if (this.#refusal instanceof OverloadedError)
       this.#reject(new OverloadedError(`no room in any backlog ${after}`, this.details({ cause: this.#refusal })))
     else this.#reject(new NoExecutorsError(this.#owner.whoIsMissing(), this.details()))
@@ -291,7 +311,7 @@ export class Call implements Watched, Listener {
   #settle() {
     if (this.isSettled) return false
     this.isSettled = true
-    clearTimeout(this.#timeoutTimer)
+    this.#deadline.clear()
     clearTimeout(this.#pause)
     this.#forget()
     for (const token of this.#earlier ?? []) this.#owner.inbox?.forget(token)
@@ -300,17 +320,4 @@ export class Call implements Watched, Listener {
     if (this.losses > 0 && !this.options.isDetached) this.#owner.watcher.dismiss(this.#watch)
     return true
   }
-}
-
-const timedOut = (call: Call) => call.timedOut()
-
-/** After what happens now; what it throws is its user's affair and disturbs nobody. */
-function tellProgress(onProgress: (progress: unknown) => void, progress: unknown) {
-  queueMicrotask(() => {
-    try {
-      onProgress(progress)
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : inspect(error))
-    }
-  })
 }

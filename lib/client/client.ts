@@ -122,6 +122,7 @@ export class ExecutorClient {
       source,
       filled,
       (argument, callOptions) => this.#request(argument, callOptions, true) as Promise<Reply>,
+      this.#closing.signal,
     )
   }
 
@@ -224,7 +225,7 @@ export class ExecutorClient {
     if (signal) unlisten(signal, call)
     this.#calls.delete(call)
     this.#backoff.forget(call)
-    this.#suspects.found(call)
+    this.#suspects.over(call)
     if (call.isSent && this.#isUp && !this.#closing.signal.aborted) this.#backoff.letIn()
   }
 }

@@ -162,6 +162,7 @@ export class LossDetection {
     if (holder) {
       holder.heardAt = now
       holder.unanswered = 0
+      holder.isRefused = false
       if (holder.question === question) holder.question = undefined
     }
     for (const id of status.waiting ?? []) this.#said(id, executorId, executorId, 'waiting', now)
@@ -200,10 +201,8 @@ export class LossDetection {
   #held(watch: Watch, executorId: string, state: State, now: number): Holder {
     // The first question of all is to show that questions arrive.
     const holder = this.#holders.meet(executorId, !this.#isReached, now)
-    if (watch.holder !== holder) {
-      watch.move(holder.watches, holder)
-      this.#news.push(() => watch.call.held(executorId))
-    }
+    if (watch.holder !== holder || watch.state !== state) this.#news.push(() => watch.call.held(executorId, state))
+    if (watch.holder !== holder) watch.move(holder.watches, holder)
     watch.state = state
     watch.misses = 0
     return holder
@@ -286,6 +285,7 @@ export class LossDetection {
     const holder = executorId === undefined ? undefined : this.#holders.get(executorId)
     if (holder?.question === question) {
       holder.question = undefined
+      holder.isRefused = true
       holder.askAt = now + REFUSED_MS
     }
     for (const watch of question.watches) {

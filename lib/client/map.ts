@@ -2,25 +2,27 @@
 //
 // Arguments are read in batches; a batch is one request: a batch, or the plain request of one argument. A batch is sent, then
 // done, with the outcome of each argument, then given to the caller. The reader (`#read`, one promise for the whole run)
-// waits while `concurrency` batches are sent, or twice as many are not given. A batch that fails as a whole, as when one of
-// its arguments ends the process, is sent again in halves, so that the others get their results.
+// waits while enough batches are sent, or twice as many are not given (`InFlight` says how many), and for its `Pace`. A batch
+// that fails as a whole, as when one of its arguments ends the process, is sent again in halves, so that the others get their
+// results.
+import { MAX_MS } from '../protocol/limits.js'
 import { deferred } from '../nats/nats.js'
 import { type Abortable, listen, unlisten } from './abort.js'
 import type { Argument } from './call-owner.js'
+import { InFlight } from './in-flight.js'
+import { type MapOutcome, batchPayload, readBatch, singlePayload } from './map-batch.js'
+import { isPromise, isSoon, iteratorOf } from './map-source.js'
+import { Pace } from './pace.js'
 import type { Reply } from './reply.js'
-import type { BatchReply } from '../protocol/batch.js'
-import { writeJson } from '../protocol/json.js'
-import { readThrown } from '../protocol/thrown.js'
-import { type Payload, writeArgument } from '../protocol/payload.js'
+import type { State } from './watch.js'
 import {
   CancelledError,
   ConnectionError,
   DeadlineExceededError,
   ExecutionError,
   ExecutorDiedError,
-  ProtocolError,
+  type RequestError,
   TooLargeError,
-  remoteError,
 } from '../errors.js'
 import type { FilledCallOptions, FilledMapOptions } from '../client-options.js'
 
@@ -29,18 +31,11 @@ const BATCH_MS = 2
 const MOST_AUTO = 1024
 /** How much the last reply counts for the time that an argument takes, against all before. */
 const LATEST = 0.2
-/** A batch whose body has more characters is sent in halves. */
-const LONGEST_BODY = 2 ** 17
 
 /** With a batch of that so many executors died, one more may die of one of its halves. */
 const DEATHS = 2
 /** What may be one argument's fault, so that the others fare better without it. */
 const HALVED = [ExecutionError, DeadlineExceededError, TooLargeError, ExecutorDiedError]
-
-/** What came of an argument; `index` counts the arguments from 0. */
-export type MapOutcome<Argument = unknown, Result = unknown> =
-  | { index: number; argument: Argument; result: Result; error?: never }
-  | { index: number; argument: Argument; error: Error; result?: never }
 
 /** How far a map is. */
 export interface MapCounts {
@@ -65,12 +60,20 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   readonly #user: Abortable = {
     cancel: cause => this.#end(new CancelledError('the map was cancelled', { cause })),
   }
+  /** The client ends the calls itself, of which the detached ones are computed all the same. */
+  readonly #client: Abortable = {
+    cancel: () =>
+      this.#stop(new CancelledError('the map was cancelled', { cause: new Error('the client was closed') })),
+  }
+  readonly #closing: AbortSignal
   readonly #send: SendRequest
   readonly #outcomes = this.#run()
   readonly #abort = new AbortController()
   /** Not given yet, as they were read. */
   readonly #batches: Batch<Item, Result>[] = []
   #sent = 0
+  readonly #inFlight: InFlight
+  readonly #pace: Pace
   /** How many arguments go into the next batch. */
   #size = 1
   #msPerItem: number | undefined
@@ -85,11 +88,20 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   #room = deferred<void>()
   #news = deferred<void>()
 
-  constructor(source: Iterable<Item> | AsyncIterable<Item>, options: FilledMapOptions, send: SendRequest) {
+  /** `closing`: aborted when the client is closed. */
+  constructor(
+    source: Iterable<Item> | AsyncIterable<Item>,
+    options: FilledMapOptions,
+    send: SendRequest,
+    closing: AbortSignal,
+  ) {
     this.#options = options
     this.#callOptions = { ...options.call, signal: this.#abort.signal }
     this.#source = iteratorOf(source)
     this.#send = send
+    this.#closing = closing
+    this.#inFlight = new InFlight(options.concurrency)
+    this.#pace = new Pace(options.limit)
     if (options.batchSize !== 'auto') this.#size = options.batchSize
   }
 
@@ -101,11 +113,13 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     const { signal } = this.#options.call
     if (signal?.aborted) this.#user.cancel(signal.reason)
     else if (signal) listen(signal, this.#user)
+    listen(this.#closing, this.#client)
     void this.#read()
     try {
       for (let batch; (batch = await this.#next());) for (const outcome of batch) yield outcome
     } finally {
       if (signal) unlisten(signal, this.#user)
+      unlisten(this.#closing, this.#client)
       this.#end(new CancelledError('the map has ended'))
     }
   }
@@ -131,18 +145,25 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
 
   /** Ends what is under way, here and at the executors. */
   #end(error: Error) {
-    this.#fatal ??= error
+    this.#stop(error)
     this.#abort.abort(error)
+  }
+
+  /** Reads, sends and gives nothing any more. */
+  #stop(error: Error) {
+    this.#fatal ??= error
     this.#room.resolve()
     this.#news.resolve()
   }
 
   /** Reads and sends all that the source has. */
   async #read() {
-    const { concurrency } = this.#options
     try {
       while (!this.#isRead && !this.#fatal) {
-        if (this.#sent >= concurrency || this.#batches.length >= 2 * concurrency) await (this.#room = deferred())
+        const { most, mostKept } = this.#inFlight
+        const pauseMs = this.#pace.pauseMs(performance.now())
+        if (this.#sent >= most || this.#batches.length >= mostKept) await (this.#room = deferred())
+        else if (pauseMs > 0) await this.#pause(pauseMs)
         else this.#sendBatch(await this.#gather())
       }
       if (!this.#isRead) await this.#source.return?.()
@@ -153,11 +174,20 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     this.#news.resolve()
   }
 
+  /** Waits for so long, or until something changes. */
+  async #pause(ms: number) {
+    const room = (this.#room = deferred())
+    const timer = setTimeout(() => room.resolve(), Math.min(Math.ceil(ms), MAX_MS))
+    await room
+    clearTimeout(timer)
+  }
+
   /** Reads arguments for a batch; less than would fit when the source takes its time. */
   async #gather(): Promise<Item[]> {
     const batch: Item[] = []
+    const size = Math.min(this.#size, this.#pace.mostAtOnce)
     try {
-      while (batch.length < this.#size && !this.#fatal) {
+      while (batch.length < size && !this.#fatal) {
         let step = this.#step ?? this.#source.next()
         if (isPromise(step)) {
           this.#step = step
@@ -184,6 +214,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     const batch: Batch<Item, Result> = { outcomes: undefined }
     const index = this.counts.read
     this.counts.read += args.length
+    this.#pace.sent(args.length, performance.now())
     this.#batches.push(batch)
     this.#sent++
     void this.#compute(args, index).then(outcomes => {
@@ -200,16 +231,31 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   async #compute(args: Item[], index: number, deaths = 0): Promise<MapOutcome<Item, Result>[]> {
     const isBatch = args.length > 1
     try {
-      const payload = isBatch ? batchPayload(args) : writeArgument(args[0])
+      const payload = isBatch ? batchPayload(args) : singlePayload(args[0])
       if (!payload) return await this.#halves(args, index, deaths)
-      const reply = await this.#send({ ...payload, batchSize: isBatch ? args.length : 0, deaths }, this.#callOptions)
+      const reply = await this.#request({ ...payload, batchSize: isBatch ? args.length : 0, deaths })
       this.#learn(reply.computeMs ?? 0, args.length)
       return isBatch ? readBatch(args, index, reply) : [{ index, argument: args[0]!, result: reply.result as Result }]
     } catch (error) {
       if (isBatch && this.#isWorthHalves(error))
         return this.#halves(args, index, error instanceof ExecutorDiedError ? DEATHS : deaths)
       if (error instanceof CancelledError || error instanceof ConnectionError) this.#end(error)
-      return args.map((argument, i) => ({ index: index + i, argument, error: error as Error }))
+      return args.map((argument, i) => ({ index: index + i, argument, error: error as RequestError }))
+    }
+  }
+
+  /** Sends a request, and counts it by what is heard of it. */
+  async #request(argument: Argument): Promise<Reply> {
+    let state: State = 'unknown'
+    const onState = (next: State) => {
+      this.#inFlight.change(state, next)
+      state = next
+      this.#room.resolve()
+    }
+    try {
+      return await this.#send(argument, { ...this.#callOptions, onState })
+    } finally {
+      this.#inFlight.change(state, 'unknown')
     }
   }
 
@@ -235,59 +281,4 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     this.#msPerItem = known + LATEST * (msPerItem - known)
     this.#size = Math.max(1, Math.min(MOST_AUTO, 2 * this.#size, Math.round(BATCH_MS / this.#msPerItem)))
   }
-}
-
-function iteratorOf<Item>(source: Iterable<Item> | AsyncIterable<Item>): Iterator<Item> | AsyncIterator<Item> {
-  if (source !== null && source !== undefined) {
-    if (Symbol.asyncIterator in Object(source)) return (source as AsyncIterable<Item>)[Symbol.asyncIterator]()
-    if (Symbol.iterator in Object(source)) return (source as Iterable<Item>)[Symbol.iterator]()
-  }
-  throw new TypeError(`expected the arguments to be an iterable, got ${String(source)}`)
-}
-
-const isPromise = <Value>(value: Value | PromiseLike<Value>): value is Promise<Value> =>
-  typeof (value as PromiseLike<Value> | undefined)?.then === 'function'
-
-/** Whether a promise settles before the event loop turns. */
-const isSoon = (promise: Promise<unknown>) =>
-  Promise.race([
-    promise.then(
-      () => true,
-      () => true,
-    ),
-    new Promise<boolean>(resolve => setImmediate(resolve, false)),
-  ])
-
-/** The body of a batch; undefined if it cannot be one, because of its length or what is in it. */
-function batchPayload(args: unknown[]): Payload | undefined {
-  try {
-    const body = writeJson(args, 'arguments')
-    return body.length > LONGEST_BODY ? undefined : { body, isBytes: false }
-  } catch {
-    return undefined
-  }
-}
-
-function readBatch<Item, Result>(
-  args: Item[],
-  index: number,
-  { result, requestId, executorId }: Reply,
-): MapOutcome<Item, Result>[] {
-  const { results, errors, bytes } = (result ?? {}) as Partial<BatchReply>
-  const details = { requestId, executorId }
-  if (!Array.isArray(results) || results.length !== args.length)
-    throw new ProtocolError('the reply is not that of a batch', details)
-  return args.map((argument, i) => {
-    const [error, base64] = [errors?.[i], bytes?.[i]]
-    if (error) {
-      const [code, text, thrown] = error
-      return {
-        index: index + i,
-        argument,
-        error: remoteError(Number(code), String(text), { ...details, thrown: readThrown(thrown) }),
-      }
-    }
-    const value = base64 === undefined ? results[i] : new Uint8Array(Buffer.from(String(base64), 'base64'))
-    return { index: index + i, argument, result: value as Result }
-  })
 }

@@ -4,6 +4,7 @@ import type { FilledCallOptions } from '../client-options.js'
 import { Header, Notices } from '../protocol/headers.js'
 import { BYTES_TYPE } from '../protocol/payload.js'
 import { line } from '../protocol/raw-headers.js'
+import { LONGEST_MS } from '../protocol/request.js'
 
 /**
  * What all requests of a client have: its key, and that it understands notices and watches. One that was lost wants a notice
@@ -23,15 +24,16 @@ export interface Sending {
   functionName: string
 }
 
-/** `common`: the client's; `remainingMs`: how long the call still waits. */
+/** `common`: the client's; `remainingMs`: how long the call still waits, if it is not patient. */
 export function requestHeaders(
   common: string,
   id: string,
   remainingMs: number,
   { batchSize, isBytes, losses, functionName }: Sending,
-  { priority, isDetached, headerLines, onProgress }: FilledCallOptions,
+  { priority, isDetached, isPatient, headerLines, onProgress }: FilledCallOptions,
 ) {
-  let lines = common + line(Header.requestId, id) + line(Header.timeoutMs, Math.ceil(remainingMs * 10) / 10)
+  const timeoutMs = isPatient ? LONGEST_MS : Math.ceil(remainingMs * 10) / 10
+  let lines = common + line(Header.requestId, id) + line(Header.timeoutMs, timeoutMs)
   if (functionName) lines += line(Header.function, functionName)
   if (isBytes) lines += line(Header.contentType, BYTES_TYPE)
   if (losses > 0) lines += line(Header.attempt, losses + 1)

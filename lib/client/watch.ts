@@ -7,8 +7,8 @@ export interface Watched {
   readonly losses: number
   /** Whether it is sent again when it is lost. */
   readonly maySendAgain: boolean
-  /** An executor holds it. */
-  held(executorId: string): void
+  /** An executor holds it, another one than before or in another state. */
+  held(executorId: string, state: State): void
   /** Nobody holds it any more; `hasDied`: whether an executor died while it computed it, undefined if nobody is there to ask. */
   lost(hasDied: boolean | undefined): void
 }
@@ -23,6 +23,8 @@ export class Watch {
   place: Set<Watch> | undefined
   holder: Holder | undefined
   state: State = 'unknown'
+  /** When its last holder was heard last, if it has none any more. */
+  heldAt = -Infinity
   /** The question to all that is under way about it. */
   question: Question | undefined
   /** It is not looked for before. */
@@ -42,7 +44,10 @@ export class Watch {
   /** Puts it elsewhere, or nowhere. */
   move(place: Set<Watch> | undefined, holder?: Holder) {
     this.place?.delete(this)
-    this.holder?.urgent.delete(this)
+    if (this.holder) {
+      this.holder.urgent.delete(this)
+      this.heldAt = this.holder.heardAt
+    }
     this.question = undefined
     this.holder = holder
     this.place = place?.add(this)
@@ -60,10 +65,17 @@ export class Holder {
   /** How many questions in a row it has left without an answer. */
   unanswered = 0
   heardAt = 0
+  /** The server does not let us ask it. */
+  isRefused = false
 
   constructor(id: string, askAt: number) {
     this.id = id
     this.askAt = askAt
+  }
+
+  /** Whether it is there, as far as is known: it would be noticed if it were not. */
+  get isHeard() {
+    return this.unanswered < 2 && !this.isRefused
   }
 
   /** It is to be asked at once. */

@@ -54,6 +54,12 @@ export class Watcher {
     if (isId(executorId)) this.#detection.noticed(watch, executorId!, state, isUrgent, performance.now())
   }
 
+  /** When somebody was last known to hold a call's request; `now` if somebody does. */
+  seenAt({ holder, heldAt }: Watch, now: number): number {
+    if (!holder) return heldAt
+    return holder.isHeard && this.#inbox() ? now : holder.heardAt
+  }
+
   /** An executor has answered a call. */
   met(executorId: string | undefined) {
     if (executorId === this.#metLast || !isId(executorId)) return

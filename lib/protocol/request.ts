@@ -10,7 +10,7 @@ import { isFunctionName, isId } from './subjects.js'
 export const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
 const BATCH_SIZE = /^[1-9]\d{0,4}$/
 /** What is longer is taken for this, thirty years, so that it is still a time when it is transferred later. */
-const LONGEST_MS = 1e12
+export const LONGEST_MS = 1e12
 /** The most characters of headers: where a request lies, they lie too. */
 const MOST_HEADERS = 16 * 1024
 /** Clients that send one request again and again all get the answer, up to that many. */
