@@ -90,7 +90,9 @@ t.test('many functions need no more subscriptions than one', async t => {
       module: `data:text/javascript,${source}`,
       service: `n${counts.length}`,
     })
-    counts.push((connection as any).protocol.subscriptions.size())
+    const subscriptions: { subject: string }[] = [...(connection as any).protocol.subscriptions.subs.values()]
+    // That of the matchmaker comes when it is one.
+    counts.push(subscriptions.filter(({ subject }) => !/^(_INBOX|_EXEC\.match)\./.test(subject)).length)
   }
   t.equal(counts[0], counts[1])
 })
