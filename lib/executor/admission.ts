@@ -1,20 +1,137 @@
-// What is not computed here, whatever room there is.
+// Which requests are let in, however they come: from a client, from another executor, or as a copy whose holder is gone; and which of
+// them nobody waits for any more.
 import { Code } from '../protocol/codes.js'
-import { functionSubject } from '../protocol/subjects.js'
-import type { FunctionTable } from '../slots/function-table.js'
+import { MOST_INBOXES } from '../protocol/request.js'
+import type { Pool } from '../slots/pool.js'
+import type { Answers } from './answers.js'
 import type { Job } from './job.js'
+import type { Notices } from './notices.js'
+import type { Outbox } from './outbox.js'
+import { refusalOf } from './refusal.js'
+import type { Registry } from './registry.js'
 
-/** Why a request is refused; undefined if it is not. */
-export function refusalOf({ functionName, attempt }: Job, service: string, functions: FunctionTable) {
-  const served = functions.get(functionName)
-  const called = functionSubject(service, functionName)
-  if (!served) {
-    const what = functionName === '' ? `${service} has no default export` : `there is no ${called}`
-    const names = [...functions.all].map(({ name }) => functionSubject(service, name))
-    return { code: Code.notFound, text: `${what}: there is ${names.join(', ')}` }
+const CANCELLED = 'cancelled by its client'
+const GONE = 'its client is gone'
+
+export interface AdmissionParts {
+  readonly service: string
+  readonly concurrency: number
+  readonly pool: Pool<Job>
+  readonly registry: Registry
+  readonly notices: Notices
+  readonly outbox: Outbox
+  readonly answers: Answers
+  /** Resolves when the server has what was sent to it. */
+  flush(): Promise<void>
+  /** A copy of that ticket is of no use any more. */
+  dropCopy(ticket: string): void
+}
+
+export class Admission {
+  readonly #parts: AdmissionParts
+  /** Their clients are being told, and then they are computed. */
+  readonly #announced = new Set<Job>()
+  #refusesRest = false
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts
   }
-  const { maxAttempts = Infinity } = served
-  if (attempt <= maxAttempts) return undefined
-  const text = `lost with its executor ${attempt - 1} times: no more than ${maxAttempts} attempts are made at ${called}`
-  return { code: Code.failed, text }
+
+  /** How many are here and not in the pool. */
+  get size() {
+    return this.#announced.size
+  }
+
+  /** From here on all that comes is answered with 503. */
+  refuseRest() {
+    this.#refusesRest = true
+  }
+
+  /** A client's. */
+  take(job: Job) {
+    if (this.#joins(job) || this.#refuses(job)) return
+    if (job.isToldFirst && !this.#refusesRest) return void this.#takeTold(job)
+    this.#parts.notices.add(job)
+    this.#admit(job)
+  }
+
+  /** What another executor sends. */
+  takeTransfer(job: Job): 'added' | 'joined' | 'refused' {
+    const { registry, pool, notices, service } = this.#parts
+    // One that is on its way from here is no place for it.
+    const isMoving = registry.find(job.id, job.key)?.state === 'moving'
+    if (this.#refusesRest || isMoving || refusalOf(job, service, pool.functions)) return 'refused'
+    this.#parts.dropCopy(job.ticket)
+    if (this.#joins(job)) return 'joined'
+    if (!pool.add(job)) {
+      registry.delete(job)
+      return 'refused'
+    }
+    notices.add(job)
+    return 'added'
+  }
+
+  /** The holder of a plain request is gone, and this executor has the copy. */
+  takeLost(job: Job) {
+    if (this.#refuses(job)) return
+    this.#parts.notices.add(job)
+    if (this.#refusesRest) this.#parts.answers.stopping(job)
+    else this.#parts.pool.insert(job)
+  }
+
+  /** By its client. */
+  cancel(job: Job) {
+    if (this.#announced.delete(job)) return this.#parts.answers.error(job, Code.cancelled, CANCELLED)
+    this.#parts.pool.end(job, Code.cancelled, CANCELLED)
+  }
+
+  /** Its client is gone. */
+  abandon(job: Job) {
+    this.#announced.delete(job)
+    this.#parts.answers.abandoned(job)
+    this.#parts.pool.end(job, Code.cancelled, GONE)
+  }
+
+  #admit(job: Job) {
+    const { pool, answers, concurrency } = this.#parts
+    if (this.#refusesRest) answers.stopping(job)
+    else if (!pool.add(job)) answers.overloaded(job, pool.waiting, concurrency)
+  }
+
+  /** One that was lost before: an executor may die of it, and its client is to know of which. */
+  async #takeTold(job: Job) {
+    const { pool, notices } = this.#parts
+    this.#announced.add(job)
+    notices.addTold(job, pool.free > pool.waiting ? 'computing' : 'waiting')
+    await this.#parts.flush().catch(() => {})
+    if (this.#announced.delete(job)) this.#admit(job)
+  }
+
+  #refuses(job: Job): boolean {
+    const { answers, pool, service } = this.#parts
+    const refusal = refusalOf(job, service, pool.functions)
+    if (refusal) answers.error(job, refusal.code, refusal.text)
+    return refusal !== undefined
+  }
+
+  /** Whether it is here already, sent once more: then its one answer goes to both. */
+  #joins(job: Job): boolean {
+    const { registry, outbox, answers } = this.#parts
+    const same = registry.add(job)
+    // Its client hears of that from whoever gets it.
+    if (same?.state === 'moving') return job.isWatched
+    if (same) {
+      for (const inbox of job.replyTo) {
+        if (same.replyTo.includes(inbox)) continue
+        if (same.replyTo.length < MOST_INBOXES) same.replyTo.push(inbox)
+        else answers.tooOften(job, inbox)
+      }
+      return true
+    }
+    const end = outbox.answerAgain(job)
+    if (!end) return false
+    registry.delete(job)
+    if (end === 'too often') for (const inbox of job.replyTo) answers.tooOften(job, inbox)
+    return true
+  }
 }

@@ -2,28 +2,22 @@
 //
 // What this executor tells it (reporter.ts), who it is (election.ts) and what it decides (matchmaker.ts) are state machines of
 // lib/matching/; this is their way into the world: messages, one timer, and the requests that are on their way to others.
-// A request that is ordered away: held → moving → over, when the other one has acknowledged it; or held again, when that one refuses
-// it or is not there. Who does not answer at all may have it: a request whose client watches is left to that client then.
 import { Election, type ElectionAction } from '../matching/election.js'
-import { Matchmaker } from '../matching/matchmaker.js'
 import { Reporter } from '../matching/reporter.js'
-import { Transfers } from '../matching/transfers.js'
-import { headersOf } from '../nats/headers.js'
-import type { Msg, Subscription } from '../nats/nats.js'
+import type { Msg } from '../nats/nats.js'
 import { leastRttOf, rttOf } from '../nats/pings.js'
 import { type Beacon, Dispatch, MAX_TICKETS, type Order, type Report } from '../protocol/dispatch.js'
-import { parseBeacon, parseOrder, parseReport } from '../protocol/dispatch.js'
+import { parseBeacon, parseOrder } from '../protocol/dispatch.js'
 import { Header } from '../protocol/headers.js'
 import { line } from '../protocol/raw-headers.js'
 import type { Subjects } from '../protocol/subjects.js'
 import { Alarm } from '../slots/alarm.js'
 import type { Pool } from '../slots/pool.js'
+import { Departures } from './departures.js'
 import type { Job } from './job.js'
+import { Matchmaking } from './matchmaking.js'
 import type { Post } from './post.js'
-import { fits, readTransfer, transferLines } from './transfer-message.js'
-
-/** What another executor did not take stays here for so long. */
-const STAY_MS = 1000
+import { fits, kindOf, readTransfer } from './transfer-message.js'
 
 export interface BalanceParts {
   readonly executorId: string
@@ -50,12 +44,9 @@ export class Balance {
   readonly #parts: BalanceParts
   readonly #reporter: Reporter<Job>
   readonly #election: Election
-  #matchmaker: Matchmaker | undefined
-  #matchSubscription: Subscription | undefined
+  #matchmaking: Matchmaking | undefined
   readonly #tickets = new Map<string, Job>()
-  /** As the matchmaker: the tokens of replies to orders, by holder. A server answers when one is gone. */
-  readonly #orderTokens = new Map<string, string>()
-  readonly #transfers = new Transfers<{ job: Job; token: string }>()
+  readonly #departures: Departures
   readonly #alarm = new Alarm(() => this.#look())
   #reportToken = ''
   #ticketCount = 0
@@ -68,6 +59,19 @@ export class Balance {
     this.#parts = parts
     this.#reporter = new Reporter(parts.executorId)
     this.#election = new Election(parts.executorId)
+    this.#departures = new Departures({
+      post: parts.post,
+      subjects: parts.subjects,
+      left: (job, to) => {
+        this.#counts.transferred++
+        parts.left(job, to)
+      },
+      stays: job => {
+        parts.stays(job)
+        this.changed()
+      },
+      deaf: executorId => this.#reporter.deaf(executorId),
+    })
   }
 
   get counts() {
@@ -76,13 +80,13 @@ export class Balance {
 
   /** Whether requests are on their way to others. */
   get isMoving() {
-    return this.#transfers.size > 0
+    return this.#departures.size > 0
   }
 
   /** Who keeps copies of our requests: the matchmaker, or, if we are it, anybody. */
   get keeper(): string | undefined {
     const { matchmaker } = this.#election
-    return matchmaker === this.#parts.executorId ? this.#matchmaker?.another(matchmaker) : matchmaker
+    return matchmaker === this.#parts.executorId ? this.#matchmaking?.another : matchmaker
   }
 
   start() {
@@ -135,8 +139,7 @@ export class Balance {
 
   /** Waits for no acknowledgement any more. */
   giveUp() {
-    for (const { job: moving, to } of this.#transfers.takeExpired(Infinity))
-      this.#unanswered(moving.job, moving.token, to)
+    this.#departures.expire(Infinity)
   }
 
   close() {
@@ -150,13 +153,13 @@ export class Balance {
     if (this.#isClosed || !this.#parts.post.isOpen) return
     const now = performance.now()
     this.#act(this.#election.tick(now))
-    this.#transfers.rttMs = this.#election.rttMs = rttOf(this.#parts.post.nc)
-    for (const { job: moving, to } of this.#transfers.takeExpired(now)) this.#unanswered(moving.job, moving.token, to)
+    this.#departures.rttMs = this.#election.rttMs = rttOf(this.#parts.post.nc)
+    this.#departures.expire(now)
     if (this.#isUp) this.#report(now)
-    if (this.#matchmaker) this.#giveOrders(this.#matchmaker.match(now))
+    this.#matchmaking?.giveOrders(now)
     const { nextAt } = this.#reporter
-    const matchAt = this.#matchmaker?.wakeAt(now) ?? Infinity
-    this.#alarm.ringBy(Math.min(nextAt, matchAt, this.#election.wakeAt, this.#transfers.wakeAt))
+    const matchAt = this.#matchmaking?.wakeAt(now) ?? Infinity
+    this.#alarm.ringBy(Math.min(nextAt, matchAt, this.#election.wakeAt, this.#departures.wakeAt))
   }
 
   #report(now: number) {
@@ -177,23 +180,21 @@ export class Balance {
 
   #send(report: Report, now: number) {
     const { post, subjects } = this.#parts
-    if (this.#matchmaker) this.#matchmaker.report(report, now)
+    if (this.#matchmaking) this.#matchmaking.report(report, now)
     else
       this.#publish(subjects.match, JSON.stringify(report), Dispatch.report, post.inbox.replySubject(this.#reportToken))
   }
 
   #act(acts: readonly ElectionAction[]) {
-    const { post, subjects, executorId } = this.#parts
+    const { executorId } = this.#parts
     for (const act of acts)
       switch (act) {
         case 'serve':
-          this.#matchmaker = new Matchmaker(executorId)
-          this.#matchSubscription = post.subscribe(subjects.match, message => this.#reported(message))
+          this.#matchmaking = this.#takeOver()
           break
         case 'stepDown':
-          this.#matchmaker = undefined
-          for (const holder of this.#orderTokens.keys()) this.#forgetOrders(holder)
-          if (this.#matchSubscription) void post.end(this.#matchSubscription)
+          this.#matchmaking?.stop()
+          this.#matchmaking = undefined
           break
         case 'beacon':
           this.#beacon({ id: executorId })
@@ -207,6 +208,20 @@ export class Balance {
       }
   }
 
+  #takeOver() {
+    const { executorId, post, subjects } = this.#parts
+    return new Matchmaking({
+      executorId,
+      post,
+      subjects,
+      send: (...message) => this.#publish(...message),
+      answered: () => void this.messages++,
+      ordered: order => this.#ordered(order),
+      met: () => this.#beacon({ id: executorId }),
+      changed: () => this.changed(),
+    })
+  }
+
   #beacon(beacon: Beacon) {
     if (this.#isUp) this.#publish(this.#parts.subjects.pool, JSON.stringify(beacon), Dispatch.beacon)
   }
@@ -216,43 +231,6 @@ export class Balance {
     if (!beacon || beacon.id === this.#parts.executorId) return
     this.#act(this.#election.heardBeacon(beacon, performance.now()))
     this.#alarm.ringBy(this.#election.wakeAt)
-  }
-
-  #reported(message: Msg) {
-    const report = kindOf(message) === Dispatch.report ? parseReport(message.string()) : undefined
-    if (!report || report.id === this.#parts.executorId || !this.#matchmaker) return
-    const { size } = this.#matchmaker
-    this.#matchmaker.report(report, performance.now())
-    // A new one does not know yet who the matchmaker is.
-    if (this.#matchmaker.size > size) this.#beacon({ id: this.#parts.executorId })
-    this.changed()
-  }
-
-  #giveOrders(orders: Map<string, Order>) {
-    const { subjects, executorId } = this.#parts
-    for (const [holder, order] of orders)
-      if (holder === executorId) this.#ordered(order)
-      else this.#publish(subjects.peer(holder), JSON.stringify(order), Dispatch.order, this.#orderReply(holder))
-  }
-
-  #orderReply(holder: string): string {
-    const { inbox } = this.#parts.post
-    let token = this.#orderTokens.get(holder)
-    if (token === undefined) {
-      const onFailure = () => {
-        this.messages++
-        this.#forgetOrders(holder)
-        this.#matchmaker?.forget(holder, performance.now())
-      }
-      token = inbox.reserve({ subject: this.#parts.subjects.peer(holder), onReply: () => {}, onFailure })
-      this.#orderTokens.set(holder, token)
-    }
-    return inbox.replySubject(token)
-  }
-
-  #forgetOrders(holder: string) {
-    this.#parts.post.inbox.forget(this.#orderTokens.get(holder)!)
-    this.#orderTokens.delete(holder)
   }
 
   #peer(message: Msg) {
@@ -268,61 +246,16 @@ export class Balance {
     for (const [ticket, to] of give) {
       const job = this.#tickets.get(ticket)
       const mayGo = job?.state === 'held' && to !== this.#parts.executorId
-      if (mayGo && this.#parts.pool.release(job)) this.#transfer(job, to)
-      else {
+      if (mayGo && this.#parts.pool.release(job)) {
+        this.#reporter.left(ticket)
+        this.messages++
+        this.#departures.send(job, to)
+        this.#alarm.ringBy(this.#departures.wakeAt)
+      } else {
         this.#reporter.refused(ticket)
         this.changed()
       }
     }
-  }
-
-  #transfer(job: Job, to: string) {
-    const { post, subjects } = this.#parts
-    const { ticket } = job
-    job.state = 'moving'
-    this.#reporter.left(ticket)
-    const subject = subjects.peer(to)
-    const token = post.inbox.reserve({
-      subject,
-      onReply: message => {
-        const end = kindOf(message)
-        if (end === Dispatch.taken || end === Dispatch.refused) this.#acknowledged(ticket, to, end === Dispatch.taken)
-      },
-      onFailure: () => this.#acknowledged(ticket, to, false),
-    })
-    this.#transfers.sent(ticket, { job, token }, to, performance.now())
-    this.messages++
-    post.publish(subject, job.body, transferLines(job), post.inbox.replySubject(token))
-    this.#alarm.ringBy(this.#transfers.wakeAt)
-  }
-
-  #acknowledged(ticket: string, to: string, isTaken: boolean) {
-    const moving = this.#transfers.take(ticket, to)
-    if (!moving) return
-    this.#parts.post.inbox.forget(moving.token)
-    if (isTaken) this.#leave(moving.job, to)
-    else this.#stay(moving.job, to)
-  }
-
-  #unanswered(job: Job, token: string, to: string) {
-    this.#parts.post.inbox.forget(token)
-    if (!job.isWatched || job.isDetached) return this.#stay(job, to)
-    this.#reporter.deaf(to)
-    this.#leave(job, to)
-  }
-
-  #leave(job: Job, to: string) {
-    this.#counts.transferred++
-    this.#parts.left(job, to)
-  }
-
-  #stay(job: Job, to: string) {
-    this.#reporter.deaf(to)
-    job.state = 'held'
-    // Or one that nobody takes would keep the others from being given.
-    job.staysUntil = performance.now() + STAY_MS
-    this.#parts.stays(job)
-    this.changed()
   }
 
   #received(message: Msg) {
@@ -346,5 +279,3 @@ export class Balance {
     this.#parts.post.publish(subject, body, line(Header.dispatch, kind), reply)
   }
 }
-
-const kindOf = (message: Msg) => headersOf(message)?.get(Header.dispatch)

@@ -3,16 +3,14 @@ import type { FilledExecutorOptions } from '../executor-options.js'
 import { hostname } from 'node:os'
 import type { Msg } from '../nats/nats.js'
 import { rttOf } from '../nats/pings.js'
-import { Code } from '../protocol/codes.js'
 import { Dispatch } from '../protocol/dispatch.js'
 import { payloadText } from '../protocol/payload.js'
-import { MOST_INBOXES } from '../protocol/request.js'
 import { Subjects, functionSubject } from '../protocol/subjects.js'
 import type { Pool } from '../slots/pool.js'
 import type { Outcome } from '../slots/task.js'
 import { VERSION } from '../version.js'
 import { aboutModule } from './about-module.js'
-import { refusalOf } from './admission.js'
+import { Admission } from './admission.js'
 import { Answers } from './answers.js'
 import { Balance } from './balance.js'
 import { Copies } from './copies.js'
@@ -30,9 +28,6 @@ import { Statistics } from './statistics.js'
 import type { Teller } from './teller.js'
 import { readTransfer } from './transfer-message.js'
 
-const CANCELLED = 'cancelled by its client'
-const GONE = 'its client is gone'
-
 export interface DeskParts {
   readonly executorId: string
   readonly options: FilledExecutorOptions
@@ -46,6 +41,7 @@ export class Desk {
   readonly #subjects: Subjects
   readonly #answers: Answers
   readonly #endpoints: Endpoints
+  readonly #admission: Admission
   readonly #discovery: Discovery
   readonly #statistics = new Statistics()
   readonly #registry = new Registry()
@@ -54,10 +50,7 @@ export class Desk {
   readonly #questions: Questions
   readonly #copies: Copies | undefined
   readonly #balance: Balance | undefined
-  /** Their clients are being told, and then they are computed. */
-  readonly #announced = new Set<Job>()
   #dropped = 0
-  #refusesRest = false
 
   constructor(parts: DeskParts) {
     const { executorId, options, post, pool } = (this.#parts = parts)
@@ -66,7 +59,7 @@ export class Desk {
     this.#outbox = new Outbox(post)
     this.#notices = new Notices(post, executorId, subjects.hold(executorId), {
       aged: job => this.#copy(job),
-      abandoned: job => this.#abandon(job),
+      abandoned: job => this.#admission.abandon(job),
     })
     this.#questions = new Questions({
       executorId,
@@ -74,7 +67,7 @@ export class Desk {
       registry: this.#registry,
       notices: this.#notices,
       outbox: this.#outbox,
-      cancel: job => this.#cancel(job),
+      cancel: job => this.#admission.cancel(job),
       received: message => this.#endpoints.hear(message),
     })
     this.#endpoints = new Endpoints({
@@ -82,7 +75,7 @@ export class Desk {
       service,
       queue,
       longestWait,
-      received: job => this.#take(job),
+      received: job => this.#admission.take(job),
       notARequest: (what, inbox, functionName) => this.#answers.notARequest(what, inbox, functionName),
       dropped: message => this.dropped(message),
     })
@@ -109,6 +102,17 @@ export class Desk {
       tell: parts.tell,
       over: job => this.#over(job),
     })
+    this.#admission = new Admission({
+      service,
+      concurrency,
+      pool,
+      registry: this.#registry,
+      notices: this.#notices,
+      outbox: this.#outbox,
+      answers: this.#answers,
+      flush: () => post.nc.flush(),
+      dropCopy: ticket => this.#copies?.drop(ticket),
+    })
     if (!options.balance) return
     this.#balance = new Balance({
       executorId,
@@ -117,7 +121,7 @@ export class Desk {
       pool,
       concurrency,
       computeMs: () => this.#computeMs(),
-      take: job => this.#takeTransfer(job),
+      take: job => this.#admission.takeTransfer(job),
       stays: job => pool.insert(job),
       left: (job, to) => {
         this.#forget(job)
@@ -132,7 +136,7 @@ export class Desk {
       peer: id => subjects.peer(id),
       keeper: () => this.#balance!.keeper,
       answerMs: () => 4 * rttOf(post.nc),
-      lost: job => this.#takeLost(newJob({ ...job, attempt: job.attempt + 1 })),
+      lost: job => this.#admission.takeLost(newJob({ ...job, attempt: job.attempt + 1 })),
     })
   }
 
@@ -178,7 +182,7 @@ export class Desk {
 
   /** Whether nothing is here that is to be computed or answered. */
   get isIdle() {
-    return this.#parts.pool.size + this.#announced.size === 0 && !this.#balance?.isMoving && !this.#outbox.isDelivering
+    return this.#parts.pool.size + this.#admission.size === 0 && !this.#balance?.isMoving && !this.#outbox.isDelivering
   }
 
   get isDelivering() {
@@ -187,7 +191,7 @@ export class Desk {
 
   /** Answers all that has not started, and what still comes, with 503. */
   refuseRest() {
-    this.#refusesRest = true
+    this.#admission.refuseRest()
     this.#balance?.giveUp()
     for (const job of this.#parts.pool.releaseAll()) this.#answers.stopping(job)
   }
@@ -232,90 +236,6 @@ export class Desk {
 
   progressed(job: Job, body: Uint8Array) {
     this.#notices.progressed(job, body)
-  }
-
-  #take(job: Job) {
-    const refusal = this.#refusalOf(job)
-    if (refusal) return this.#answers.error(job, refusal.code, refusal.text)
-    if (this.#joins(job)) return
-    if (job.isToldFirst && !this.#refusesRest) return void this.#takeTold(job)
-    this.#notices.add(job)
-    this.#admit(job)
-  }
-
-  #refusalOf(job: Job) {
-    const { options, pool } = this.#parts
-    return refusalOf(job, options.service, pool.functions)
-  }
-
-  #admit(job: Job) {
-    const { pool, options } = this.#parts
-    if (this.#refusesRest) this.#answers.stopping(job)
-    else if (!pool.add(job)) this.#answers.overloaded(job, pool.waiting, options.concurrency)
-  }
-
-  /** One that was lost before: an executor may die of it, and its client is to know of which. */
-  async #takeTold(job: Job) {
-    const { pool, post } = this.#parts
-    this.#announced.add(job)
-    this.#notices.addTold(job, pool.free > pool.waiting ? 'computing' : 'waiting')
-    await post.nc.flush().catch(() => {})
-    if (this.#announced.delete(job)) this.#admit(job)
-  }
-
-  /** What another executor sends. */
-  #takeTransfer(job: Job): 'added' | 'joined' | 'refused' {
-    // One that is on its way from here is no place for it.
-    if (this.#refusesRest || this.#refusalOf(job) || this.#registry.find(job.id, job.key)?.state === 'moving')
-      return 'refused'
-    this.#copies?.drop(job.ticket)
-    if (this.#joins(job)) return 'joined'
-    if (!this.#parts.pool.add(job)) {
-      this.#registry.delete(job)
-      return 'refused'
-    }
-    this.#notices.add(job)
-    return 'added'
-  }
-
-  /** The holder of a plain request is gone, and this executor has the copy. */
-  #takeLost(job: Job) {
-    this.#notices.add(job)
-    const refusal = this.#refusalOf(job)
-    if (refusal) this.#answers.error(job, refusal.code, refusal.text)
-    else if (this.#refusesRest) this.#answers.stopping(job)
-    else this.#parts.pool.insert(job)
-  }
-
-  /** Whether it is here already, sent once more: then its one answer goes to both. */
-  #joins(job: Job): boolean {
-    const same = this.#registry.add(job)
-    // Its client hears of that from whoever gets it.
-    if (same?.state === 'moving') return job.isWatched
-    if (same) {
-      for (const inbox of job.replyTo) {
-        if (same.replyTo.includes(inbox)) continue
-        if (same.replyTo.length < MOST_INBOXES) same.replyTo.push(inbox)
-        else this.#answers.tooOften(job, inbox)
-      }
-      return true
-    }
-    const end = this.#outbox.answerAgain(job)
-    if (!end) return false
-    this.#registry.delete(job)
-    if (end === 'too often') for (const inbox of job.replyTo) this.#answers.tooOften(job, inbox)
-    return true
-  }
-
-  #cancel(job: Job) {
-    if (this.#announced.delete(job)) return this.#answers.error(job, Code.cancelled, CANCELLED)
-    this.#parts.pool.end(job, Code.cancelled, CANCELLED)
-  }
-
-  #abandon(job: Job) {
-    this.#announced.delete(job)
-    this.#answers.abandoned(job)
-    this.#parts.pool.end(job, Code.cancelled, GONE)
   }
 
   #over(job: Job) {

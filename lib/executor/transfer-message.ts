@@ -46,6 +46,9 @@ export function transferLines(job: Job, holder?: string): string {
   )
 }
 
+/** The kind of a message between executors. */
+export const kindOf = (message: Msg) => headersOf(message)?.get(Header.dispatch)
+
 /** Reads a transfer or a copy; undefined if the message is none. */
 export function readTransfer(
   message: Msg,

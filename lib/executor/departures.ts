@@ -1,0 +1,90 @@
+// Requests on their way from here to other executors.
+//
+// A request that is ordered away: held → moving → over, when the other one has acknowledged it; or held again, when that one refuses
+// it or is not there. Who does not answer at all may have it: a request whose client watches is left to that client then.
+import { Transfers } from '../matching/transfers.js'
+import type { Msg } from '../nats/nats.js'
+import { Dispatch } from '../protocol/dispatch.js'
+import type { Subjects } from '../protocol/subjects.js'
+import type { Job } from './job.js'
+import type { Post } from './post.js'
+import { kindOf, transferLines } from './transfer-message.js'
+
+/** What another executor did not take stays here for so long. */
+const STAY_MS = 1000
+
+export interface DeparturesParts {
+  readonly post: Post
+  readonly subjects: Subjects
+  /** It is `to`'s now. */
+  left(job: Job, to: string): void
+  /** It is here again. */
+  stays(job: Job): void
+  /** An executor has not taken a request. */
+  deaf(executorId: string): void
+}
+
+export class Departures {
+  readonly #parts: DeparturesParts
+  readonly #transfers = new Transfers<{ job: Job; token: string }>()
+
+  constructor(parts: DeparturesParts) {
+    this.#parts = parts
+  }
+
+  get size() {
+    return this.#transfers.size
+  }
+
+  get wakeAt() {
+    return this.#transfers.wakeAt
+  }
+
+  set rttMs(ms: number) {
+    this.#transfers.rttMs = ms
+  }
+
+  /** Sends a request that is in nobody's hands here. */
+  send(job: Job, to: string) {
+    const { post, subjects } = this.#parts
+    const { ticket } = job
+    job.state = 'moving'
+    const subject = subjects.peer(to)
+    const acknowledge = (message: Msg) => {
+      const end = kindOf(message)
+      if (end === Dispatch.taken || end === Dispatch.refused) this.#acknowledged(ticket, to, end === Dispatch.taken)
+    }
+    const onFailure = () => this.#acknowledged(ticket, to, false)
+    const token = post.inbox.reserve({ subject, onReply: acknowledge, onFailure })
+    this.#transfers.sent(ticket, { job, token }, to, performance.now())
+    post.publish(subject, job.body, transferLines(job), post.inbox.replySubject(token))
+  }
+
+  /** Waits no longer for those that should have been acknowledged by then. */
+  expire(now: number) {
+    for (const { job: moving, to } of this.#transfers.takeExpired(now)) {
+      const { job, token } = moving
+      this.#parts.post.inbox.forget(token)
+      if (job.isWatched && !job.isDetached) {
+        this.#parts.deaf(to)
+        this.#parts.left(job, to)
+      } else this.#stay(job, to)
+    }
+  }
+
+  #acknowledged(ticket: string, to: string, isTaken: boolean) {
+    const moving = this.#transfers.take(ticket, to)
+    if (!moving) return
+    this.#parts.post.inbox.forget(moving.token)
+    if (isTaken) this.#parts.left(moving.job, to)
+    else this.#stay(moving.job, to)
+  }
+
+  #stay(job: Job, to: string) {
+    this.#parts.deaf(to)
+    job.state = 'held'
+    // Or one that nobody takes would keep the others from being given.
+    job.staysUntil = performance.now() + STAY_MS
+    this.#parts.stays(job)
+  }
+}
