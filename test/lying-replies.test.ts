@@ -5,6 +5,7 @@ import { type MsgHdrs, headers } from 'nats'
 import * as library from 'nats-executor'
 import t from 'tap'
 import { Header } from '../lib/protocol/headers.js'
+import { isBytesType } from '../lib/protocol/payload.js'
 import type { Question } from '../lib/protocol/hold.js'
 import { DEFAULT_PREFIX, Subjects } from '../lib/protocol/subjects.js'
 import { Bytes, type Entry, anyBody, entries } from './fixtures/garbage.js'
@@ -143,6 +144,8 @@ function isResult(reply: Reply, result: unknown) {
   const head = headersOf(reply, 'id')
   const isOurs = reply.echoes || (!head.has(Header.requestId) && head.get(Header.executorId) !== '')
   if (!isOurs || head.get(Header.errorCode) !== '' || head.has(Header.notice)) return false
+  if (isBytesType(head.get(Header.contentType)))
+    return result instanceof Uint8Array && Buffer.compare(result, reply.body.bytes) === 0
   try {
     return isDeepStrictEqual(JSON.parse(new TextDecoder().decode(reply.body.bytes)), result)
   } catch (error) {
