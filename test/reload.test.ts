@@ -125,7 +125,7 @@ t.test('what runs is finished by the old code, all else is computed by the new o
   await shop.running(2)
   const waiting = [shop.compute('short'), shop.compute('short'), shop.compute('short')]
   // The next one is sent ahead.
-  while (!shop.pool.slots.some(({ prefetched }: { prefetched: unknown }) => prefetched)) await sleep(1)
+  while (!shop.pool.slots.some(({ room }: any) => room.prefetched)) await sleep(1)
   shop.write('new')
   await shop.pool.reload()
   t.strictSame(await Promise.all(waiting), Array(3).fill('0: "new"'))

@@ -59,7 +59,7 @@ export class Crew<T extends Task> implements SlotOwner<T> {
   readonly #owner: CrewOwner<T>
   readonly #leaving = new Set<Slot<T>>()
   readonly #wornOut = new Set<Slot<T>>()
-  readonly #reload = new Reload<T>(() => this.#start(this.slots[0]!.width))
+  readonly #reload = new Reload<T>(() => this.#start(this.slots[0]!.room.width))
   #spare: Slot<T> | undefined
   #spareTimer: NodeJS.Timeout | undefined
   #memoryTimer: NodeJS.Timeout | undefined
@@ -90,7 +90,7 @@ export class Crew<T extends Task> implements SlotOwner<T> {
 
   #startSpare() {
     if (this.#isClosed) return
-    this.#spare ??= this.#start(this.slots[0]!.width)
+    this.#spare ??= this.#start(this.slots[0]!.room.width)
     clearTimeout(this.#spareTimer)
     this.#spareTimer = setTimeout(() => this.#spare?.close(), SPARE_FOR_MS).unref()
   }
@@ -213,9 +213,9 @@ export class Crew<T extends Task> implements SlotOwner<T> {
   #replace(slot: Slot<T>) {
     const place = this.slots.indexOf(slot)
     if (place < 0 || this.#isClosed) return
-    const spare = this.#spare?.width === slot.width ? this.#spare : undefined
+    const spare = this.#spare?.room.width === slot.room.width ? this.#spare : undefined
     if (spare) this.#spare = undefined
-    const next = spare ?? this.#start(slot.width)
+    const next = spare ?? this.#start(slot.room.width)
     this.slots[place] = next
     this.#wornOut.delete(slot)
     if (slot.state !== 'ended') {
@@ -229,13 +229,14 @@ export class Crew<T extends Task> implements SlotOwner<T> {
   /** The module is new, and `first` has loaded it: all others are of no use any more. */
   #replaceAll(first: Slot<T>) {
     const old = [...this.slots, ...(this.#spare ? [this.#spare] : [])].filter(({ state }) => state !== 'ended')
-    for (const [place, { width }] of this.slots.entries()) this.slots[place] = place === 0 ? first : this.#start(width)
+    for (const [place, { room }] of this.slots.entries())
+      this.slots[place] = place === 0 ? first : this.#start(room.width)
     this.#spare = undefined
     this.#wornOut.clear()
     this.#failures = 0
     for (const slot of old) {
       this.#leaving.add(slot)
-      if (slot.outstanding > 0) slot.leave()
+      if (slot.room.outstanding > 0) slot.leave()
       else slot.close()
     }
     this.#open(first)
@@ -269,7 +270,7 @@ export class Crew<T extends Task> implements SlotOwner<T> {
     this.#memoryTimer = undefined
     const { memoryLimit } = this.#options
     for (const slot of this.all) {
-      const resident = slot.outstanding > 0 && slot.pid !== undefined ? residentMiB(slot.pid) : undefined
+      const resident = slot.room.outstanding > 0 && slot.pid !== undefined ? residentMiB(slot.pid) : undefined
       if (resident === undefined) continue
       this.watchMemory()
       if (resident <= memoryLimit) continue

@@ -35,7 +35,7 @@ export class FunctionTable {
     if (!this.#isLimited) return undefined
     const counts = new Map<string, number>()
     for (const slot of slots)
-      for (const { functionName } of slot.sent) counts.set(functionName, (counts.get(functionName) ?? 0) + 1)
+      for (const { functionName } of slot.room.sent.all) counts.set(functionName, (counts.get(functionName) ?? 0) + 1)
     return ({ functionName }) =>
       (counts.get(functionName) ?? 0) >= (this.#functions.get(functionName)?.concurrency ?? Infinity)
   }

@@ -11,14 +11,13 @@ import type { PoolOptions, PoolOwner } from './pool-owner.js'
 import type { Served } from './served.js'
 import type { Slot } from './slot.js'
 import { type Outcome, type Task, compareTasks } from './task.js'
-
-/** A computation that has taken so long may be one that is cancelled, or runs into a limit. */
-const OLD_MS = 500
+import { TimeLimits } from './time-limits.js'
 
 export class Pool<T extends Task> {
   /** What is served, once a slot has loaded the module. */
   readonly functions = new FunctionTable()
   readonly #backlog = new Backlog<T>()
+  readonly #limits: TimeLimits
   readonly #crew: Crew<T>
   readonly #options: PoolOptions
   readonly #owner: PoolOwner<T>
@@ -28,6 +27,7 @@ export class Pool<T extends Task> {
   constructor(options: PoolOptions, owner: PoolOwner<T>) {
     this.#options = options
     this.#owner = owner
+    this.#limits = new TimeLimits(this.functions, options.timeLimit)
     this.#crew = new Crew(options, {
       ...owner,
       loaded: served => this.#loaded(served),
@@ -42,12 +42,12 @@ export class Pool<T extends Task> {
 
   /** How many requests are here. */
   get size() {
-    return this.#backlog.length + this.#crew.all.reduce((sum, slot) => sum + slot.outstanding, 0)
+    return this.#backlog.length + this.#crew.all.reduce((sum, slot) => sum + slot.room.outstanding, 0)
   }
 
   /** How many requests would start at once, or within the time of a short computation. */
   get free() {
-    return this.slots.reduce((sum, slot) => sum + slot.free, 0)
+    return this.slots.reduce((sum, slot) => sum + slot.room.free, 0)
   }
 
   /** Whether some slot takes requests. */
@@ -57,19 +57,19 @@ export class Pool<T extends Task> {
 
   /** How many requests have not started, and are not about to. */
   get waiting() {
-    return this.#backlog.length + this.slots.reduce((sum, slot) => sum + (slot.prefetched ? 1 : 0), 0)
+    return this.#backlog.length + this.slots.reduce((sum, slot) => sum + (slot.room.prefetched ? 1 : 0), 0)
   }
 
   /** The first `most` requests that wait for what is computed now, in the order in which they will be computed. */
   stuck(most: number): T[] {
     if (this.free > 0) return []
-    const prefetched = this.slots.flatMap(slot => slot.prefetched ?? [])
+    const prefetched = this.slots.flatMap(slot => slot.room.prefetched ?? [])
     return [...prefetched.toSorted(compareTasks), ...this.#backlog.first(most - prefetched.length)]
   }
 
   /** Those that are computed. */
   get running(): T[] {
-    return this.#crew.all.flatMap(slot => slot.running)
+    return this.#crew.all.flatMap(slot => slot.room.running)
   }
 
   /** Takes a request in; false when the backlog is full. */
@@ -90,7 +90,7 @@ export class Pool<T extends Task> {
   insert(task: T) {
     // What lies in the backlog for long must not keep the whole packet alive that it came in.
     if (task.body.byteLength !== task.body.buffer.byteLength) task.body = new Uint8Array(task.body)
-    this.#recall(({ prefetched }) => prefetched !== undefined && compareTasks(task, prefetched) < 0)
+    this.#recall(({ room: { prefetched } }) => prefetched !== undefined && compareTasks(task, prefetched) < 0)
     this.#backlog.add(task)
     this.#fill()
     this.#alarm.ringBy(task.deadline)
@@ -99,7 +99,7 @@ export class Pool<T extends Task> {
 
   /** Takes a request out of here unless it has started, or is about to; whether it did. */
   release(task: T): boolean {
-    this.#recall(({ prefetched }) => prefetched === task)
+    this.#recall(({ room: { prefetched } }) => prefetched === task)
     const isHere = this.#backlog.remove(task)
     this.#fill()
     return isHere
@@ -161,7 +161,7 @@ export class Pool<T extends Task> {
       this.#owner.ended(outcome)
     }
     this.#announceRunning(slot)
-    if (slot.outstanding > 0) this.#watch(slot)
+    if (slot.room.outstanding > 0) this.#watch(slot)
     this.#fill()
     this.#owner.changed()
   }
@@ -182,16 +182,12 @@ export class Pool<T extends Task> {
     return this.#crew.slots
   }
 
-  get #oldMs() {
-    return Math.min(OLD_MS, this.#options.timeLimit / 2)
-  }
-
   #leastBusy(): Slot<T> | undefined {
     let best: Slot<T> | undefined
     for (const slot of this.slots)
-      if (slot.hasRoom && (!best || slot.outstanding < best.outstanding)) {
+      if (slot.room.isThere && (!best || slot.room.outstanding < best.room.outstanding)) {
         best = slot
-        if (slot.outstanding === 0) break
+        if (slot.room.outstanding === 0) break
       }
     return best
   }
@@ -199,14 +195,14 @@ export class Pool<T extends Task> {
   #fill() {
     this.#start()
     // What is left, if anything, may not start now.
-    if (this.slots.some(({ freePlaces }) => freePlaces > 0)) {
+    if (this.slots.some(({ room: { freePlaces } }) => freePlaces > 0)) {
       this.#recall()
       this.#start()
     }
     // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
     // moment; until it starts it can be taken back.
     for (const slot of this.slots) {
-      const next = this.#backlog.length > 0 && slot.mayPrefetch ? this.#next() : undefined
+      const next = this.#backlog.length > 0 && slot.room.mayPrefetch ? this.#next() : undefined
       if (next) slot.send(next)
     }
   }
@@ -229,12 +225,12 @@ export class Pool<T extends Task> {
   }
 
   /** Takes back what was sent ahead to such slots. */
-  #recall(isWanted: (slot: Slot<T>) => boolean = ({ prefetched }) => prefetched !== undefined) {
+  #recall(isWanted: (slot: Slot<T>) => boolean = ({ room: { prefetched } }) => prefetched !== undefined) {
     for (const slot of this.slots) if (isWanted(slot)) this.#backlog.add(...slot.recall())
   }
 
   #send(slot: Slot<T>, task: T) {
-    const isNew = slot.freePlaces > 0
+    const isNew = slot.room.freePlaces > 0
     slot.send(task)
     if (!isNew) return
     this.#announce(task)
@@ -242,7 +238,7 @@ export class Pool<T extends Task> {
   }
 
   #announceRunning(slot: Slot<T>) {
-    for (const task of slot.running) this.#announce(task)
+    for (const task of slot.room.running) this.#announce(task)
   }
 
   /** Tells once of each computation, though one that has just been sent may be taken back and sent anew. */
@@ -255,66 +251,37 @@ export class Pool<T extends Task> {
   /** A computation starts: after a long one it is taken for long, else somebody looks after the grace. */
   #watch(slot: Slot<T>) {
     this.#crew.watchMemory()
-    const isKnown = slot.width === 1 && slot.isCautious && !slot.isLong
-    if (isKnown) slot.isLong = true
-    this.#alarm.ringBy(this.#nextLookAt(slot))
-    if (isKnown || slot.width > 1) this.#owner.changed()
+    const isKnown = slot.room.width === 1 && slot.room.isCautious && !slot.room.isLong
+    if (isKnown) slot.room.isLong = true
+    this.#alarm.ringBy(this.#limits.nextLookAt(slot.room, this.#backlog.length > 0))
+    if (isKnown || slot.room.width > 1) this.#owner.changed()
   }
 
   #look() {
     const now = performance.now()
     let turnedLong = false
     for (const slot of this.#crew.all) {
-      if (!slot.isLong && slot.outstanding > 0 && slot.longAt <= now) {
-        slot.isLong = turnedLong = true
+      if (!slot.room.isLong && slot.room.outstanding > 0 && slot.room.longAt <= now) {
+        slot.room.isLong = turnedLong = true
         this.#backlog.add(...slot.recall())
       }
-      for (const task of slot.running) this.#endIfOver(slot, task, now)
+      for (const task of slot.room.running) {
+        if (this.#limits.isOld(task, now)) this.#crew.prepareSpare()
+        const why = this.#limits.over(task, now)
+        if (why !== undefined) slot.end(task, Code.deadline, why)
+      }
     }
     this.#dropExpired()
     this.#fill()
     if (turnedLong) this.#owner.changed()
     let at = this.#backlog.nextDeadline
-    for (const slot of this.#crew.all) at = Math.min(at, this.#nextLookAt(slot))
+    for (const slot of this.#crew.all) at = Math.min(at, this.#limits.nextLookAt(slot.room, this.#backlog.length > 0))
     this.#alarm.ringBy(Math.max(at, performance.now() + LONG_MS))
-  }
-
-  /** When something is to be seen in a slot next: a computation that may turn long, or get old, or must end. */
-  #nextLookAt(slot: Slot<T>) {
-    const { running, prefetched } = slot
-    const now = performance.now()
-    let at = prefetched?.deadline ?? Infinity
-    // Only then the next one may be sent ahead.
-    if (running.length > 0 && (!slot.isLong || (this.#backlog.length > 0 && slot.longAt > now)))
-      at = Math.min(at, slot.longAt)
-    for (const task of running) {
-      const { startedAt, deadline, ending } = task
-      if (ending) continue
-      at = Math.min(at, deadline, startedAt + this.#timeLimit(task))
-      if (now < startedAt + this.#oldMs) at = Math.min(at, startedAt + this.#oldMs)
-    }
-    return at
-  }
-
-  #endIfOver(slot: Slot<T>, task: T, now: number) {
-    const timeLimit = this.#timeLimit(task)
-    if (now >= task.startedAt + this.#oldMs) this.#crew.prepareSpare()
-    if (task.deadline <= now) slot.end(task, Code.deadline, 'the deadline passed while computing')
-    else if (now >= task.startedAt + timeLimit)
-      slot.end(
-        task,
-        Code.deadline,
-        `the computation took longer than the ${timeLimit < this.#options.timeLimit ? 'function' : 'executor'}'s time limit of ${timeLimit} ms`,
-      )
-  }
-
-  #timeLimit(task: T) {
-    return this.functions.timeLimit(task, this.#options.timeLimit)
   }
 
   #dropExpired() {
     const now = performance.now()
-    this.#recall(({ prefetched }) => prefetched !== undefined && prefetched.deadline <= now)
+    this.#recall(({ room: { prefetched } }) => prefetched !== undefined && prefetched.deadline <= now)
     for (const task of this.#backlog.takeExpired(now)) this.#expire(task)
   }
 

@@ -4,36 +4,26 @@
 // From each of them the process may end at any time.
 // In a slot with a width of 1 one request runs and others may wait, sent ahead (see sent.ts); in a wider one all run.
 import { Code } from '../protocol/codes.js'
-import type { Thrown } from '../protocol/thrown.js'
 import { ended, endingsOf } from './endings.js'
 import { type Frame, Kind, sharedNow } from './frames.js'
 import { OutputLines } from './output-lines.js'
 import { writeLine } from './request-line.js'
-import { Sent } from './sent.js'
+import { Room } from './room.js'
 import type { Served } from './served.js'
 import type { SlotOwner } from './slot-owner.js'
 import { type ProcessOptions, SlotProcess } from './slot-process.js'
-import type { Outcome, Task } from './task.js'
+import type { Ended, Outcome, Task } from './task.js'
 import { STOP_HOOKS_MS } from './process/setup.js'
-import { Window } from './window.js'
 
 /** How long a computation that listens to its signal may take to end by itself. */
 const ABORT_GRACE_MS = 25
 /** How long a process without work may take to end in order, beside what user code may. */
 const CLOSE_GRACE_MS = 250
-
-/** What a process tells of a computation that has ended. */
-type Finish = Pick<Outcome<Task>, 'code' | 'body' | 'nanoseconds' | 'thrown'> & {
-  isBytes?: boolean
-  failedArguments?: number
-}
 const WROTE = 'the function wrote to the pipes of its slot'
 
 export class Slot<T extends Task> {
   state: 'starting' | 'loaded' | 'open' | 'leaving' | 'ended' = 'starting'
-  readonly width: number
-  /** The first computation has taken longer than LONG_MS, or is taken for one that will. */
-  isLong = false
+  readonly room: Room<T>
   /** What its module serves, once it is loaded. */
   served: Served = { functions: [] }
   /** How many have ended here. */
@@ -45,8 +35,6 @@ export class Slot<T extends Task> {
   readonly #owner: SlotOwner<T>
   readonly #process: SlotProcess
   readonly #lines: Record<'stdout' | 'stderr', OutputLines>
-  readonly #window = new Window()
-  readonly #sent = new Sent<T>()
   /** The owner is in the middle of something, and is told afterwards. */
   #isBusy = false
   #isToEnd = false
@@ -58,7 +46,7 @@ export class Slot<T extends Task> {
 
   constructor(options: ProcessOptions, owner: SlotOwner<T>) {
     this.#owner = owner
-    this.width = options.width
+    this.room = new Room(options.width)
     this.whenEnded = new Promise(resolve => (this.#resolveEnded = resolve))
     this.#lines = {
       stdout: new OutputLines('stdout', output => owner.output(output)),
@@ -67,7 +55,7 @@ export class Slot<T extends Task> {
     this.#process = new SlotProcess(options, {
       heard: frames => this.#heard(frames),
       printed: (stream, chunk) =>
-        this.#lines[stream].write(chunk, this.#sent.length === 1 ? this.#sent.first!.id : undefined),
+        this.#lines[stream].write(chunk, this.room.sent.length === 1 ? this.room.sent.first!.id : undefined),
       ended: why => this.#ended(why),
     })
   }
@@ -76,62 +64,8 @@ export class Slot<T extends Task> {
     return this.#process.pid
   }
 
-  /** All that was sent to it and has not ended. */
-  get sent(): readonly T[] {
-    return this.#sent.all
-  }
-
-  get outstanding() {
-    return this.#sent.length
-  }
-
-  /** Whether the last computations do not promise that the next ones are short. */
-  get isCautious() {
-    return this.isLong || this.#window.size === 1
-  }
-
-  /** How many more requests start at once. */
-  get freePlaces() {
-    if (this.state !== 'open' || this.#sent.isUncertain) return 0
-    return this.width > 1 ? this.width - this.#sent.length : this.#sent.length === 0 ? 1 : 0
-  }
-
-  /** How many more requests start at once, or as soon as computations are over that promise to be short. */
-  get free() {
-    if (this.state !== 'open') return 0
-    if (this.width > 1) return this.width - this.#sent.length
-    return this.isCautious && this.#sent.length > 0 ? 0 : 1
-  }
-
-  /** Whether one more request may be sent that is computed soon. */
-  get hasRoom() {
-    if (this.state !== 'open' || this.#sent.isUncertain) return false
-    return this.#sent.length < (this.width > 1 ? this.width : this.isLong ? 0 : this.#window.size)
-  }
-
-  /** Whether the request that comes next may be sent ahead: it can be taken back. */
-  get mayPrefetch() {
-    return (
-      this.state === 'open' &&
-      !this.#sent.isUncertain &&
-      this.#sent.length === 1 &&
-      this.isLong &&
-      this.longAt < performance.now()
-    )
-  }
-
-  /** The request that was sent ahead while a long one runs. */
-  get prefetched(): T | undefined {
-    return this.isLong && !this.#sent.isUncertain && this.width === 1 ? this.#sent.second : undefined
-  }
-
-  /** The requests that run. */
-  get running(): readonly T[] {
-    return this.width > 1 ? this.#sent.all : this.#sent.all.slice(0, 1)
-  }
-
   isRunning(task: T) {
-    return task.slot === this && (this.width > 1 || this.#sent.first === task)
+    return task.slot === this && (this.room.width > 1 || this.room.sent.first === task)
   }
 
   /** Whether its process ends because of us. */
@@ -139,39 +73,35 @@ export class Slot<T extends Task> {
     return this.#isToEnd || this.#process.killedFor !== undefined
   }
 
-  /** When the first computation turns long, by `performance.now()`. */
-  get longAt() {
-    return this.#sent.longAt
-  }
-
   /** From here on it takes requests; false if it has ended. */
   open(): boolean {
     if (this.state !== 'loaded') return false
     this.state = 'open'
+    this.room.isOpen = true
     this.openedAt = performance.now()
     return true
   }
 
   send(task: T) {
     task.slot = this
-    task.number = this.#sent.nextNumber
+    task.number = this.room.sent.nextNumber
     const now = sharedNow()
     const until = now + task.deadline - performance.now()
     this.#process.post(Kind.request, task.number, task.batchSize, task.body, writeLine(task), now, until)
-    this.#sent.push(task)
+    this.room.sent.push(task)
   }
 
   /** Takes back all that has not started. What may have started meanwhile stays, until that is known. */
   recall(): T[] {
-    if (this.width > 1) return []
+    if (this.room.width > 1) return []
     this.#isBusy = true
-    const back = this.#sent.recall(
+    const back = this.room.sent.recall(
       (from, before) => this.#process.post(Kind.recall, from, before),
       () => this.#process.flush(),
       () => this.#process.hearAll(),
     )
     this.#isBusy = false
-    if (this.#sent.length === 0) this.isLong = false
+    if (this.room.sent.length === 0) this.room.isLong = false
     return back
   }
 
@@ -184,7 +114,7 @@ export class Slot<T extends Task> {
 
   /** Ends the process at once: what runs gets this answer. */
   kill(code: number, text: string) {
-    for (const task of this.running) task.ending ??= { code, text }
+    for (const task of this.room.running) task.ending ??= { code, text }
     this.#process.kill(text)
   }
 
@@ -192,6 +122,7 @@ export class Slot<T extends Task> {
   leave() {
     if (this.state === 'ended' || this.state === 'leaving') return this.#closeIfEmpty()
     this.state = 'leaving'
+    this.room.isOpen = false
     this.#isToEnd = true
     const back = this.recall()
     if (back.length > 0) this.#owner.returned(back)
@@ -201,12 +132,12 @@ export class Slot<T extends Task> {
   /** Ends the process for good, whatever it does. */
   close() {
     this.#isToEnd = true
-    if (this.state === 'starting' || this.#sent.length > 0) this.#process.kill()
+    if (this.state === 'starting' || this.room.sent.length > 0) this.#process.kill()
     else this.leave()
   }
 
   #closeIfEmpty() {
-    if (this.state !== 'leaving' || this.#sent.length > 0 || this.#closeTimer) return
+    if (this.state !== 'leaving' || this.room.sent.length > 0 || this.#closeTimer) return
     this.#process.post(Kind.end)
     this.#closeTimer = setTimeout(() => this.#process.kill(), STOP_HOOKS_MS + CLOSE_GRACE_MS)
   }
@@ -240,22 +171,22 @@ export class Slot<T extends Task> {
       }
       case Kind.argumentError: {
         const { code, text, thrown } = JSON.parse(body.toString())
-        const task = this.#sent.find(number)
-        if (task) facts.push(() => this.#owner.argumentFailed(task, extra, code, text, (thrown as Thrown)?.stack))
+        const task = this.room.sent.find(number)
+        if (task) facts.push(() => this.#owner.argumentFailed(task, extra, code, text, thrown?.stack))
         return
       }
       case Kind.recalled:
-        if (!this.#sent.recalled(extra)) return
+        if (!this.room.sent.recalled(extra)) return
         facts.push(() => {
-          this.#owner.returned(this.#sent.takeBack(number, extra))
-          if (this.#sent.length === 0) this.isLong = false
+          this.#owner.returned(this.room.sent.takeBack(number, extra))
+          if (this.room.sent.length === 0) this.room.isLong = false
           this.#owner.settled(this, [])
         })
         return
       case Kind.aborted:
         return this.#leaveAlone(number)
       case Kind.progress: {
-        const task = this.#sent.find(number)
+        const task = this.room.sent.find(number)
         if (task) facts.push(() => this.#owner.progressed(task, body))
         return
       }
@@ -271,8 +202,8 @@ export class Slot<T extends Task> {
         // It is the fault of whoever runs when it is found first.
         if (this.#process.killedFor !== undefined) return
         // Its descriptors are spoilt, those of Node's own, too. What it has computed until it ends counts.
-        if (this.width === 1 && this.#sent.first)
-          this.#sent.first.ending ??= { code: Code.failed, text: WROTE, isFinal: true }
+        if (this.room.width === 1 && this.room.sent.first)
+          this.room.sent.first.ending ??= { code: Code.failed, text: WROTE, isFinal: true }
         else return this.kill(Code.failed, WROTE)
         this.#process.kill(WROTE)
         return
@@ -296,20 +227,20 @@ export class Slot<T extends Task> {
   #finish(
     number: number,
     outcomes: Outcome<T>[],
-    { code, body, isBytes = false, nanoseconds, failedArguments = 0, thrown }: Finish,
+    { code, body, isBytes = false, nanoseconds, failedArguments = 0, thrown }: Ended,
   ) {
-    const task = this.width > 1 ? this.#sent.find(number) : this.#sent.first
+    const task = this.room.width > 1 ? this.room.sent.find(number) : this.room.sent.first
     if (task?.number !== number) {
       // It was left alone, and has ended after all.
       if (this.state === 'leaving') return
       throw new RangeError('not a frame')
     }
-    this.#sent.remove(task)
+    this.room.sent.remove(task)
     this.finished++
     this.#endLines()
-    this.#window.learn(nanoseconds / 1e6)
-    this.isLong = false
-    if (this.width === 1) this.#firstIsNew()
+    this.room.window.learn(nanoseconds / 1e6)
+    this.room.isLong = false
+    if (this.room.width === 1) this.#firstIsNew()
     // It ended by itself, unless it ended because it was told to.
     if (task.ending && (code !== 0 || task.ending.isFinal)) outcomes.push(ended(task, task.ending))
     else outcomes.push({ task, code, body, isBytes, nanoseconds, thrown, failedArguments })
@@ -318,7 +249,7 @@ export class Slot<T extends Task> {
   #firstIsNew() {
     clearTimeout(this.#abortTimer)
     this.#abortTimer = undefined
-    const { first } = this.#sent
+    const { first } = this.room.sent
     if (!first) return
     first.startedAt = performance.now()
     if (first.ending) this.#abort(first)
@@ -337,13 +268,13 @@ export class Slot<T extends Task> {
 
   /** A wider slot is not blocked: what does not end by its signal is left alone, and the slot takes no more. */
   #leaveAlone(number: number) {
-    if (this.width === 1) return
+    if (this.room.width === 1) return
     clearTimeout(this.#abortTimer)
     this.#abortTimer = undefined
     setTimeout(() => {
-      const task = this.#sent.find(number)
+      const task = this.room.sent.find(number)
       if (!task) return
-      this.#sent.remove(task)
+      this.room.sent.remove(task)
       this.leave()
       this.#owner.settled(this, [ended(task, task.ending!)])
     }, ABORT_GRACE_MS)
@@ -358,9 +289,10 @@ export class Slot<T extends Task> {
     clearTimeout(this.#abortTimer)
     clearTimeout(this.#closeTimer)
     this.#endLines()
-    const started = this.running
-    const sent = this.#sent.clear()
+    const started = this.room.running
+    const sent = this.room.sent.clear()
     this.state = 'ended'
+    this.room.isOpen = false
     const isKilled = this.#process.killedFor !== undefined
     const { outcomes, interrupted } = endingsOf(started, { why, isKilled, exitOf: this.#exitOf })
     this.#owner.returned(sent.slice(started.length))

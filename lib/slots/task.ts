@@ -46,6 +46,12 @@ export interface Outcome<T extends Task> {
   failedArguments: number
 }
 
+/** What a process tells of a computation that has ended. */
+export type Ended = Pick<Outcome<Task>, 'code' | 'body' | 'nanoseconds' | 'thrown'> & {
+  isBytes?: boolean
+  failedArguments?: number
+}
+
 /** What user code has printed or left behind, for a log. */
 export interface Output {
   requestId: string | undefined

@@ -1,0 +1,70 @@
+// What a slot has to do, and what it has room for: the requests that were sent to it, of which the first runs, or, where the slot is
+// wider, all.
+import { Sent } from './sent.js'
+import type { Task } from './task.js'
+import { Window } from './window.js'
+
+export class Room<T extends Task> {
+  /** How many run at the same time. */
+  readonly width: number
+  readonly sent = new Sent<T>()
+  readonly window = new Window()
+  /** The slot takes requests. */
+  isOpen = false
+  /** The first computation has taken longer than LONG_MS, or is taken for one that will. */
+  isLong = false
+
+  constructor(width: number) {
+    this.width = width
+  }
+
+  /** How many were sent and have not ended. */
+  get outstanding() {
+    return this.sent.length
+  }
+
+  /** Whether the last computations do not promise that the next ones are short. */
+  get isCautious() {
+    return this.isLong || this.window.size === 1
+  }
+
+  /** How many more requests start at once. */
+  get freePlaces() {
+    if (!this.isOpen || this.sent.isUncertain) return 0
+    return this.width > 1 ? this.width - this.sent.length : this.sent.length === 0 ? 1 : 0
+  }
+
+  /** How many more requests start at once, or as soon as computations are over that promise to be short. */
+  get free() {
+    if (!this.isOpen) return 0
+    if (this.width > 1) return this.width - this.sent.length
+    return this.isCautious && this.sent.length > 0 ? 0 : 1
+  }
+
+  /** Whether one more request may be sent that is computed soon. */
+  get isThere() {
+    if (!this.isOpen || this.sent.isUncertain) return false
+    return this.sent.length < (this.width > 1 ? this.width : this.isLong ? 0 : this.window.size)
+  }
+
+  /** Whether the request that comes next may be sent ahead: it can be taken back. */
+  get mayPrefetch() {
+    const { isOpen, isLong, sent, longAt } = this
+    return isOpen && !sent.isUncertain && sent.length === 1 && isLong && longAt < performance.now()
+  }
+
+  /** The request that was sent ahead while a long one runs. */
+  get prefetched(): T | undefined {
+    return this.isLong && !this.sent.isUncertain && this.width === 1 ? this.sent.second : undefined
+  }
+
+  /** The requests that run. */
+  get running(): readonly T[] {
+    return this.width > 1 ? this.sent.all : this.sent.all.slice(0, 1)
+  }
+
+  /** When the first computation turns long, by `performance.now()`. */
+  get longAt() {
+    return this.sent.longAt
+  }
+}
