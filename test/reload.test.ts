@@ -215,7 +215,7 @@ t.test('requests that share a process', async t => {
   await shop.pool.reload()
   await shop.open()
   t.strictSame(
-    shop.pool.slots.map(({ width }: { width: number }) => width),
+    shop.pool.slots.map(({ room }: any) => room.width),
     [2, 3],
   )
   t.strictSame(await Promise.all(Array.from({ length: 9 }, () => shop.compute('short'))), Array(9).fill('0: "new"'))
