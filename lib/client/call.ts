@@ -3,7 +3,6 @@
 // States: waiting for a connection, to try again or for its turn (the connection's promise or `#pause` is under way, or its
 // owner has it in a queue; nothing is sent) → sent (an attempt is under way, or more when the request was lost and sent
 // again) → settled, for good: no attempt is heard any more. `#timeoutTimer` runs from the first moment to the last.
-import { inspect } from 'node:util'
 import type { Msg, NatsError } from '../nats/nats.js'
 import {
   CancelledError,
@@ -25,6 +24,7 @@ import type { Argument, CallOwner } from './call-owner.js'
 import { Deaths } from './deaths.js'
 import { type Notice, readReply } from './reply.js'
 import { requestHeaders } from './request-headers.js'
+import { tellProgress } from './tell-progress.js'
 import { Watch, type Watched } from './watch.js'
 
 /** An attempt that was sent less than this before the timeout, in milliseconds, may not even have been refused. */
@@ -303,14 +303,3 @@ export class Call implements Watched, Listener {
 }
 
 const timedOut = (call: Call) => call.timedOut()
-
-/** After what happens now; what it throws is its user's affair and disturbs nobody. */
-function tellProgress(onProgress: (progress: unknown) => void, progress: unknown) {
-  queueMicrotask(() => {
-    try {
-      onProgress(progress)
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : inspect(error))
-    }
-  })
-}
