@@ -1,6 +1,7 @@
 // A client: its connection, and the calls that are under way on it.
 import { nanoid } from 'nanoid'
-import { type Deferred, type NatsConnection, deferred } from '../nats/nats.js'
+import { type Deferred, deferred } from '../deferred.js'
+import type { NatsConnection } from '../nats/nats.js'
 import { isConnection } from '../nats/connection-options.js'
 import { closeWithin, open, serversOf } from '../nats/connection.js'
 import { Inbox } from '../nats/inbox.js'

@@ -4,7 +4,7 @@
 // done, with the outcome of each argument, then given to the caller. The reader (`#read`, one promise for the whole run)
 // waits while `concurrency` batches are sent, or twice as many are not given. A batch that fails as a whole, as when one of
 // its arguments ends the process, is sent again in halves, so that the others get their results.
-import { deferred } from '../nats/nats.js'
+import { deferred } from '../deferred.js'
 import { type Abortable, listen, unlisten } from './abort.js'
 import type { Argument } from './call-owner.js'
 import type { Reply } from './reply.js'
