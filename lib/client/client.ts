@@ -35,7 +35,7 @@ const NO_QUEUE = ''
 /** On closing, for what is on its way to a server that does not answer, in milliseconds. */
 const FAREWELL_MS = 1000
 
-export class ExecutorClient {
+export class ExecutorClient implements AsyncDisposable {
   readonly service: string
   readonly #options: FilledClientOptions
   readonly #closing = new AbortController()
@@ -154,6 +154,11 @@ export class ExecutorClient {
    */
   close(): Promise<void> {
     return (this.#closed ??= this.#close())
+  }
+
+  /** Closes, at the end of the block of an `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   async #close() {
