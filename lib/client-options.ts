@@ -140,9 +140,12 @@ export interface FilledCallOptions {
   onProgress: ((progress: unknown) => void) | undefined
 }
 
+/** What holds unless a call says otherwise. */
+export type CallDefaults = Pick<FilledClientOptions, 'timeout' | 'retries'>
+
 export function fillCallOptions(
   options: CallOptions,
-  client: FilledClientOptions,
+  client: CallDefaults,
   names: readonly string[] = CALL_OPTIONS,
 ): FilledCallOptions {
   checkNames(options, names)
@@ -202,7 +205,7 @@ const MAP_PRIORITY = -1
 
 export type FilledMapOptions = typeof MAP_DEFAULTS & { call: FilledCallOptions }
 
-export function fillMapOptions(options: MapOptions, client: FilledClientOptions): FilledMapOptions {
+export function fillMapOptions(options: MapOptions, client: CallDefaults): FilledMapOptions {
   const call = fillCallOptions(options, client, MAP_OPTIONS)
   call.priority = options.priority ?? MAP_PRIORITY
   const { concurrency, batchSize, ordered } = options
