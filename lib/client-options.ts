@@ -157,9 +157,12 @@ export interface FilledCallOptions {
   onState?: (state: State) => void
 }
 
+/** What holds unless a call says otherwise. */
+export type CallDefaults = Pick<FilledClientOptions, 'timeout' | 'retries'>
+
 export function fillCallOptions(
   options: CallOptions,
-  client: FilledClientOptions,
+  client: CallDefaults,
   names: readonly string[] = CALL_OPTIONS,
 ): FilledCallOptions {
   checkNames(options, names)
@@ -227,7 +230,7 @@ const LIMIT = 'a number greater than 0'
 
 export type FilledMapOptions = typeof MAP_DEFAULTS & { call: FilledCallOptions }
 
-export function fillMapOptions(options: MapOptions, client: FilledClientOptions): FilledMapOptions {
+export function fillMapOptions(options: MapOptions, client: CallDefaults): FilledMapOptions {
   const call = fillCallOptions(options, client, MAP_OPTIONS)
   call.priority = options.priority ?? MAP_PRIORITY
   call.isPatient = options.timeout === undefined

@@ -1,12 +1,13 @@
 // The options of an executor: their defaults, and the checks where they enter.
 import { checkInteger, checkNumber, checkPrefix, checkSubject, defined, expected, isPrefix } from './check-options.js'
 import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
-import { moduleUrl, nameOf, shownModule } from './module-url.js'
+import { nameOf, readModule } from './module-url.js'
 import { checkConnection } from './nats/connection-options.js'
-import { MAX_CONCURRENCY, MAX_MS } from './protocol/limits.js'
+import { MAX_MS } from './protocol/limits.js'
 import { DEFAULT_PREFIX, isQueue } from './protocol/subjects.js'
+import { SLOT_DEFAULTS, type SlotOptions, checkSlotOptions } from './slot-options.js'
 
-export interface ExecutorOptions extends ConnectionChoice {
+export interface ExecutorOptions extends ConnectionChoice, SlotOptions {
   /**
    * The queue group: each request reaches exactly one of its members. Letters, digits, `_` and `-`.
    * @default 'executors'
@@ -23,37 +24,6 @@ export interface ExecutorOptions extends ConnectionChoice {
    * @default the name of the module's file without its ending: 'fibonacci' for the built-in one
    */
   service?: string
-  /**
-   * How many requests are computed at the same time: 1–1024.
-   * @default 1
-   */
-  concurrency?: number
-  /**
-   * In how many processes, at most `concurrency`. With fewer, several requests share a process: for asynchronous functions, which
-   * wait rather than compute.
-   * @default `concurrency`
-   */
-  processes?: number
-  /**
-   * A process is replaced after so many requests; its successor is ready by then.
-   * @default Infinity
-   */
-  maxRequests?: number
-  /**
-   * Options of Node for the processes that compute.
-   * @default those of this process, so that loaders and hooks work
-   */
-  execArgv?: readonly string[]
-  /**
-   * The longest that one computation may take, in milliseconds.
-   * @default 300_000
-   */
-  timeLimit?: number
-  /**
-   * The most memory of one process, in MiB: of V8's heap, and of all that is resident (on systems with /proc).
-   * @default 1024
-   */
-  memoryLimit?: number
   /**
    * How many requests may wait here for a free slot; one more is answered with code 429.
    * @default 1000
@@ -95,10 +65,7 @@ export interface ExecutorOptions extends ConnectionChoice {
 export const EXECUTOR_DEFAULTS = {
   queue: 'executors',
   module: new URL('functions/fibonacci.js', import.meta.url),
-  concurrency: 1,
-  maxRequests: Infinity,
-  timeLimit: 300_000,
-  memoryLimit: 1024,
+  ...SLOT_DEFAULTS,
   backlog: 1000,
   backlogBytes: 64 * 1024 * 1024,
   longestWait: 600_000,
@@ -122,16 +89,8 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
   const connection = checkConnection(filled.connection)
   if (typeof filled.queue !== 'string' || !isQueue(filled.queue))
     throw new RangeError(expected('queue', '1–64 letters, digits, "_" or "-"', filled.queue))
-  if (typeof filled.module !== 'string' && !((filled.module as unknown) instanceof URL))
-    throw new TypeError(expected('module', "a module's path or URL", filled.module))
-  checkInteger('concurrency', filled.concurrency, 1, MAX_CONCURRENCY)
-  const { processes = filled.concurrency, execArgv = inheritedExecArgv() } = given
-  checkInteger('processes', processes, 1, filled.concurrency)
-  if (filled.maxRequests !== Infinity) checkInteger('maxRequests', filled.maxRequests, 1, Number.MAX_SAFE_INTEGER)
-  if (!Array.isArray(execArgv) || execArgv.some(word => typeof word !== 'string'))
-    throw new TypeError(expected('execArgv', 'an array of strings', execArgv))
-  checkNumber('timeLimit', filled.timeLimit, 1, MAX_MS)
-  checkInteger('memoryLimit', filled.memoryLimit, 64, 1_048_576)
+  const { module, moduleName } = readModule(filled.module)
+  const { processes, execArgv } = checkSlotOptions(filled)
   checkInteger('backlog', filled.backlog, 0, 1_000_000)
   checkInteger('backlogBytes', filled.backlogBytes, 0, Number.MAX_SAFE_INTEGER)
   checkNumber('longestWait', filled.longestWait, 1, MAX_MS)
@@ -145,17 +104,7 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
   checkNumber('drainTimeout', filled.drainTimeout, 0, MAX_MS)
   for (const name of ['exposeStack', 'balance'] as const)
     if (typeof filled[name] !== 'boolean') throw new TypeError(expected(name, 'a boolean', filled[name]))
-  const module = moduleUrl(filled.module)
-  const moduleName = shownModule(filled.module)
   const service = given.service ?? nameOf(module)
   checkSubject('service', service)
   return { ...filled, connection, module, moduleName, service, processes, execArgv }
 }
-
-/** The options of Node that this process has, but for those that are about it alone. */
-const inheritedExecArgv = () =>
-  process.execArgv.filter(
-    (word, i, all) =>
-      !/^(-e|--eval|-p|--print|-pe|--inspect|--watch|--test|--input-type|--max-old-space-size)/.test(word) &&
-      !/^(-e|--eval|-p|--print|-pe)$/.test(all[i - 1] ?? ''),
-  )

@@ -2,7 +2,7 @@
 //
 // What is cancelled in one turn of the event loop goes in one question: to the executor that is known to hold it, else to all. A
 // cancel is waiting to be asked (`askAt`) → asked → over, when it is confirmed or given up. The timer runs while there are any.
-import { type Deferred, deferred } from '../nats/nats.js'
+import { type Deferred, deferred } from '../deferred.js'
 import { MAX_IDS, type Status } from '../protocol/hold.js'
 import type { Outcome } from './loss-detection.js'
 import type { Questions } from './questions.js'

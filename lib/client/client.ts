@@ -1,6 +1,7 @@
 // A client: its connection, and the calls that are under way on it.
 import { nanoid } from 'nanoid'
-import { type Deferred, type NatsConnection, deferred } from '../nats/nats.js'
+import { type Deferred, deferred } from '../deferred.js'
+import type { NatsConnection } from '../nats/nats.js'
 import { isConnection } from '../nats/connection-options.js'
 import { closeWithin, open, serversOf } from '../nats/connection.js'
 import { Inbox } from '../nats/inbox.js'
@@ -34,7 +35,7 @@ const NO_QUEUE = ''
 /** On closing, for what is on its way to a server that does not answer, in milliseconds. */
 const FAREWELL_MS = 1000
 
-export class ExecutorClient {
+export class ExecutorClient implements AsyncDisposable {
   readonly service: string
   readonly #options: FilledClientOptions
   readonly #closing = new AbortController()
@@ -154,6 +155,11 @@ export class ExecutorClient {
    */
   close(): Promise<void> {
     return (this.#closed ??= this.#close())
+  }
+
+  /** Closes, at the end of the block of an `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   async #close() {

@@ -6,7 +6,7 @@
 // that fails as a whole, as when one of its arguments ends the process, is sent again in halves, so that the others get their
 // results.
 import { MAX_MS } from '../protocol/limits.js'
-import { deferred } from '../nats/nats.js'
+import { deferred } from '../deferred.js'
 import { type Abortable, listen, unlisten } from './abort.js'
 import type { Argument } from './call-owner.js'
 import { InFlight } from './in-flight.js'

@@ -1,6 +1,7 @@
+// What a function says of how far it is, for whoever asked for it.
 import { inspect } from 'node:util'
 
-/** Tells a listener after what happens now; what it throws is its user's affair and disturbs nobody. */
+/** After what happens now; what it throws is its user's affair and disturbs nobody. */
 export function tellProgress(onProgress: (progress: unknown) => void, progress: unknown) {
   queueMicrotask(() => {
     try {

@@ -7,7 +7,7 @@ import type { Answers } from './answers.js'
 import type { Job } from './job.js'
 import type { Notices } from './notices.js'
 import type { Outbox } from './outbox.js'
-import { refusalOf } from './refusal.js'
+import { refusalOf } from '../slots/refusal.js'
 import type { Registry } from './registry.js'
 
 const CANCELLED = 'cancelled by its client'

@@ -1,4 +1,4 @@
-// One timer for the earliest of all times that somebody asked for.
+// One timer for the earliest of all times that somebody asked for. It keeps no process from ending: what it is for does.
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
@@ -21,7 +21,7 @@ export class Alarm {
     this.#timer = setTimeout(() => {
       this.#at = Infinity
       this.#ring()
-    }, ms)
+    }, ms).unref()
   }
 
   close() {

@@ -66,7 +66,7 @@ export class SlotProcess {
     const [, stdout, stderr, requests, results, told] = child.stdio as unknown as Socket[]
     this.#requests = requests!
     this.#results = results!
-    for (const stream of child.stdio) stream?.on('error', () => {})
+    for (const stream of child.stdio as (Socket | null)[]) stream?.on('error', () => {}).unref()
     // What user code writes there is nothing to us.
     requests!.resume()
     if (handleOf(results).readStop) handleOf(results).readStop!()
@@ -86,6 +86,12 @@ export class SlotProcess {
 
   get pid() {
     return this.#child.pid
+  }
+
+  /** Whether this process is kept from ending by itself, as it is at first. */
+  keepAlive(isNeeded: boolean) {
+    if (isNeeded) this.#child.ref()
+    else this.#child.unref()
   }
 
   /** Posts a frame; it leaves at the end of the turn. */

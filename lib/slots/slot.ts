@@ -38,6 +38,7 @@ export class Slot<T extends Task> {
   /** The owner is in the middle of something, and is told afterwards. */
   #isBusy = false
   #isToEnd = false
+  #isNeeded = true
   #abortTimer: NodeJS.Timeout | undefined
   #closeTimer: NodeJS.Timeout | undefined
   /** Whose code has ended the process. */
@@ -89,6 +90,7 @@ export class Slot<T extends Task> {
     const until = now + task.deadline - performance.now()
     this.#process.post(Kind.request, task.number, task.batchSize, task.body, writeLine(task), now, until)
     this.room.sent.push(task)
+    this.#keepAlive()
   }
 
   /** Takes back all that has not started. What may have started meanwhile stays, until that is known. */
@@ -124,6 +126,7 @@ export class Slot<T extends Task> {
     this.state = 'leaving'
     this.room.isOpen = false
     this.#isToEnd = true
+    this.#keepAlive()
     const back = this.recall()
     if (back.length > 0) this.#owner.returned(back)
     this.#closeIfEmpty()
@@ -134,6 +137,14 @@ export class Slot<T extends Task> {
     this.#isToEnd = true
     if (this.state === 'starting' || this.room.sent.length > 0) this.#process.kill()
     else this.leave()
+  }
+
+  /** A slot without work does not keep this process from ending by itself. */
+  #keepAlive() {
+    const isNeeded = this.state === 'starting' || this.#isToEnd || this.room.sent.length > 0
+    if (isNeeded === this.#isNeeded) return
+    this.#isNeeded = isNeeded
+    this.#process.keepAlive(isNeeded)
   }
 
   #closeIfEmpty() {
@@ -154,6 +165,7 @@ export class Slot<T extends Task> {
     const tell = () => {
       for (const fact of facts) fact()
       this.#closeIfEmpty()
+      this.#keepAlive()
     }
     if (this.#isBusy) queueMicrotask(tell)
     else tell()

@@ -1,11 +1,15 @@
 // What is not computed here, whatever room there is.
 import { Code } from '../protocol/codes.js'
 import { functionSubject } from '../protocol/subjects.js'
-import type { FunctionTable } from '../slots/function-table.js'
-import type { Job } from './job.js'
+import type { FunctionTable } from './function-table.js'
+import type { Task } from './task.js'
 
 /** Why a request is refused; undefined if it is not. */
-export function refusalOf({ functionName, attempt }: Job, service: string, functions: FunctionTable) {
+export function refusalOf(
+  { functionName, attempt }: Pick<Task, 'functionName' | 'attempt'>,
+  service: string,
+  functions: FunctionTable,
+) {
   const served = functions.get(functionName)
   const called = functionSubject(service, functionName)
   if (!served) {

@@ -1,0 +1,70 @@
+// Loads a module into slots of one's own.
+import { basename } from 'node:path'
+import { deferred } from '../deferred.js'
+import { nameOf } from '../module-url.js'
+import { checkModule } from '../slots/check-module.js'
+import { Pool } from '../slots/pool.js'
+import type { LocalCall } from './local-call.js'
+import { type LocalOptions, fillLocalOptions } from './local-options.js'
+import { LocalRunner } from './local-runner.js'
+
+/** A function that loads for so long is worth a word. */
+const SLOW_LOAD_MS = 2000
+
+/**
+ * Runs the functions of a module in processes of this one, as an executor does, without NATS: for tests, and where one machine is
+ * enough. What functions print is printed by this process.
+ * @param module a path (from the working directory) or a URL
+ * @throws {TypeError | RangeError} for a wrong option
+ * @throws {Error} if the module cannot be loaded
+ * @example
+ * const local = await runLocally(new URL('images.mjs', import.meta.url), { concurrency: 2 })
+ * await local.call({ width: 3 }, { function: 'resize' })
+ * await local.close()
+ */
+export async function runLocally(module: string | URL, options: LocalOptions = {}): Promise<LocalRunner> {
+  const filled = fillLocalOptions(module, options)
+  const { moduleName } = filled
+  const notLoaded = (cause: Error) => new Error(`cannot load ${moduleName}: ${cause.message}`, { cause })
+  try {
+    checkModule(filled.module, moduleName, filled.execArgv)
+  } catch (error) {
+    throw notLoaded(error as Error)
+  }
+  const loaded = deferred<void>()
+  let hasLoaded = false
+  const title = `nats-executor local slot ${basename(filled.module)}`
+  const warn = (text: string) => process.emitWarning(text)
+  const pool: Pool<LocalCall> = new Pool<LocalCall>(
+    { ...filled, title },
+    {
+      started: call => call.started(),
+      ended: outcome => outcome.task.ended(outcome),
+      interrupted: call => call.interrupted(),
+      progressed: (call, body) => call.progressed(body),
+      argumentFailed: () => {},
+      imported: () => {},
+      ready: () => loaded.resolve(),
+      changed: () => {},
+      output: ({ stream, line }) => process[stream].write(`${line}\n`),
+      warning: warn,
+      failed: error => {
+        if (hasLoaded) warn(`a slot has failed to start: ${error.message}`)
+        loaded.reject(notLoaded(error))
+      },
+      isWorking: () => {},
+      hopeless: () => {},
+    },
+  )
+  const slow = setTimeout(warn, SLOW_LOAD_MS, `still loading ${moduleName}`)
+  try {
+    await loaded
+    hasLoaded = true
+  } catch (error) {
+    await pool.close()
+    throw error
+  } finally {
+    clearTimeout(slow)
+  }
+  return new LocalRunner(filled.module.startsWith('data:') ? 'module' : nameOf(filled.module), pool)
+}
