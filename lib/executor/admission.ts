@@ -101,8 +101,10 @@ export class Admission {
   /** One that was lost before: an executor may die of it, and its client is to know of which. */
   async #takeTold(job: Job) {
     const { pool, notices } = this.#parts
+    // Those that are being told come first.
+    const isNext = pool.free > pool.waiting + this.#announced.size
     this.#announced.add(job)
-    notices.addTold(job, pool.free > pool.waiting ? 'computing' : 'waiting')
+    notices.addTold(job, isNext ? 'computing' : 'waiting')
     await this.#parts.flush().catch(() => {})
     if (this.#announced.delete(job)) this.#admit(job)
   }
