@@ -13,13 +13,14 @@ test('images', async t => {
   })
 
   await t.test('progress', async () => {
-    const progress: unknown[] = []
+    const progress: number[] = []
     const pixels = await images.gradient({ width: 1, height: 4 }, { onProgress: done => progress.push(done) })
     assert.deepEqual(
       [...pixels].filter((_, i) => i % 4 === 0),
       [0, 64, 128, 192],
     )
-    assert.equal(progress.at(-1), 1)
+    // The first comes at once; of the others ten a second at most, so the last may be missing.
+    assert.equal(progress[0], 1 / 4)
   })
 
   await t.test('what is refused', async () => {

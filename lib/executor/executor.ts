@@ -120,9 +120,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   async #start() {
-    const { service, module, moduleName, execArgv } = this.#options
+    const { service, module, moduleName } = this.#options
     try {
-      checkModule(module, moduleName, execArgv)
+      checkModule(module, moduleName)
     } catch (error) {
       this.#closed.resolve(undefined)
       throw this.#notLoaded(error as Error)

@@ -27,7 +27,7 @@ export async function runLocally(module: string | URL, options: LocalOptions = {
   const { moduleName } = filled
   const notLoaded = (cause: Error) => new Error(`cannot load ${moduleName}: ${cause.message}`, { cause })
   try {
-    checkModule(filled.module, moduleName, filled.execArgv)
+    checkModule(filled.module, moduleName)
   } catch (error) {
     throw notLoaded(error as Error)
   }

@@ -7,10 +7,6 @@ export class FunctionTable {
   #functions = new Map<string, ServedFunction>()
   #isLimited = false
 
-  get isEmpty() {
-    return this.#functions.size === 0
-  }
-
   get all(): Iterable<ServedFunction> {
     return this.#functions.values()
   }

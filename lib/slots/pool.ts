@@ -22,6 +22,8 @@ export class Pool<T extends Task> {
   readonly #options: PoolOptions
   readonly #owner: PoolOwner<T>
   readonly #alarm = new Alarm(() => this.#look())
+  /** Of the module. */
+  #warnings = new Set<string>()
   #isClosed = false
 
   constructor(options: PoolOptions, owner: PoolOwner<T>) {
@@ -143,7 +145,9 @@ export class Pool<T extends Task> {
   // What slots tell.
 
   #loaded(served: Served) {
-    if (this.functions.isEmpty) for (const text of served.warnings ?? []) this.#owner.warning(text)
+    // Each slot says them.
+    for (const text of served.warnings ?? []) if (!this.#warnings.has(text)) this.#owner.warning(text)
+    this.#warnings = new Set(served.warnings)
     this.functions.set(served)
   }
 

@@ -44,8 +44,11 @@ if (setup.reportImports) {
     tell()
   })
 }
-// What goes wrong here ends the process, and Node says where.
-const { functions, served } = load(await import(setup.module))
+// What goes wrong here ends the process, and Node says where. A namespace with an export `then` would be taken for a promise, and the
+// export be called: so it comes within another one.
+const source = `export * as namespace from ${stringify(setup.module)}`
+const { namespace } = await import(`data:text/javascript,${encodeURIComponent(source)}`)
+const { functions, served } = load(namespace)
 
 process.on('uncaughtException', error => stray('an exception', error))
 process.on('unhandledRejection', error => stray('a rejection', error))
@@ -61,9 +64,9 @@ listen(frames => {
   pump()
 })
 
-function load(namespace: object): LoadedModule {
+function load(exports: object): LoadedModule {
   try {
-    return readModule(namespace)
+    return readModule(exports)
   } catch (error) {
     // As Node would say it, but not of a line here.
     writeSync(2, `${(error as Error).message}\n`)

@@ -15,14 +15,15 @@ export function readModule(namespace: object): LoadedModule {
   const functions = new Map<string, ComputeFunction>()
   const served: Served = { functions: [] }
   const warnings: string[] = []
-  for (const [name, compute] of exportsOf(namespace)) {
-    if (typeof compute !== 'function' || isClass(compute)) continue
-    if (name !== '' && !isFunctionName(name)) {
+  for (const [exported, compute] of exportsOf(namespace)) {
+    if (typeof compute !== 'function' || isClass(compute) || isSchema(compute)) continue
+    const why = whyNot(exported)
+    if (why !== undefined) {
       // An alias that Node makes of CommonJS.
-      if (name !== 'module.exports')
-        warnings.push(`the export ${JSON.stringify(name)} is not served: its name is not 1–64 of A-Z a-z 0-9 _ $ -`)
+      if (exported !== 'module.exports') warnings.push(`the export ${JSON.stringify(exported)} is not served: ${why}`)
       continue
     }
+    const name = exported === 'default' ? '' : exported
     const settings = settingsOf(name, compute as ComputeFunction)
     const { input } = compute as ComputeFunction
     functions.set(
@@ -44,9 +45,17 @@ function exportsOf(namespace: object): [name: string, value: unknown][] {
     named = { ...more, ...named }
     main = inner
   }
-  return [['', main], ...Object.entries(named)]
+  return [['default', main], ...Object.entries(named)]
 }
 
+/** Why it cannot be the name of a function, if it cannot. */
+function whyNot(name: string): string | undefined {
+  if (name === 'then') return 'JavaScript takes a module that has it for a promise'
+  return isFunctionName(name) ? undefined : 'its name is not 1–64 of A-Z a-z 0-9 _ $ -'
+}
+
+/** Those of arktype can be called. */
+const isSchema = (value: Function) => '~standard' in value
 const isClass = (value: Function) => /^class\b/.test(Function.prototype.toString.call(value))
 
 function settingsOf(name: string, compute: ComputeFunction): ServedFunction {

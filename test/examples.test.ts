@@ -1,0 +1,87 @@
+// The examples do what examples/README.md says, by the commands that stand there.
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { startServer } from './fixtures/nats-server.js'
+import { runFile } from './fixtures/processes.js'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const readme = readFileSync(join(root, 'examples/README.md'), 'utf8')
+const COMMANDS = [...readme.matchAll(/\| `([^`]+)` +\|$/gm)].map(([, command]) => command!)
+const COMPILE = /```sh\n(.+)\n```/.exec(readme)![1]!
+/** Otherwise what was compiled is run, as it says there. */
+const RUNS_TYPESCRIPT = Boolean((process.features as { typescript?: unknown }).typescript)
+
+const server = await startServer(t)
+
+t.test('they compile', async t => {
+  for (const command of [COMPILE, 'npx tsc -p examples']) {
+    const tsc = sh(t, command)
+    const code = await tsc.exit
+    t.strictSame([code, tsc.output], [0, ''])
+  }
+})
+
+t.test('all commands are tried', async t => {
+  t.strictSame(
+    COMMANDS.map(command => /^(\.\/cmd\/\w+|node( --test)?)( examples\/[\w.-]+)?/.exec(command)?.[0]),
+    [
+      './cmd/executor examples/images.mjs',
+      './cmd/client',
+      './cmd/executor examples/images.ts',
+      'node examples/call-images.ts',
+      'node --test examples/test-locally.ts',
+    ],
+  )
+})
+
+const [serveJavaScript, callOne, serveTypeScript, callAll, testLocally] = COMMANDS as [
+  string,
+  string,
+  string,
+  string,
+  string,
+]
+for (const serve of [serveJavaScript, serveTypeScript])
+  t.test(serve, async t => {
+    const executor = sh(t, serve)
+    await executor.line(/Awaiting requests on images\.brightness, images\.gradient, images\.invert, images\.mix/)
+
+    const client = sh(t, callOne)
+    t.equal(await client.exit, 0)
+    t.strictSame(client.stdout, ['"#ff7f7f"'])
+
+    const program = sh(t, callAll)
+    t.equal(await program.exit, 0)
+    t.strictSame(program.stderr, [])
+    const isProgress = (line: string) => /^progress (0\.\d+|1)$/.test(line)
+    t.equal(program.stdout[0], 'progress 0.1')
+    t.strictSame(
+      program.stdout.filter(line => !isProgress(line)),
+      [
+        'brightness 140.2',
+        '#ff0000 #ff7f7f',
+        '#00ff00 #7fff7f',
+        'blue mix does not take this argument: from: expected #rrggbb',
+        'refused: expected 4 bytes a pixel, got 3 bytes',
+      ],
+    )
+    executor.kill()
+    t.equal(await executor.exit, 0)
+  })
+
+t.test(testLocally, async t => {
+  const tests = sh(t, testLocally.replace('--test', '--test --test-reporter=tap'))
+  t.equal(await tests.exit, 0, tests.output)
+  t.ok(tests.stdout.includes('# fail 0') && !tests.stdout.includes('# pass 0'))
+})
+
+/** A command as somebody enters it in the project's folder, with this Node. */
+function sh(t: Test, command: string) {
+  const text = RUNS_TYPESCRIPT ? command : command.replace(/examples\/([\w-]+)\.ts\b/, 'dist/examples/$1.js')
+  return runFile(t, '/bin/sh', ['-c', `unset NODE_OPTIONS; cd "$1" && exec ${text}`, 'sh', root], {
+    NATS_URL: server.url,
+    PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+  })
+}
