@@ -23,8 +23,8 @@ import { functionSubject } from '../protocol/subjects.js'
 import type { Argument, CallOwner } from './call-owner.js'
 import { Deadline, type Waiting } from './deadline.js'
 import { Deaths } from './deaths.js'
+import { Outgoing } from './outgoing.js'
 import { type Notice, readReply } from './reply.js'
-import { requestHeaders } from './request-headers.js'
 import { tellProgress } from './tell-progress.js'
 import { type State, Watch, type Watched } from './watch.js'
 
@@ -45,9 +45,7 @@ export class Call implements Watched, Waiting, Listener {
   readonly #watch = new Watch(this)
   readonly #owner: CallOwner
   readonly #isWhole: boolean
-  readonly #body: Uint8Array
-  readonly #isBytes: boolean
-  readonly #batchSize: number
+  readonly #outgoing: Outgoing
   readonly #deadline: Deadline
   #retries: number
   #resolve!: (value: unknown) => void
@@ -78,10 +76,7 @@ export class Call implements Watched, Waiting, Listener {
     this.#subject = this.subject = functionSubject(owner.service, options.functionName)
     this.options = options
     this.#isWhole = isWhole
-    const { body, isBytes, batchSize } = argument
-    this.#body = typeof body === 'string' ? Buffer.from(body) : body
-    this.#isBytes = isBytes
-    this.#batchSize = batchSize
+    this.#outgoing = new Outgoing(id, argument, options)
     this.#deaths = new Deaths(argument.deaths, argument.batchSize > 1)
     this.#deadline = new Deadline(this)
     this.#retries = options.retries
@@ -106,25 +101,22 @@ export class Call implements Watched, Waiting, Listener {
     this.#isQueued = false
     const now = performance.now()
     if (this.#deadline.at <= now && !this.#deadline.putOff()) return this.timedOut()
-    const remaining = this.#deadline.at - now
+    const remainingMs = this.#deadline.at - now
     const { inbox } = this.#owner
     if (!inbox) return this.#awaitConnection()
-    const common = this.losses > 0 ? this.#owner.headers.again : this.#owner.headers.first
     // The server may still bring it to one that is gone. Every other time, since one that is there need not take it.
     const isAlone = this.losses % 2 === 1 && !this.#isUncertain && !toAny
     this.#target = isAlone ? this.#owner.watcher.anybody() : undefined
     const isDirect = this.#target !== undefined
     this.subject = isDirect ? this.#owner.watcher.subjectOf(this.#target!) : this.#subject
-    const { options, losses } = this
-    const functionName = isDirect ? options.functionName : ''
-    const sending = { batchSize: this.#batchSize, isBytes: this.#isBytes, losses, functionName }
-    const headers = requestHeaders(common, this.id, remaining, sending, options)
+    const attempt = { remainingMs, losses: this.losses, isDirect }
+    const headers = this.#outgoing.headers(this.#owner.headers, attempt)
     if (this.#token) (this.#earlier ??= []).push(this.#token)
     this.#token = ''
     this.#owner.watcher.sent(this.#watch, now)
     this.#attempts++
     try {
-      this.#token = inbox.send(this, this.#body, headers)
+      this.#token = inbox.send(this, this.#outgoing.body, headers)
     } catch (error) {
       this.onFailure(error as NatsError, '')
     }
@@ -209,7 +201,8 @@ export class Call implements Watched, Waiting, Listener {
     if (this.isSettled || token !== this.#token) return
     const details = this.details({ cause: error })
     if (this.#owner.inbox?.isClosing) return this.#reject(new ConnectionError('the connection was closed', details))
-    if (error.code === 'MAX_PAYLOAD_EXCEEDED') return this.#reject(new TooLargeError(this.#tooLarge(), details))
+    if (error.code === 'MAX_PAYLOAD_EXCEEDED')
+      return this.#reject(new TooLargeError(this.#outgoing.tooLarge(this.#owner.inbox?.maxPayload), details))
     const target = this.#target
     if (target === undefined && error.code !== '503')
       return this.#reject(new UnavailableError(`the request could not be sent: ${error.message}`, details))
@@ -250,11 +243,6 @@ export class Call implements Watched, Waiting, Listener {
     this.#owner.watcher.noticed(this.#watch, notice)
     const { onProgress } = this.options
     if (onProgress && notice.progress !== undefined && !this.isSettled) tellProgress(onProgress, notice.progress)
-  }
-
-  #tooLarge() {
-    const { byteLength } = this.#body
-    return `the argument has ${byteLength} bytes and the server's max_payload is ${this.#owner.inbox?.maxPayload}`
   }
 
   /** All backlogs are full: it waits here. */

@@ -1,0 +1,62 @@
+// What a call sends: its argument, and the headers of each attempt.
+import { encodeHeaders } from '../nats/headers.js'
+import type { FilledCallOptions } from '../client-options.js'
+import { Header, Notices } from '../protocol/headers.js'
+import { BYTES_TYPE } from '../protocol/payload.js'
+import { line } from '../protocol/raw-headers.js'
+import { LONGEST_MS } from '../protocol/request.js'
+import type { Argument } from './call-owner.js'
+
+/**
+ * What all requests of a client have: its key, and that it understands notices and watches. One that was lost wants a notice
+ * before anything else happens, so that it is known whether an executor dies of it.
+ */
+export const clientHeaders = (key: string) => ({
+  first: line(Header.key, key) + line(Header.notices, Notices.later),
+  again: line(Header.key, key) + line(Header.notices, Notices.first),
+})
+
+export interface Attempt {
+  /** How long the call still waits, if it is not patient. */
+  remainingMs: number
+  /** How often it was lost. */
+  losses: number
+  /** To one executor alone: the subject does not say the function's name. */
+  isDirect: boolean
+}
+
+export class Outgoing {
+  readonly body: Uint8Array
+  readonly #isBytes: boolean
+  readonly #batchSize: number
+  readonly #id: string
+  readonly #options: FilledCallOptions
+
+  constructor(id: string, { body, isBytes, batchSize }: Argument, options: FilledCallOptions) {
+    // Of bytes a copy: their owner may change them before they are sent, or sent again.
+    this.body = Buffer.from(body as string)
+    this.#isBytes = isBytes
+    this.#batchSize = batchSize
+    this.#id = id
+    this.#options = options
+  }
+
+  headers(ofClient: { first: string; again: string }, { remainingMs, losses, isDirect }: Attempt) {
+    const { functionName, priority, isDetached, isPatient, headerLines, onProgress } = this.#options
+    const timeoutMs = isPatient ? LONGEST_MS : Math.ceil(remainingMs * 10) / 10
+    let lines = losses > 0 ? ofClient.again : ofClient.first
+    lines += line(Header.requestId, this.#id) + line(Header.timeoutMs, timeoutMs)
+    if (isDirect && functionName) lines += line(Header.function, functionName)
+    if (this.#isBytes) lines += line(Header.contentType, BYTES_TYPE)
+    if (losses > 0) lines += line(Header.attempt, losses + 1)
+    if (onProgress) lines += line(Header.progress, 1)
+    if (this.#batchSize > 0) lines += line(Header.batchSize, this.#batchSize)
+    if (priority !== 0) lines += line(Header.priority, priority)
+    if (isDetached) lines += line(Header.detached, 1)
+    return encodeHeaders(lines + headerLines)
+  }
+
+  tooLarge(maxPayload: number | undefined) {
+    return `the argument has ${this.body.byteLength} bytes and the server's max_payload is ${maxPayload}`
+  }
+}
