@@ -3,9 +3,11 @@ import type { FilledExecutorOptions } from '../executor-options.js'
 import { hostname } from 'node:os'
 import type { Msg } from '../nats/nats.js'
 import { rttOf } from '../nats/pings.js'
+import { Code } from '../protocol/codes.js'
 import { Dispatch } from '../protocol/dispatch.js'
 import { payloadText } from '../protocol/payload.js'
 import { Subjects, functionSubject } from '../protocol/subjects.js'
+import { ended } from '../slots/endings.js'
 import type { Pool } from '../slots/pool.js'
 import type { Outcome } from '../slots/task.js'
 import { VERSION } from '../version.js'
@@ -194,6 +196,11 @@ export class Desk {
     this.#admission.refuseRest()
     this.#balance?.giveUp()
     for (const job of this.#parts.pool.releaseAll()) this.#answers.stopping(job)
+  }
+
+  /** Answers all that is computed with 503, whether it has ended or not. */
+  answerRunning(text: string) {
+    for (const job of this.#parts.pool.running) this.#answers.ended(ended(job, { code: Code.unavailable, text }))
   }
 
   async close() {

@@ -25,6 +25,7 @@ import { Teller } from './teller.js'
 
 /** How often stopping looks whether all is done, in milliseconds. */
 const LOOK_MS = 5
+const STOPPED = 'the executor was stopped'
 /** For the last messages, whatever the server does, in milliseconds. */
 const FAREWELL_MS = { drained: 500, atOnce: 150 }
 /** For slots to end in order, in milliseconds. */
@@ -262,11 +263,14 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     if (!isOver()) await within(Promise.race([desk.leaveGroup(), aborted]), until - performance.now())
     while (!isOver() && !desk.isIdle) await sleep(LOOK_MS)
     desk.refuseRest()
-    for (const job of this.#pool.running) this.#pool.end(job, Code.unavailable, 'the executor was stopped')
+    for (const job of this.#pool.running) this.#pool.end(job, Code.unavailable, STOPPED)
+    // Their processes may take longer to end than this one.
+    if (this.#abort.signal.aborted) desk.answerRunning(STOPPED)
     const farewell = performance.now() + (this.#abort.signal.aborted ? FAREWELL_MS.atOnce : FAREWELL_MS.drained)
     while (performance.now() < farewell && (this.#pool.size > 0 || desk.isDelivering)) await sleep(LOOK_MS)
-    // What came back from slots that were ended.
+    // What came back from slots that were ended, or did not.
     desk.refuseRest()
+    desk.answerRunning(STOPPED)
     const goodbye = async () => {
       await desk.close()
       if (this.#canSend) await nc.flush()
