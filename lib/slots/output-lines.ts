@@ -5,7 +5,25 @@ import type { Output } from './task.js'
 /** A line is cut there, in characters. */
 const LONGEST_LINE = 2 ** 16
 
-export class OutputLines {
+/** Both standard streams of a process. */
+export class OutputStreams {
+  readonly #lines: Record<Output['stream'], OutputLines>
+
+  constructor(tell: (output: Output) => void) {
+    this.#lines = { stdout: new OutputLines('stdout', tell), stderr: new OutputLines('stderr', tell) }
+  }
+
+  write(stream: Output['stream'], chunk: Buffer, requestId: string | undefined) {
+    this.#lines[stream].write(chunk, requestId)
+  }
+
+  end() {
+    this.#lines.stdout.end()
+    this.#lines.stderr.end()
+  }
+}
+
+class OutputLines {
   readonly #stream: Output['stream']
   readonly #tell: (output: Output) => void
   readonly #decoder = new StringDecoder()

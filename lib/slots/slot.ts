@@ -6,7 +6,7 @@
 import { Code } from '../protocol/codes.js'
 import { ended, endingsOf } from './endings.js'
 import { type Frame, Kind, sharedNow } from './frames.js'
-import { OutputLines } from './output-lines.js'
+import { OutputStreams } from './output-lines.js'
 import { writeLine } from './request-line.js'
 import { Room } from './room.js'
 import type { Served } from './served.js'
@@ -34,7 +34,7 @@ export class Slot<T extends Task> {
   readonly whenEnded: Promise<void>
   readonly #owner: SlotOwner<T>
   readonly #process: SlotProcess
-  readonly #lines: Record<'stdout' | 'stderr', OutputLines>
+  readonly #output: OutputStreams
   /** The owner is in the middle of something, and is told afterwards. */
   #isBusy = false
   #isToEnd = false
@@ -49,14 +49,11 @@ export class Slot<T extends Task> {
     this.#owner = owner
     this.room = new Room(options.width)
     this.whenEnded = new Promise(resolve => (this.#resolveEnded = resolve))
-    this.#lines = {
-      stdout: new OutputLines('stdout', output => owner.output(output)),
-      stderr: new OutputLines('stderr', output => owner.output(output)),
-    }
+    this.#output = new OutputStreams(output => owner.output(output))
     this.#process = new SlotProcess(options, {
       heard: frames => this.#heard(frames),
       printed: (stream, chunk) =>
-        this.#lines[stream].write(chunk, this.room.sent.length === 1 ? this.room.sent.first!.id : undefined),
+        this.#output.write(stream, chunk, this.room.sent.length === 1 ? this.room.sent.first!.id : undefined),
       ended: why => this.#ended(why),
     })
   }
@@ -203,7 +200,7 @@ export class Slot<T extends Task> {
         return
       }
       case Kind.output:
-        this.#lines[extra === 1 ? 'stdout' : 'stderr'].write(body, id || undefined)
+        this.#output.write(extra === 1 ? 'stdout' : 'stderr', body, id || undefined)
         return
       case Kind.stray: {
         const { what, text, id: of } = JSON.parse(body.toString())
@@ -249,7 +246,7 @@ export class Slot<T extends Task> {
     }
     this.room.sent.remove(task)
     this.finished++
-    this.#endLines()
+    this.#output.end()
     this.room.window.learn(nanoseconds / 1e6)
     this.room.isLong = false
     if (this.room.width === 1) this.#firstIsNew()
@@ -292,15 +289,10 @@ export class Slot<T extends Task> {
     }, ABORT_GRACE_MS)
   }
 
-  #endLines() {
-    this.#lines.stdout.end()
-    this.#lines.stderr.end()
-  }
-
   #ended(why: string) {
     clearTimeout(this.#abortTimer)
     clearTimeout(this.#closeTimer)
-    this.#endLines()
+    this.#output.end()
     const started = this.room.running
     const sent = this.room.sent.clear()
     this.state = 'ended'
