@@ -56,12 +56,12 @@ async function run(positionals: string[], options: Options) {
           priority,
           ...(process.stderr.isTTY && { onProgress: progress => bar.set(index, progress) }),
         })
+        bar.done(index)
         bar.clear()
         if (isJson)
           print({ argument: shown(value), result: shown(result), requestId, executorId, milliseconds: milliseconds() })
         else if (result instanceof Uint8Array) process.stdout.write(result)
         else process.stdout.write(`${args.length > 1 ? `${text} ` : ''}${JSON.stringify(result)}\n`)
-        bar.done(index)
         return 0
       } catch (thrown) {
         bar.clear()

@@ -23,7 +23,7 @@ async function run(positionals: string[], options: Options) {
   if (tooMany !== undefined) throw new UsageError(`one module at a time: "${tooMany}" is too many`)
   const server = await startServer(portOf(options))
   try {
-    await serve(makeExecutor(module, server.url, options), server)
+    await serve(makeExecutor(module, server.url, options), module, server)
   } finally {
     await stop([server.child], GRACE_MS)
   }
@@ -56,7 +56,7 @@ function makeExecutor(module: string, url: string, options: Options) {
 }
 
 /** Resolves when the executor has stopped. */
-async function serve(executor: Executor, { child, url }: NatsServer) {
+async function serve(executor: Executor, module: string, { child, url }: NatsServer) {
   const { say, warn } = logTo(executor, 'text')
   const signals = stopOnSignals(executor)
   let lost: Error | undefined
@@ -83,7 +83,7 @@ async function serve(executor: Executor, { child, url }: NatsServer) {
   const error = await executor.start().then(
     () => {
       isServing = true
-      for (const line of introduction(executor, url)) say(line)
+      for (const line of introduction(executor, module, url)) say(line)
       return executor.closed
     },
     (reason: Error) => (signals.count > 0 ? undefined : reason),
@@ -96,7 +96,7 @@ async function serve(executor: Executor, { child, url }: NatsServer) {
 }
 
 /** What is served, and what to copy for calling it. */
-function introduction({ service, subjects }: Executor, url: string): string[] {
+function introduction({ service, subjects }: Executor, module: string, url: string): string[] {
   const names = subjects.map(subject => subject.slice(service.length + 1))
   const shown = names.slice(0, MOST_SHOWN)
   const name = names.find(Boolean) ?? 'default'
@@ -108,8 +108,8 @@ function introduction({ service, subjects }: Executor, url: string): string[] {
     '',
     "import { ExecutorClient } from 'nats-executor'",
     `const client = new ExecutorClient({ connection: '${url}', service: '${service}' })`,
-    `const functions = client.functions() // types: client.functions<typeof import('./${service}.mjs')>()`,
-    `console.log(await functions.${name}({}))`,
+    `const functions = client.functions() // types: client.functions<typeof import('./${basename(module)}')>()`,
+    `console.log(await functions${name.includes('-') ? `['${name}']` : `.${name}`}({}))`,
     '',
   ]
 }

@@ -37,7 +37,7 @@ export class ProgressBar {
 
   /** That request is answered. */
   done(index: number) {
-    if (this.#isDrawn) this.set(index, 1)
+    this.#progress[index] = { fraction: 1, text: '' }
   }
 
   /** Makes room for something else that is printed. */

@@ -25,6 +25,33 @@ t.test('there and back', async t => {
   t.equal(await client.call('5', { function: 'kindOf' }), 'string', 'text is JSON')
 })
 
+t.test('whoever reuses their bytes meanwhile', async t => {
+  const bytes = new Uint8Array(1)
+  const late = newClient(t, server, { service: 'bytes' })
+  const calls = [0, 1, 2, 3].map(i => {
+    bytes[0] = i
+    // The first ones wait for the connection.
+    return late.call(bytes, { function: 'echo' })
+  })
+  t.strictSame(
+    await Promise.all(calls),
+    [0, 1, 2, 3].map(i => new Uint8Array([i])),
+  )
+  const reused = function* () {
+    for (let i = 0; i < 20; i++) {
+      bytes[0] = i
+      yield bytes
+    }
+  }
+  const results = []
+  for await (const { result } of late.map<Uint8Array, Uint8Array>(reused(), { function: 'echo', batchSize: 4 }))
+    results.push(result![0])
+  t.strictSame(
+    results,
+    Array.from({ length: 20 }, (_, i) => i),
+  )
+})
+
 t.test('in a map', async t => {
   const results = []
   for await (const { result } of client.map([new Uint8Array([1]), 'text', new Uint8Array([2])], {
@@ -85,6 +112,7 @@ t.test('plain requests', async t => {
 
 const SAID: [string, unknown][] = [
   ['date', { at: '1970-01-01T00:00:00.000Z' }],
+  ['says itself', { a: 1 }],
   ['undefined', null],
   ['undefined within', { b: 1 }],
 ]
@@ -98,11 +126,14 @@ const UNSAID: [string, RegExp][] = [
   ['bigint', /^result\["a b"\] is a BigInt/],
   ['function', /^result\.f is a function/],
   ['promise', /^result\[0\] is a Promise: is an `await` missing\?$/],
-  ['buffer', /^result\.image is a Buffer: bytes travel as the whole argument or result/],
+  ['buffer', /^result\.image is a Buffer: bytes travel as a Uint8Array that is the whole argument or result/],
   ['floats', /^result is a Float64Array: bytes/],
   ['no date', /^result is an invalid Date/],
   ['undefined in a list', /^result\[1\] is undefined/],
   ['symbol', /^result is a symbol/],
+  ['iterator', /^result is a Generator, which/],
+  ['search', /^result\.a is a URLSearchParams/],
+  ['boxed', /^result\.a is NaN/],
   ['circle', /^JSON cannot say result: Converting circular structure/],
 ]
 for (const [which, message] of UNSAID)

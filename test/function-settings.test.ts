@@ -1,7 +1,7 @@
 // What is set on a function: the schema of its argument, its time limit, how many at once, how many attempts.
 import t from 'tap'
 import { InvalidArgumentError } from 'nats-executor'
-import { newClient, newExecutor, rejection, startExecutor } from './fixtures/library.js'
+import { newClient, newExecutor, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { Gate } from './fixtures/gate.js'
 
@@ -46,6 +46,15 @@ t.test('a schema', async t => {
   t.strictSame(JSON.parse(endpoints[0].metadata.input), { $schema: 'draft-2020-12', type: 'object' })
 })
 
+t.test('many issues are cut, not dropped', async t => {
+  const module = inline(`export const f = () => 1
+    f.input = { '~standard': { version: 1, vendor: 'test', validate: () => ({
+      issues: Array.from({ length: 100 }, (_, i) => ({ message: 'x'.repeat(500), path: ['list', i] })) }) } }`)
+  await startExecutor(t, server, { module, service: 'many' })
+  const { details } = await rejection(newClient(t, server, { service: 'many' }).call(1, { function: 'f' }))
+  t.ok(details.issues.length >= 10)
+})
+
 t.test('a time limit of its own, and not more than the executor’s', async t => {
   const module = inline(`import { setTimeout } from 'node:timers/promises'
     export const short = (ms, { signal }) => setTimeout(ms, 'done', { signal }); short.timeLimit = 100
@@ -87,6 +96,44 @@ t.test('as many at once as it allows, and the others are not held up', async t =
     gate.open()
   }
   t.equal(Math.max(...(await Promise.all(narrow))), 2)
+})
+
+t.test('what its limit keeps does not fill the backlog for others', async t => {
+  const gate = new Gate(t)
+  const module = inline(`import { connect } from 'node:net'
+    export async function narrow(gate) {
+      const socket = connect(gate)
+      socket.write('here\\n')
+      for await (const words of socket) if (String(words).includes('go')) break
+    }
+    narrow.concurrency = 1
+    export const other = () => 'computed'`)
+  await startExecutor(t, server, { module, service: 'kept', concurrency: 4, processes: 1, backlog: 3 })
+  const client = newClient(t, server, { service: 'kept', retries: 0 })
+  const narrow = Array.from({ length: 4 }, () => client.call(gate.name, { function: 'narrow' }))
+  await gate.heard('here')
+  for (let i = 0; i < 5; i++) t.equal(await client.call(0, { function: 'other' }), 'computed')
+  for (let here = 1; here <= 4; here++) {
+    await gate.heard('here', here)
+    gate.open()
+  }
+  await Promise.all(narrow)
+})
+
+t.test('an executor that has not got a function gets the requests for others', async t => {
+  const slow = `import { setTimeout } from 'node:timers/promises'
+    export const other = ms => setTimeout(ms, 'other')`
+  const both = inline(`${slow}; export const rare = ms => setTimeout(ms, 'rare')`)
+  const first = await startExecutor(t, server, { module: both, service: 'mixed' })
+  const client = newClient(t, server, { service: 'mixed' })
+  const rare = Array.from({ length: 70 }, () => client.call(20, { function: 'rare', priority: 1 }))
+  const other = Array.from({ length: 30 }, () => client.request(100, { function: 'other' }))
+  while ((await statistics(nc, 'mixed')).backlog < 90);
+  const second = await startExecutor(t, server, { module: inline(slow), service: 'mixed' })
+  await Promise.all(rare)
+  const by = (await Promise.all(other)).map(({ executorId }) => executorId)
+  t.ok(by.filter(id => id === second.id).length >= 10, 'it has computed its share')
+  t.ok(by.every(id => id === first.id || id === second.id))
 })
 
 t.test('no more attempts than it allows', async t => {

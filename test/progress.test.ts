@@ -66,6 +66,16 @@ t.test('not asked for: the reply is all that comes', async t => {
   t.match(await messages(head), ['progress {"done":1,"total":5}', /^progress /])
 })
 
+t.test('more than the server takes is not sent, and nobody is blamed', async t => {
+  const small = await startServer(t, 'max_payload: 4096')
+  const source = 'export default (_, { progress }) => { progress("\u20ac".repeat(5000)); return "done" }'
+  await startExecutor(t, small, { module: `data:text/javascript,${encodeURIComponent(source)}`, service: 'small' })
+  const heard: unknown[] = []
+  const onProgress = (progress: unknown) => void heard.push(progress)
+  t.equal(await newClient(t, small, { service: 'small' }).call(1, { onProgress }), 'done')
+  t.strictSame(heard, [])
+})
+
 t.test('a listener that throws disturbs nobody', async t => {
   const warned = once(process, 'warning')
   const onProgress = () => {

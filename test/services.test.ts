@@ -107,6 +107,13 @@ t.test('the same id for two functions is two requests', async t => {
   t.strictSame([one, two], [150, 150])
 })
 
+t.test('rights to a subject are rights to its function: a header does not choose another one', async t => {
+  const { headers } = await import('nats')
+  const head = headers()
+  head.set('Function', 'echo')
+  t.strictSame((await nc.request('things', '7', { headers: head, timeout: 10_000 })).json(), { default: 7 })
+})
+
 t.test('a call to one executor alone finds its function', async t => {
   const { createInbox, headers } = await import('nats')
   const inbox = createInbox()

@@ -6,6 +6,7 @@ import { readThrown } from '../protocol/thrown.js'
 import { InvalidArgumentError, ProtocolError, type RequestError, remoteError } from '../errors.js'
 import type { Reply } from './reply.js'
 
+const NO_BATCH = 'the reply is not that of a batch'
 /** A batch whose body has more characters is sent in halves. */
 const LONGEST_BODY = 2 ** 17
 
@@ -43,16 +44,17 @@ export function readBatch<Item, Result>(
 ): MapOutcome<Item, Result>[] {
   const { results, errors, bytes } = (result ?? {}) as Partial<BatchReply>
   const details = { requestId, executorId }
-  if (!Array.isArray(results) || results.length !== args.length)
-    throw new ProtocolError('the reply is not that of a batch', details)
+  if (!Array.isArray(results) || results.length !== args.length) throw new ProtocolError(NO_BATCH, details)
   return args.map((argument, i) => {
     const [failed, base64] = [errors?.[i], bytes?.[i]]
     if (failed) {
-      const [code, text, thrown] = failed
-      const error = remoteError(Number(code), String(text), { ...details, thrown: readThrown(thrown) })
+      const [code, text, thrown] = Array.isArray(failed) ? failed : []
+      if (typeof code !== 'number' || typeof text !== 'string') throw new ProtocolError(NO_BATCH, details)
+      const error = remoteError(code, text, { ...details, thrown: readThrown(thrown) })
       return { index: index + i, argument, error }
     }
-    const value = base64 === undefined ? results[i] : new Uint8Array(Buffer.from(String(base64), 'base64'))
+    if (base64 !== undefined && typeof base64 !== 'string') throw new ProtocolError(NO_BATCH, details)
+    const value = base64 === undefined ? results[i] : new Uint8Array(Buffer.from(base64, 'base64'))
     return { index: index + i, argument, result: value as Result }
   })
 }

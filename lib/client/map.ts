@@ -200,7 +200,8 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
           this.#isRead = true
           break
         }
-        batch.push(step.value)
+        // Whoever makes it may use its bytes for the next one.
+        batch.push(step.value instanceof Uint8Array ? (new Uint8Array(step.value) as Item) : step.value)
       }
     } catch (error) {
       this.#isRead = true

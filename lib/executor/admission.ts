@@ -56,11 +56,12 @@ export class Admission {
   }
 
   /** What another executor sends. */
-  takeTransfer(job: Job): 'added' | 'joined' | 'refused' {
+  takeTransfer(job: Job): 'added' | 'joined' | 'refused' | 'unfit' {
     const { registry, pool, notices, service } = this.#parts
+    if (refusalOf(job, service, pool.functions) || pool.isBlocked(job)) return 'unfit'
     // One that is on its way from here is no place for it.
     const isMoving = registry.find(job.id, job.key)?.state === 'moving'
-    if (this.#refusesRest || isMoving || refusalOf(job, service, pool.functions)) return 'refused'
+    if (this.#refusesRest || isMoving) return 'refused'
     this.#parts.dropCopy(job.ticket)
     if (this.#joins(job)) return 'joined'
     if (!pool.add(job)) {
@@ -102,7 +103,7 @@ export class Admission {
   async #takeTold(job: Job) {
     const { pool, notices } = this.#parts
     // Those that are being told come first.
-    const isNext = pool.free > pool.waiting + this.#announced.size
+    const isNext = pool.free > pool.waiting + this.#announced.size && !pool.isBlocked(job)
     this.#announced.add(job)
     notices.addTold(job, isNext ? 'computing' : 'waiting')
     await this.#parts.flush().catch(() => {})

@@ -26,7 +26,7 @@ export interface BalanceParts {
   readonly pool: Pool<Job>
   readonly concurrency: number
   /** Takes a request of another executor in, unless there is no room for it; it may be here already. */
-  take(job: Job): 'added' | 'joined' | 'refused'
+  take(job: Job): 'added' | 'joined' | 'refused' | 'unfit'
   /** A request that was to leave is here again. */
   stays(job: Job): void
   /** It is `to`'s now. */
@@ -36,6 +36,9 @@ export interface BalanceParts {
   /** How long a computation is likely to take, in milliseconds; `Infinity` if that is not known. */
   computeMs(): number
 }
+
+/** To a transfer, by what became of it. */
+const ANSWERS = { added: Dispatch.taken, joined: Dispatch.taken, refused: Dispatch.refused, unfit: Dispatch.unfit }
 
 export class Balance {
   /** How many messages were sent, each answer of a server that nobody is there among them. */
@@ -70,6 +73,7 @@ export class Balance {
         parts.stays(job)
         this.changed()
       },
+      unfit: job => this.#reporter.back(job.ticket),
       deaf: executorId => this.#reporter.deaf(executorId),
     })
   }
@@ -165,7 +169,8 @@ export class Balance {
   #report(now: number) {
     const { pool, post, concurrency } = this.#parts
     const takes = !this.#takesNoMore && pool.isOpen
-    const waiting = pool.stuck(MAX_TICKETS).filter(job => job.staysUntil <= now && fits(job, post.maxPayload))
+    const mayLeave = (job: Job) => job.staysUntil <= now && fits(job, post.maxPayload)
+    const waiting = pool.stuck(MAX_TICKETS, mayLeave)
     for (const job of waiting) this.ticketOf(job)
     const load = {
       slots: takes ? concurrency : 0,
@@ -265,12 +270,12 @@ export class Balance {
     // Two with one key would be taken for each other.
     const isKnown = transfer && this.#tickets.has(transfer.job.ticket)
     const end = transfer && !isKnown && !this.#takesNoMore ? this.#parts.take(transfer.job) : 'refused'
-    if (end !== 'refused') {
+    if (end === 'added' || end === 'joined') {
       this.#counts.received++
       this.#reporter.took(transfer!.job.ticket)
     }
     if (end === 'added') this.#tickets.set(transfer!.job.ticket, transfer!.job)
-    this.#publish(message.reply, '', end === 'refused' ? Dispatch.refused : Dispatch.taken)
+    this.#publish(message.reply, '', ANSWERS[end])
     this.changed()
   }
 

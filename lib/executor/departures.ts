@@ -12,6 +12,8 @@ import { kindOf, transferLines } from './transfer-message.js'
 
 /** What another executor did not take stays here for so long. */
 const STAY_MS = 1000
+/** What is nothing for others stays for longer and longer. */
+const MAX_DOUBLINGS = 5
 
 export interface DeparturesParts {
   readonly post: Post
@@ -20,6 +22,8 @@ export interface DeparturesParts {
   left(job: Job, to: string): void
   /** It is here again. */
   stays(job: Job): void
+  /** It is nothing for the other one. */
+  unfit(job: Job): void
   /** An executor has not taken a request. */
   deaf(executorId: string): void
 }
@@ -52,9 +56,10 @@ export class Departures {
     const subject = subjects.peer(to)
     const acknowledge = (message: Msg) => {
       const end = kindOf(message)
-      if (end === Dispatch.taken || end === Dispatch.refused) this.#acknowledged(ticket, to, end === Dispatch.taken)
+      if (end === Dispatch.taken || end === Dispatch.refused || end === Dispatch.unfit)
+        this.#acknowledged(ticket, to, end)
     }
-    const onFailure = () => this.#acknowledged(ticket, to, false)
+    const onFailure = () => this.#acknowledged(ticket, to, Dispatch.refused)
     const token = post.inbox.reserve({ subject, onReply: acknowledge, onFailure })
     this.#transfers.sent(ticket, { job, token }, to, performance.now())
     post.publish(subject, job.body, transferLines(job), post.inbox.replySubject(token))
@@ -68,23 +73,30 @@ export class Departures {
       if (job.isWatched && !job.isDetached) {
         this.#parts.deaf(to)
         this.#parts.left(job, to)
-      } else this.#stay(job, to)
+      } else {
+        this.#parts.deaf(to)
+        this.#stay(job)
+      }
     }
   }
 
-  #acknowledged(ticket: string, to: string, isTaken: boolean) {
+  #acknowledged(ticket: string, to: string, end: string) {
     const moving = this.#transfers.take(ticket, to)
     if (!moving) return
     this.#parts.post.inbox.forget(moving.token)
-    if (isTaken) this.#parts.left(moving.job, to)
-    else this.#stay(moving.job, to)
+    const { job } = moving
+    if (end === Dispatch.taken) return this.#parts.left(job, to)
+    if (end === Dispatch.unfit) {
+      job.unfits++
+      this.#parts.unfit(job)
+    } else this.#parts.deaf(to)
+    this.#stay(job)
   }
 
-  #stay(job: Job, to: string) {
-    this.#parts.deaf(to)
+  #stay(job: Job) {
     job.state = 'held'
     // Or one that nobody takes would keep the others from being given.
-    job.staysUntil = performance.now() + STAY_MS
+    job.staysUntil = performance.now() + STAY_MS * 2 ** Math.min(job.unfits, MAX_DOUBLINGS)
     this.#parts.stays(job)
   }
 }

@@ -45,7 +45,7 @@ export class Desk {
   readonly #endpoints: Endpoints
   readonly #admission: Admission
   readonly #discovery: Discovery
-  readonly #statistics = new Statistics()
+  readonly #statistics: Statistics
   readonly #registry = new Registry()
   readonly #outbox: Outbox
   readonly #notices: Notices
@@ -58,6 +58,7 @@ export class Desk {
     const { executorId, options, post, pool } = (this.#parts = parts)
     const { service, queue, prefix, module, concurrency, longestWait, backlogBytes } = options
     const subjects = (this.#subjects = new Subjects(prefix, queue, service))
+    this.#statistics = new Statistics(name => pool.functions.get(name) !== undefined)
     this.#outbox = new Outbox(post)
     this.#notices = new Notices(post, executorId, subjects.hold(executorId), {
       aged: job => this.#copy(job),

@@ -42,7 +42,12 @@ export class Discovery {
   }
 
   #answer(verb: (typeof VERBS)[number], message: Msg) {
-    this.#post.publish(message.reply!, JSON.stringify({ ...this.#identity(verb), ...this.#details(verb) }))
+    const said = { ...this.#identity(verb), ...this.#details(verb) }
+    let text = JSON.stringify(said)
+    // Rather without schemas than not at all.
+    if (Buffer.byteLength(text) > this.#post.maxPayload)
+      text = JSON.stringify(said, (key, value) => (key === 'input' ? undefined : value))
+    this.#post.publish(message.reply!, text)
   }
 
   #identity(verb: string) {

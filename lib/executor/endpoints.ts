@@ -46,7 +46,9 @@ export class Endpoints {
     const { post, service, longestWait } = this.#parts
     const { reply, subject } = message
     if (!reply || !post.isInbox(reply)) return this.#parts.dropped(message)
-    const functionName = subject.startsWith(`${service}.`) ? subject.slice(service.length + 1) : undefined
+    // Only where the subject does not say it a header may: rights to subjects are rights to functions.
+    const functionName =
+      subject === service ? '' : subject.startsWith(`${service}.`) ? subject.slice(service.length + 1) : undefined
     const request = parseRequest(headersOf(message), message.data, [reply], 0, longestWait, functionName)
     if (request instanceof NotARequest) this.#parts.notARequest(request, reply, functionName ?? '')
     else this.#parts.received(newJob(request))

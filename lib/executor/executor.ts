@@ -109,7 +109,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
    */
   async reload(): Promise<void> {
     if (this.#stopping) throw new Error('the executor was stopped')
-    if (!this.#starting) throw new Error('the executor was not started')
+    // Without one it has not come so far.
+    if (!(this.#pool as Pool<Job> | undefined)) throw new Error('the executor was not started')
     const slow = this.#warnWhenSlow()
     try {
       await this.#pool.reload()

@@ -14,6 +14,8 @@ export interface Job extends Request, Task {
   toldState: '' | 'waiting' | 'computing'
   /** Another executor did not take it: it is not offered before. */
   staysUntil: number
+  /** How often it was nothing for another executor. */
+  unfits: number
   /** How often its client was asked whether it is there, since it was heard last; and when. */
   asks: number
   askedAt: number
@@ -48,6 +50,7 @@ export const newJob = (request: Request, ticket = ''): Job => ({
   ticket,
   toldState: '',
   staysUntil: 0,
+  unfits: 0,
   asks: 0,
   askedAt: 0,
 })

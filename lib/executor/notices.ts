@@ -10,6 +10,8 @@ import type { Post } from './post.js'
 /** Only a request that is here for so long is worth a message. */
 export const OLD_MS = 100
 const LOOK_MS = 25
+/** More than what the headers of a notice take. */
+const HEADERS_SIZE = 512
 const SILENT_MS = 3000
 const ASK_AGAIN_MS = 2000
 const MAX_ASKS = 2
@@ -72,7 +74,7 @@ export class Notices {
 
   /** It is so far; JSON. */
   progressed(job: Job, body: Uint8Array) {
-    if (job.state !== 'held') return
+    if (job.state !== 'held' || body.byteLength + HEADERS_SIZE > this.#post.maxPayload) return
     for (const inbox of job.replyTo) this.#post.publish(inbox, body, this.#lines(job, 'progress'))
   }
 

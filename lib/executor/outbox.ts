@@ -207,5 +207,5 @@ export class Outbox {
   }
 }
 
-const digestOf = ({ functionName, body }: Job) =>
-  createHash('sha256').update(`${functionName} `).update(body).digest('base64')
+const digestOf = ({ functionName, isBytes, batchSize, body }: Job) =>
+  createHash('sha256').update(`${functionName} ${isBytes} ${batchSize} `).update(body).digest('base64')

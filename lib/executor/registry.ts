@@ -21,7 +21,7 @@ export class Registry {
       return undefined
     }
     // An id that somebody uses for something else as well is that one's own affair.
-    return same.functionName === job.functionName && Buffer.compare(same.body, job.body) === 0 ? same : undefined
+    return isSame(same, job) ? same : undefined
   }
 
   find(id: string, key: string): Job | undefined {
@@ -48,3 +48,9 @@ export class Registry {
     return moved && moved.at + MOVED_FOR_MS > performance.now() ? moved.to : undefined
   }
 }
+
+const isSame = (a: Job, b: Job) =>
+  a.functionName === b.functionName &&
+  a.isBytes === b.isBytes &&
+  a.batchSize === b.batchSize &&
+  Buffer.compare(a.body, b.body) === 0

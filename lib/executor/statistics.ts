@@ -13,9 +13,15 @@ export interface Counted {
 
 export class Statistics {
   readonly #functions = new Map<string, FunctionStatistics>()
+  readonly #isServed: (functionName: string) => boolean
   /** Whole nanoseconds in slots, and how many requests were there. */
   #processing = 0
   #computed = 0
+
+  /** Of what is not served nothing is counted: strangers choose those names. */
+  constructor(isServed: (functionName: string) => boolean) {
+    this.#isServed = isServed
+  }
 
   /** How long a computation takes in the mean, in milliseconds; undefined if that is not known. */
   get meanMs(): number | undefined {
@@ -28,11 +34,10 @@ export class Statistics {
     return statistics
   }
 
-  /** Whoever asks for what is not served is nobody's statistics. */
   count(counted: Counted) {
     this.#processing += counted.nanoseconds
     if (counted.nanoseconds > 0) this.#computed++
-    if (counted.code !== Code.notFound) this.of(counted.functionName).count(counted)
+    if (this.#isServed(counted.functionName)) this.of(counted.functionName).count(counted)
   }
 }
 

@@ -14,6 +14,7 @@ import {
   RequestLostError,
   TimeoutError,
   TooLargeError,
+  UnavailableError,
   remoteError,
 } from '../errors.js'
 import { Code } from '../protocol/codes.js'
@@ -96,6 +97,13 @@ export class LocalCall implements Task, Abortable {
   cancel(reason: unknown) {
     this.#reject(new CancelledError('the call was cancelled', this.#details({ cause: reason })))
     this.#owner.pool.end(this, Code.cancelled, 'cancelled by its caller')
+  }
+
+  /** No slot works, nor will. */
+  fail(cause: Error) {
+    const text = `no slot has worked for a minute: ${cause.message}`
+    this.#reject(new UnavailableError(text, this.#details({ cause })))
+    this.#owner.pool.end(this, Code.unavailable, text)
   }
 
   // What the pool tells.

@@ -22,5 +22,5 @@ export function fillLocalOptions(module: string | URL, options: LocalOptions) {
   checkNames(options, [...Object.keys(defaults), 'processes', 'execArgv'])
   const filled = { ...defaults, ...(withoutUndefined(options) as LocalOptions) }
   checkInteger('backlog', filled.backlog, 0, 1_000_000)
-  return { ...filled, ...checkSlotOptions(filled), ...readModule(module), backlogBytes: Infinity }
+  return { ...filled, ...checkSlotOptions(filled), ...readModule(module), backlogBytes: Infinity, exposeStack: true }
 }

@@ -30,6 +30,8 @@ export class LocalRunner implements Caller, AsyncDisposable {
   readonly #calls = new Set<LocalCall>()
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
+  /** Why no slot works any more. */
+  #broken: Error | undefined
 
   constructor(service: string, pool: Pool<LocalCall>) {
     this.#pool = pool
@@ -74,10 +76,17 @@ export class LocalRunner implements Caller, AsyncDisposable {
     return this.close()
   }
 
+  /** No slot works, nor will. */
+  fail(error: Error) {
+    this.#broken = error
+    for (const call of this.#calls) call.fail(error)
+  }
+
   #request(argument: Argument, options: FilledCallOptions): Promise<Reply> {
     const call = new LocalCall(this.#owner, options.requestId ?? nanoid(), argument, options)
     const { signal } = options
     if (this.#closed) call.cancel(new Error('the runner is closed'))
+    else if (this.#broken) call.fail(this.#broken)
     else if (signal?.aborted) call.cancel(signal.reason)
     else {
       this.#calls.add(call)
@@ -95,6 +104,8 @@ export class LocalRunner implements Caller, AsyncDisposable {
 
   async #close() {
     this.#closing.abort()
+    // All at once: one by one it takes long.
+    this.#pool.releaseAll()
     for (const call of this.#calls) call.cancel(new Error('the runner was closed'))
     const until = performance.now() + CLOSE_MS.cancelled
     // What listens to its signal ends without its process, which then stops in order.

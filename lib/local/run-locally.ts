@@ -33,6 +33,7 @@ export async function runLocally(module: string | URL, options: LocalOptions = {
   }
   const loaded = deferred<void>()
   let hasLoaded = false
+  let runner: LocalRunner | undefined
   const title = `nats-executor local slot ${basename(filled.module)}`
   const warn = (text: string) => process.emitWarning(text)
   const pool: Pool<LocalCall> = new Pool<LocalCall>(
@@ -53,7 +54,7 @@ export async function runLocally(module: string | URL, options: LocalOptions = {
         loaded.reject(notLoaded(error))
       },
       isWorking: () => {},
-      hopeless: () => {},
+      hopeless: error => runner?.fail(error),
     },
   )
   const slow = setTimeout(warn, SLOW_LOAD_MS, `still loading ${moduleName}`)
@@ -66,5 +67,5 @@ export async function runLocally(module: string | URL, options: LocalOptions = {
   } finally {
     clearTimeout(slow)
   }
-  return new LocalRunner(filled.module.startsWith('data:') ? 'module' : nameOf(filled.module), pool)
+  return (runner = new LocalRunner(filled.module.startsWith('data:') ? 'module' : nameOf(filled.module), pool))
 }

@@ -37,6 +37,7 @@ export class Reporter<T extends Reportable> {
   /** They came by order, and it was not told. */
   readonly #took = new Set<string>()
   readonly #refused = new Set<string>()
+  readonly #back = new Set<string>()
   readonly #deaf = new Set<string>()
 
   constructor(id: string, random: () => number = Math.random) {
@@ -53,7 +54,9 @@ export class Reporter<T extends Reportable> {
     const fresh = seen.filter(isNew)
     const gone = [...this.#told].filter(ticket => !keys.has(ticket))
     const isAsBelieved = slots === this.#slots && free === this.#free - this.#took.size
-    if (!full && isAsBelieved && fresh.length === 0 && gone.length === 0 && this.#deaf.size === 0) return undefined
+    if (!full && isAsBelieved && fresh.length === 0 && gone.length === 0 && this.#deaf.size + this.#back.size === 0)
+      return undefined
+    for (const ticket of this.#back) if (!keys.has(ticket)) gone.push(ticket)
     for (const ticket of this.#refused) if (!keys.has(ticket) && !this.#told.has(ticket)) gone.push(ticket)
     const report: Report = { id: this.#id, n: ++this.#n, slots, free, ...(full && { full }) }
     if (fresh.length > 0) {
@@ -64,7 +67,7 @@ export class Reporter<T extends Reportable> {
     if (this.#deaf.size > 0) report.deaf = [...this.#deaf]
     if (Number.isFinite(meanMs)) report.meanMs = rounded(meanMs)
     report.rttMs = rounded(rttMs)
-    for (const told of [this.#took, this.#refused, this.#deaf]) told.clear()
+    for (const told of [this.#took, this.#refused, this.#back, this.#deaf]) told.clear()
     this.#slots = slots
     this.#free = free
     this.#told = keys
@@ -85,6 +88,11 @@ export class Reporter<T extends Reportable> {
   /** An order came for a request that is not here to be given. It has been told of, unless that was lost: the next report says it again. */
   refused(ticket: string) {
     this.#refused.add(ticket)
+  }
+
+  /** A request that left by order is here again, and is offered no more for now: its place there is free. */
+  back(ticket: string) {
+    this.#back.add(ticket)
   }
 
   /** An executor did not take a transfer: what was on its way there is here again. */

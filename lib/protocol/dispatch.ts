@@ -14,6 +14,8 @@ export const Dispatch = {
   /** The answers to a transfer. */
   taken: 'taken',
   refused: 'refused',
+  /** The request is nothing for its receiver, which takes others. */
+  unfit: 'unfit',
   /** A request, to be put into circulation again if its holder is gone. */
   copy: 'copy',
   /** From the keeper of copies to their holder: which of them are still there? */

@@ -6,7 +6,8 @@ const { stringify } = JSON
 /** What JSON writes as `{}` or as a heap of numbers, whatever is in it. */
 const UNSAYABLE = [Map, Set, WeakMap, WeakSet, Promise, RegExp, Error, ArrayBuffer]
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
-const BYTES_HINT = 'bytes travel as the whole argument or result; inside of one, as text such as base64'
+const BYTES_HINT =
+  'bytes travel as a Uint8Array that is the whole argument or result, such as `new Uint8Array(it.buffer)`; inside of one, as text such as base64'
 
 /**
  * Writes a value as JSON.
@@ -35,27 +36,33 @@ export const isSimple = (value: unknown) =>
     ? Number.isFinite(value)
     : typeof value === 'string' || typeof value === 'boolean' || value === null
 
-/** `ancestors`: where it may have circles, the objects that it is in. */
-function checkSayable(value: unknown, place: string, ancestors?: Set<object>): void {
+/** `ancestors`: where it may have circles, the objects that it is in; `isSaid`: it came of `toJSON`. */
+function checkSayable(value: unknown, place: string, ancestors?: Set<object>, isSaid = false): void {
   if (isSimple(value)) return
   if (typeof value !== 'object') throw unsayable(place, value)
   if (ArrayBuffer.isView(value)) throw new TypeError(`${place} is ${describe(value)}: ${BYTES_HINT}`)
   if (value instanceof Date && Number.isNaN(value.getTime())) throw unsayable(place, value)
   const { toJSON } = value as { toJSON?: () => unknown }
-  if (typeof toJSON === 'function') return checkSayable(toJSON.call(value), place, ancestors)
+  if (typeof toJSON === 'function' && !isSaid) return checkSayable(toJSON.call(value), place, ancestors, true)
+  if (isBoxedNumber(value!) && !Number.isFinite(value!.valueOf())) throw unsayable(place, value!.valueOf())
   if (ancestors?.has(value!)) return
-  if (UNSAYABLE.some(Class => value instanceof Class)) throw unsayable(place, value)
+  if (UNSAYABLE.some(Class => value instanceof Class) || isOpaque(value!)) throw unsayable(place, value)
   ancestors?.add(value!)
   if (Array.isArray(value)) for (let i = 0; i < value.length; i++) checkElement(value[i], place, i, ancestors)
   else
     for (const key of Object.keys(value!)) {
       const part = (value as Record<string, unknown>)[key]
       // A property that is undefined is one that is missing.
-      if (part !== undefined && !isSimple(part))
+      if (part !== undefined && !isSimple(part) && key !== 'toJSON')
         checkSayable(part, IDENTIFIER.test(key) ? `${place}.${key}` : `${place}[${stringify(key)}]`, ancestors)
     }
   ancestors?.delete(value!)
 }
+
+const isBoxedNumber = (value: object) => Object.prototype.toString.call(value) === '[object Number]'
+
+/** Without anything to see, and not plain: an iterator, `URLSearchParams`, a `SharedArrayBuffer`. */
+const isOpaque = (value: object) => Symbol.toStringTag in value && Object.keys(value).length === 0
 
 function checkElement(element: unknown, place: string, index: number, ancestors?: Set<object>) {
   if (!isSimple(element)) checkSayable(element, `${place}[${index}]`, ancestors)
@@ -76,7 +83,7 @@ function describe(value: unknown): string {
       return 'a BigInt'
     case 'object': {
       if (value instanceof Date) return 'an invalid Date'
-      const name = String(value?.constructor?.name ?? 'object')
+      const name = value?.constructor?.name || Object.prototype.toString.call(value).slice(8, -1)
       return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
     }
     default:

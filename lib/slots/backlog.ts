@@ -10,14 +10,17 @@ export class Backlog<T extends Task> {
     return this.#tasks.length
   }
 
-  /** When the first of them has a deadline. */
-  get nextDeadline() {
-    return this.#tasks.reduce((soonest, { deadline }) => Math.min(soonest, deadline), Infinity)
-  }
+  /** No deadline is earlier. */
+  nextDeadline = Infinity
 
-  /** The first ones, as many as `most`. */
-  first(most: number): T[] {
-    return this.#tasks.slice(0, Math.max(0, most))
+  /** The first ones that are wanted, as many as `most`. */
+  first(most: number, isWanted: (task: T) => boolean): T[] {
+    const first: T[] = []
+    for (const task of this.#tasks) {
+      if (first.length >= most) break
+      if (isWanted(task)) first.push(task)
+    }
+    return first
   }
 
   /** Puts requests in, each at its place. */
@@ -26,7 +29,13 @@ export class Backlog<T extends Task> {
       const at = this.#tasks.findLastIndex(other => compareTasks(other, task) <= 0) + 1
       this.#tasks.splice(at, 0, task)
       this.bytes += task.body.byteLength
+      this.nextDeadline = Math.min(this.nextDeadline, task.deadline)
     }
+  }
+
+  /** Whether one of them may start. */
+  hasStartable(isBlocked: (task: T) => boolean): boolean {
+    return this.#tasks.some(task => !isBlocked(task))
   }
 
   /** Takes the first one out that may start. */
@@ -44,13 +53,16 @@ export class Backlog<T extends Task> {
 
   clear(): T[] {
     this.bytes = 0
+    this.nextDeadline = Infinity
     return this.#tasks.splice(0)
   }
 
   /** Takes all out whose deadline has passed. */
   takeExpired(now: number): T[] {
+    if (now < this.nextDeadline) return []
     const expired = this.#tasks.filter(({ deadline }) => deadline <= now)
     if (expired.length > 0) this.#tasks = this.#tasks.filter(({ deadline }) => deadline > now)
+    this.nextDeadline = this.#tasks.reduce((soonest, { deadline }) => Math.min(soonest, deadline), Infinity)
     for (const task of expired) this.#leaves(task)
     return expired
   }

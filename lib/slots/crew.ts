@@ -183,8 +183,8 @@ export class Crew<T extends Task> implements SlotOwner<T> {
   }
 
   #start(width: number) {
-    const { module, title, reportImports, memoryLimit, execArgv } = this.#options
-    return new Slot<T>({ module, title, reportImports, memoryLimit, execArgv, width }, this)
+    const { module, title, reportImports, exposeStack, memoryLimit, execArgv } = this.#options
+    return new Slot<T>({ module, title, reportImports, exposeStack, memoryLimit, execArgv, width }, this)
   }
 
   #open(slot: Slot<T>) {
@@ -249,7 +249,12 @@ export class Crew<T extends Task> implements SlotOwner<T> {
     this.#owner.failed(error)
     if (this.#isClosed || this.slots.some(({ state }) => state === 'open') || this.#hopelessTimer) return
     this.#owner.isWorking(false)
-    this.#hopelessTimer = setTimeout(() => this.#owner.hopeless(error), HOPELESS_MS)
+    const giveUp = () => {
+      // Whoever is changing the module has hope.
+      if (this.#reload.hasFailed) this.#hopelessTimer = setTimeout(giveUp, HOPELESS_MS)
+      else this.#owner.hopeless(error)
+    }
+    this.#hopelessTimer = setTimeout(giveUp, HOPELESS_MS)
   }
 
   /** How long to wait until the next start, in milliseconds. */

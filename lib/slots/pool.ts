@@ -62,11 +62,14 @@ export class Pool<T extends Task> {
     return this.#backlog.length + this.slots.reduce((sum, slot) => sum + (slot.room.prefetched ? 1 : 0), 0)
   }
 
-  /** The first `most` requests that wait for what is computed now, in the order in which they will be computed. */
-  stuck(most: number): T[] {
+  /** The first `most` requests that wait for what is computed now and may leave, in the order in which they will be computed. */
+  stuck(most: number, mayLeave: (task: T) => boolean): T[] {
     if (this.free > 0) return []
     const prefetched = this.slots.flatMap(slot => slot.room.prefetched ?? [])
-    return [...prefetched.toSorted(compareTasks), ...this.#backlog.first(most - prefetched.length)]
+    return [
+      ...prefetched.toSorted(compareTasks).filter(mayLeave),
+      ...this.#backlog.first(most - prefetched.length, mayLeave),
+    ]
   }
 
   /** Those that are computed. */
@@ -76,8 +79,7 @@ export class Pool<T extends Task> {
 
   /** Takes a request in; false when the backlog is full. */
   add(task: T): boolean {
-    const mayStart = this.#backlog.length === 0 && !this.functions.fullness(this.#crew.all)?.(task)
-    const slot = mayStart && this.#leastBusy()
+    const slot = this.#mayStart(task) && this.#leastBusy()
     if (slot) {
       this.#send(slot, task)
       return true
@@ -86,6 +88,11 @@ export class Pool<T extends Task> {
     if (this.waiting >= backlog || this.#backlog.bytes + task.body.byteLength > backlogBytes) return false
     this.insert(task)
     return true
+  }
+
+  /** Whether as many requests of its function are in slots as may be. */
+  isBlocked(task: T): boolean {
+    return this.functions.fullness(this.#crew.all)?.(task) ?? false
   }
 
   /** Takes a request in whatever the backlog's length. */
@@ -221,6 +228,13 @@ export class Pool<T extends Task> {
       if (task.deadline <= performance.now()) this.#expire(task)
       else this.#send(slot, task)
     }
+  }
+
+  /** Whether nothing waits before it but what its function's limit keeps. */
+  #mayStart(task: T): boolean {
+    const isBlocked = this.functions.fullness(this.#crew.all)
+    if (!isBlocked) return this.#backlog.length === 0
+    return !isBlocked(task) && !this.#backlog.hasStartable(isBlocked)
   }
 
   /** Takes the next request out that may start. */

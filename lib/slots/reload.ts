@@ -19,6 +19,8 @@ export class Reload<T extends Task> {
   #try: Try<T> | undefined
   #underWay: Promise<void> | undefined
   #next: Promise<void> | undefined
+  /** The last try has failed. */
+  hasFailed = false
   #isClosed = false
 
   constructor(start: () => Slot<T>) {
@@ -37,11 +39,13 @@ export class Reload<T extends Task> {
 
   /** The slot that tries it has loaded the module, and has its place. */
   succeeded() {
+    this.hasFailed = false
     this.#take().resolve()
   }
 
   /** That slot has ended. */
   failed(why: string) {
+    this.hasFailed = true
     this.#take().reject(new Error(why))
   }
 

@@ -135,15 +135,17 @@ export class SlotProcess {
     this.#toldRest = bytes.subarray(at)
     const { fd = -1 } = handleOf(this.#results)
     if (fd < 0) return
-    while (this.#read < this.#told)
+    while (this.#read < this.#told) {
+      let read
       try {
-        const read = readSync(fd, SCRATCH, 0, Math.min(SCRATCH.length, this.#told - this.#read), null)
-        if (read === 0) return
-        this.#heard(Buffer.from(SCRATCH.subarray(0, read)))
+        read = readSync(fd, SCRATCH, 0, Math.min(SCRATCH.length, this.#told - this.#read), null)
       } catch {
         // There is less than was told.
         return this.#owner.heard([GARBAGE])
       }
+      if (read === 0) return
+      this.#heard(Buffer.from(SCRATCH.subarray(0, read)))
+    }
   }
 
   #heard(bytes: Buffer) {

@@ -4,6 +4,7 @@ import { Code } from '../../protocol/codes.js'
 import { isSimple, writeJson } from '../../protocol/json.js'
 import { withoutStack } from '../../protocol/thrown.js'
 import type { ComputeFunction, Context } from '../function.js'
+import { setup } from './pipes.js'
 import { type Failure, OurError, failureOf } from './failure.js'
 import { isThenable } from './thenable.js'
 
@@ -25,7 +26,7 @@ export class BatchResult {
     this.results[index] = null
     this.#errors ??= {}
     const { code, text, thrown } = failure
-    this.#errors[index] = thrown ? [code, text, withoutStack(thrown)] : [code, text]
+    this.#errors[index] = thrown ? [code, text, setup.exposeStack ? thrown : withoutStack(thrown)] : [code, text]
     this.#failed.push({ index, failure })
   }
 

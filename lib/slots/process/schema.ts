@@ -7,6 +7,8 @@ const TARGET = 'draft-2020-12'
 /** In characters; a longer one is not told. */
 const MAX_SCHEMA = 16_384
 const MAX_ISSUES = 20
+/** All issues together are to fit into the details of an error. */
+const MAX_MESSAGE = 120
 
 /** The function, which gets only arguments that the schema accepts, as the schema makes them. */
 export function checked(
@@ -29,7 +31,7 @@ export function checked(
 function refusal(name: string, issues: readonly StandardIssue[]) {
   const told = issues
     .slice(0, MAX_ISSUES)
-    .map(({ message, path }) => ({ path: keysOf(path), message: String(message) }))
+    .map(({ message, path }) => ({ path: keysOf(path), message: String(message).slice(0, MAX_MESSAGE) }))
   const text = told.map(({ path, message }) => (path.length > 0 ? `${pathText(path)}: ${message}` : message)).join('; ')
   return Object.assign(new Error(`${name || 'the function'} does not take this argument: ${text}`), {
     name: 'InvalidArgumentError',

@@ -13,6 +13,8 @@ export interface Setup {
   title: string
   /** Whether it tells which files the module imports. */
   reportImports?: boolean | undefined
+  /** Whether the errors in the reply to a batch have stacks. */
+  exposeStack?: boolean | undefined
 }
 
 /** How long user code may take before its process ends in order. */
