@@ -76,7 +76,7 @@ async function run(positionals: string[], options: Options) {
             milliseconds: milliseconds(),
           })
         else if (!(error instanceof CancelledError)) {
-          const line = explain(error, called, text)
+          const line = explain(error, service, called, text)
           if (!said.has(line)) process.stderr.write(`${NAME}: ${line}\n`)
           said.add(line)
         }
@@ -142,11 +142,14 @@ function exitCode(error: RequestError) {
   return 1
 }
 
-function explain(error: RequestError, called: string, text: string) {
+/** What an executor of a service is given. */
+const moduleOf = (service: string) => (service === CLIENT_DEFAULTS.service ? '' : ` <module> --service ${service}`)
+
+function explain(error: RequestError, service: string, called: string, text: string) {
   if (error instanceof NoExecutorsError)
     return error.message.startsWith('no nats-server')
       ? `${error.message}: start one with "nats-server -c nats-server.conf"`
-      : `${error.message}: start one with "./cmd/executor"`
+      : `${error.message}: start one with "./cmd/executor${moduleOf(service)}"`
   if (error instanceof TimeoutError)
     return `${called}(${printable(text)}): ${error.message}: give it longer with --timeout`
   return `${called}(${printable(text)}): ${printable(error.message, 500)}`

@@ -11,6 +11,7 @@ const { queue, concurrency, timeLimit, memoryLimit, backlog, backlogBytes, longe
 const INBOXES = EXECUTOR_DEFAULTS.inboxPrefixes.join(',')
 
 async function run(positionals: string[], options: Options) {
+  if (positionals[0] === '') throw new UsageError("the module's path is empty")
   if (positionals.length > 1) throw new UsageError(`one module at a time: "${positionals[1]}" is too many`)
   const log = options.text('log') ?? 'text'
   if (!LOGS.includes(log as LogKind)) throw new UsageError(`--log is one of ${LOGS.join(', ')}, got "${log}"`)

@@ -8,7 +8,7 @@ import { stop } from './children.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { logTo } from './executor-log.js'
 import { type NatsServer, startNatsServer } from './nats-server.js'
-import { stopOnSignals } from './stop-on-signals.js'
+import { holdSignals, stopOnSignals } from './stop-on-signals.js'
 import { FileWatcher } from './watch-files.js'
 
 const NAME = 'local'
@@ -21,9 +21,12 @@ async function run(positionals: string[], options: Options) {
   const [module, tooMany] = positionals
   if (module === undefined) throw new UsageError('which module? Its path is missing, such as images.mjs')
   if (tooMany !== undefined) throw new UsageError(`one module at a time: "${tooMany}" is too many`)
-  const server = await startServer(portOf(options))
+  const port = portOf(options)
+  // Between a server's start and its being watched over nothing may end this process.
+  const letGo = holdSignals()
+  const server = await startServer(port)
   try {
-    await serve(makeExecutor(module, server.url, options), module, server)
+    await serve(makeExecutor(module, server.url, options), module, server, letGo)
   } finally {
     await stop([server.child], GRACE_MS)
   }
@@ -56,9 +59,14 @@ function makeExecutor(module: string, url: string, options: Options) {
 }
 
 /** Resolves when the executor has stopped. */
-async function serve(executor: Executor, module: string, { child, url }: NatsServer) {
+async function serve(executor: Executor, module: string, { child, url }: NatsServer, letGo: () => boolean) {
   const { say, warn } = logTo(executor, 'text')
   const signals = stopOnSignals(executor)
+  // A moment without a listener would lose one that is on its way.
+  if (letGo()) {
+    signals.count++
+    void executor.stop()
+  }
   let lost: Error | undefined
   const serverEnded = () => {
     lost = new Error('its nats-server has ended')
@@ -71,7 +79,7 @@ async function serve(executor: Executor, module: string, { child, url }: NatsSer
   const reload = async () => {
     const number = ++reloads
     const outcome = await executor.reload().then(
-      () => () => say(` [x] Loaded anew (pid=${process.pid})`),
+      () => () => say(` [x] Loaded anew: ${executor.subjects.join(', ')} (pid=${process.pid})`),
       (error: Error) => () => warn(`${NAME}: ${error.message}; the old code goes on (pid=${process.pid})`),
     )
     // What comes of a later change is what counts.
@@ -102,7 +110,7 @@ function introduction({ service, subjects }: Executor, module: string, url: stri
   const name = names.find(Boolean) ?? 'default'
   return [
     `     ${subjects.join(', ')} on ${url}`,
-    '     What is changed is loaded anew. To call it:',
+    '     What is changed is loaded anew. To call it, with an argument in place of {}:',
     '',
     ...shown.map(each => `${clientCommand()} --servers ${url} --service ${service} ${each && `${each} `}'{}'`),
     '',
@@ -110,6 +118,7 @@ function introduction({ service, subjects }: Executor, module: string, url: stri
     `const client = new ExecutorClient({ connection: '${url}', service: '${service}' })`,
     `const functions = client.functions() // types: client.functions<typeof import('./${basename(module)}')>()`,
     `console.log(await functions${name.includes('-') ? `['${name}']` : `.${name}`}({}))`,
+    'await client.close()',
     '',
   ]
 }

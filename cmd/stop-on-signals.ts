@@ -5,10 +5,23 @@ import type { Executor } from '../lib/executor/executor.js'
 /** A second signal ends the process within this time. */
 const AT_ONCE_MS = 250
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Signals end nothing from here on. What it returns says whether there was one, and ends that. */
+export function holdSignals(): () => boolean {
+  let hasCome = false
+  const note = () => void (hasCome = true)
+  for (const signal of SIGNALS) process.on(signal, note)
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, note)
+    return hasCome
+  }
+}
+
 /** Tells whether there was one. */
 export function stopOnSignals(executor: Executor): { count: number } {
   const signals = { count: 0 }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const signal of SIGNALS)
     process.on(signal, () => {
       signals.count++
       if (signals.count === 1) void executor.stop()

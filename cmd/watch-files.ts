@@ -18,6 +18,7 @@ export class FileWatcher {
   /** Those of which was heard since it was told last. */
   readonly #heard = new Set<string>()
   #timer: NodeJS.Timeout | undefined
+  #missingTimer: NodeJS.Timeout | undefined
 
   /**
    * `changed` is called when a file was changed, or one came that may be imported, since it is beside the others and of their kind;
@@ -37,6 +38,7 @@ export class FileWatcher {
 
   close() {
     clearTimeout(this.#timer)
+    clearTimeout(this.#missingTimer)
     for (const watcher of this.#folders.values()) watcher?.close()
     this.#folders.clear()
   }
@@ -74,6 +76,16 @@ export class FileWatcher {
     this.#heard.clear()
     // A folder may have been deleted and made anew, which its watcher does not notice.
     for (const folder of this.#folders.keys()) this.#watch(folder)
+    this.#lookForMissing()
     this.#changed()
+  }
+
+  /** A folder that is gone, as in a build, may come back with all that is in it. */
+  #lookForMissing() {
+    clearTimeout(this.#missingTimer)
+    const missing = [...this.#folders].filter(([, watcher]) => !watcher).map(([folder]) => folder)
+    if (missing.length === 0) return
+    if (missing.some(folder => existsSync(folder))) this.#later(SILENCE_MS)
+    this.#missingTimer = setTimeout(() => this.#lookForMissing(), MISSING_MS).unref()
   }
 }

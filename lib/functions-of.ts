@@ -66,14 +66,21 @@ type Parts<Value> = Value extends readonly unknown[]
 
 type ResultOf<Function extends Fn> = OnTheWire<Awaited<ReturnType<Function>>>
 
+/** That of a function in plain JavaScript may be unknown to `Parameters`, as where it is taken apart. */
+type First<Function extends Fn> = [Parameters<Function>] extends [never]
+  ? Function extends (argument: infer Argument, ...rest: any[]) => unknown
+    ? Argument
+    : never
+  : Parameters<Function>[0]
+
 /** That of its schema, if this says what it takes; a schema may fill in defaults. */
 type ArgumentOf<Function extends Fn> = Function extends {
   input: { readonly '~standard': { readonly types?: { readonly input: infer Input } | undefined } }
 }
   ? unknown extends Input
-    ? Parameters<Function>[0]
+    ? First<Function>
     : Input
-  : Parameters<Function>[0]
+  : First<Function>
 
 /** The options of a call to one function, which is named already. */
 export type FunctionCallOptions = Omit<CallOptions, 'function'>

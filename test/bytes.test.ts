@@ -52,6 +52,38 @@ t.test('whoever reuses their bytes meanwhile', async t => {
   )
 })
 
+t.test('bytes that are gone, or are none', async t => {
+  const source = `const gone = () => { const bytes = new Uint8Array(4); structuredClone(bytes, { transfer: [bytes.buffer] }); return bytes }
+    const lies = () => Object.defineProperty(new Uint8Array(3), 'length', { value: 10 })
+    const kinds = { gone, lies, proxy: () => new Proxy(new Uint8Array(3), {}), heir: () => Object.create(Uint8Array.prototype) }
+    export const sync = kind => kinds[kind]()
+    export const later = async kind => kinds[kind]()`
+  await startExecutor(t, server, { module: `data:text/javascript,${encodeURIComponent(source)}`, service: 'gone' })
+  const odd = newClient(t, server, { service: 'gone' })
+  for (const name of ['sync', 'later']) {
+    const call = (kind: string) => odd.call<Uint8Array>(kind, { function: name, timeout: 10_000 })
+    t.match(await rejection(call('gone')), {
+      name: 'ExecutionError',
+      message: /^result is a Uint8Array whose buffer is gone/,
+    })
+    t.strictSame(await call('lies'), new Uint8Array(3))
+    for (const kind of ['proxy', 'heir']) {
+      const [outcome] = await Promise.allSettled([call(kind)])
+      t.ok(outcome.status === 'fulfilled' || outcome.reason instanceof ExecutionError, `${name} ${kind}`)
+    }
+    t.equal(await odd.call('gone', { function: 'sync' }).catch(error => error.code), 500, 'and it goes on')
+  }
+  const bytes = new Uint8Array(4)
+  structuredClone(bytes, { transfer: [bytes.buffer] })
+  t.match(await rejection(odd.call(bytes, { function: 'sync' })), {
+    name: 'TypeError',
+    message: /^argument is a Uint8Array whose buffer is gone/,
+  })
+  const outcomes = []
+  for await (const { error } of odd.map([bytes], { function: 'sync' })) outcomes.push(error?.name)
+  t.strictSame(outcomes, ['InvalidArgumentError'])
+})
+
 t.test('in a map', async t => {
   const results = []
   for await (const { result } of client.map([new Uint8Array([1]), 'text', new Uint8Array([2])], {

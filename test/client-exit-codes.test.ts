@@ -26,7 +26,9 @@ t.test('3: no executor until the timeout', async t => {
   const seconds = (performance.now() - from) / 1000
   t.ok(seconds > 1.9 && seconds < 10, `${seconds} s`)
   t.strictSame(alone.stdout, [])
-  t.strictSame(problems(alone.stderr), ['client: no executor on nobody: start one with "./cmd/executor"'])
+  t.strictSame(problems(alone.stderr), [
+    'client: no executor on nobody: start one with "./cmd/executor <module> --service nobody"',
+  ])
 })
 
 t.test('3: no server until the timeout', async t => {

@@ -157,7 +157,7 @@ t.test('the lines to copy', async t => {
   t.equal(await client.exit, 0)
   t.strictSame(client.stdout, ['{"x":{}}'])
   const from = local.stdout.indexOf("import { ExecutorClient } from 'nats-executor'")
-  const program = [...local.stdout.slice(from, from + 4), 'await client.close()'].join('\n')
+  const program = local.stdout.slice(from, from + 5).join('\n')
   const node = runFile(t, process.execPath, ['--input-type=module', '-e', program])
   t.equal(await node.exit, 0)
   t.strictSame(node.stdout, ['{ x: {} }'])

@@ -20,3 +20,12 @@ export const isSoon = (promise: Promise<unknown>) =>
     ),
     new Promise<boolean>(resolve => setImmediate(resolve, false)),
   ])
+
+/** Of bytes a copy, if there is one: whoever has made them may use them for the next ones. */
+export function copyOf<Item>(item: Item): Item {
+  try {
+    return item instanceof Uint8Array ? (new Uint8Array(item) as Item) : item
+  } catch {
+    return item
+  }
+}

@@ -11,7 +11,7 @@ import { type Abortable, listen, unlisten } from './abort.js'
 import type { Argument } from './call-owner.js'
 import { InFlight } from './in-flight.js'
 import { type MapOutcome, batchPayload, readBatch, singlePayload } from './map-batch.js'
-import { isPromise, isSoon, iteratorOf } from './map-source.js'
+import { copyOf, isPromise, isSoon, iteratorOf } from './map-source.js'
 import { Pace } from './pace.js'
 import type { Reply } from './reply.js'
 import type { State } from './watch.js'
@@ -200,8 +200,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
           this.#isRead = true
           break
         }
-        // Whoever makes it may use its bytes for the next one.
-        batch.push(step.value instanceof Uint8Array ? (new Uint8Array(step.value) as Item) : step.value)
+        batch.push(copyOf(step.value))
       }
     } catch (error) {
       this.#isRead = true

@@ -33,8 +33,7 @@ export class Outgoing {
   readonly #options: FilledCallOptions
 
   constructor(id: string, { body, isBytes, batchSize }: Argument, options: FilledCallOptions) {
-    // Of bytes a copy: their owner may change them before they are sent, or sent again.
-    this.body = Buffer.from(body as string)
+    this.body = typeof body === 'string' ? Buffer.from(body) : body
     this.#isBytes = isBytes
     this.#batchSize = batchSize
     this.#id = id

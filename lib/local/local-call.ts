@@ -70,8 +70,7 @@ export class LocalCall implements Task, Abortable {
     this.headers = new RawHeaders(`\r\n${options.headerLines}`).filter(() => true)
     this.priority = options.priority
     this.deadline = this.since + (options.isPatient ? LONGEST_MS : options.timeout)
-    // Its user may change bytes while they wait.
-    this.body = typeof body === 'string' ? Buffer.from(body) : new Uint8Array(body)
+    this.body = typeof body === 'string' ? Buffer.from(body) : body
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#rejectDone = reject

@@ -16,7 +16,7 @@ export interface Payload {
 export function writeArgument(argument: unknown): Payload {
   if (argument === undefined) return { body: '', isBytes: false }
   return argument instanceof Uint8Array
-    ? { body: argument, isBytes: true }
+    ? { body: takeBytes(argument, 'argument'), isBytes: true }
     : { body: writeJson(argument, 'argument'), isBytes: false }
 }
 
@@ -38,6 +38,21 @@ export function isBytesType(type: string): boolean | undefined {
 /** For people: JSON, or how many bytes. */
 export const payloadText = (body: Uint8Array, isBytes: boolean) =>
   isBytes ? `<${body.byteLength} bytes>` : textOf(body)
+
+/**
+ * The bytes of an argument or a result as they are now, whatever their owner does with them later.
+ * @throws {TypeError} if they are gone
+ */
+export function takeBytes(bytes: Uint8Array, name: string): Uint8Array {
+  try {
+    // This reads what it is, and not what it says of itself.
+    return new Uint8Array(bytes)
+  } catch (cause) {
+    throw new TypeError(`${name} is a Uint8Array whose buffer is gone: it was transferred, or its memory has grown`, {
+      cause,
+    })
+  }
+}
 
 /** With a buffer of its own, so that `new Float64Array(bytes.buffer)` is what it seems to be. */
 const copyOf = (body: Uint8Array) => new Uint8Array(body)

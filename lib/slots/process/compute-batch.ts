@@ -2,6 +2,7 @@
 import type { BatchReply } from '../../protocol/batch.js'
 import { Code } from '../../protocol/codes.js'
 import { isSimple, writeJson } from '../../protocol/json.js'
+import { takeBytes } from '../../protocol/payload.js'
 import { withoutStack } from '../../protocol/thrown.js'
 import type { ComputeFunction, Context } from '../function.js'
 import { setup } from './pipes.js'
@@ -42,7 +43,7 @@ export class BatchResult {
     try {
       if (result instanceof Uint8Array) {
         this.#bytes ??= {}
-        this.#bytes[index] = Buffer.from(result.buffer, result.byteOffset, result.byteLength).toString('base64')
+        this.#bytes[index] = Buffer.from(takeBytes(result, 'result')).toString('base64')
         this.results[index] = null
       } else writeJson(result, 'result')
     } catch (error) {

@@ -6,7 +6,7 @@
 import { writeSync } from 'node:fs'
 import { Code } from '../../protocol/codes.js'
 import { writeJson } from '../../protocol/json.js'
-import { readArgument } from '../../protocol/payload.js'
+import { readArgument, takeBytes } from '../../protocol/payload.js'
 import { type Frame, Kind, NOBODY, sharedNow } from '../frames.js'
 import { Computation, contexts } from './computation.js'
 import { BatchResult, computeBatch } from './compute-batch.js'
@@ -116,10 +116,8 @@ function start(frame: Frame) {
       // This runs code of the function, and so does the writing of its result.
       if (isThenable(result))
         void Promise.resolve(result)
-          .then(
-            value => succeed(computation, value),
-            error => fail(computation, error),
-          )
+          .then(value => succeed(computation, value))
+          .catch(error => fail(computation, error))
           .then(pump)
       else succeed(computation, result)
     } catch (error) {
@@ -151,7 +149,7 @@ function succeed(computation: Computation, result: unknown) {
   const isBytes = result instanceof Uint8Array
   let body: string | Uint8Array
   try {
-    if (isBytes) body = result
+    if (isBytes) body = takeBytes(result, 'result')
     else if (result instanceof BatchResult) body = result.write()
     else body = result === undefined ? 'null' : writeJson(result, 'result')
   } catch (error) {
@@ -176,10 +174,11 @@ function fail(computation: Computation, error: unknown) {
 
 function end(computation: Computation, sendOutcome: (nanoseconds: number) => void) {
   // It may have ended before, by an exception that it threw outside of its promise.
-  if (!running.delete(computation.number)) return
+  if (!running.has(computation.number)) return
   computation.end()
   const ended = sharedNow()
   sendOutcome(Math.round((ended - computation.started) * 1e6))
+  running.delete(computation.number)
   queue.sent(computation.begun, ended, sharedNow())
 }
 
