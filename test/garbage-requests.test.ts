@@ -136,7 +136,7 @@ const batch = fc.array(
   { minLength: BATCH, maxLength: BATCH },
 )
 
-const CODES = ['400', '404', '408', '413', '429', '500']
+const CODES = ['400', '408', '413', '429', '500']
 /** What came back, by the number in its reply subject. */
 const answers = new Map<number, Msg[]>()
 const turn = new EventEmitter()
