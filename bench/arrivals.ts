@@ -1,19 +1,36 @@
 // Fixed lists of requests: the same seed gives the same list on every machine.
 import { seededRandom } from '../dev/random.js'
 
-/** A request: when it is due, in milliseconds from the start, and how many milliseconds it takes. */
-export interface Arrival {
-  at: number
+/** What a request is to have computed. */
+export interface Work {
+  /** How many milliseconds it takes. */
   ms: number
+  /** The function that computes it; '' is the default export. */
+  functionName: string
 }
+
+/** A request: when it is due, in milliseconds from the start. */
+export interface Arrival extends Work {
+  at: number
+}
+
+type Random = () => number
+
+const exponential = (mean: number, random: Random) => -mean * Math.log(1 - random())
+const ofMain = (ms: number): Work => ({ ms, functionName: '' })
 
 /** How long requests take. */
 export const DURATIONS = {
   /** A mean of 50 ms. */
-  exponential: (random: () => number) => -50 * Math.log(1 - random()),
+  exponential: (random: Random) => ofMain(exponential(50, random)),
   /** A mean of 50 ms, too, but most are short and one of ten is long. */
-  'heavy tail': (random: () => number) => (random() < 0.9 ? 10 : 410),
-  short: (random: () => number) => 3 + 4 * random(),
+  'heavy tail': (random: Random) => ofMain(random() < 0.9 ? 10 : 410),
+  short: (random: Random) => ofMain(3 + 4 * random()),
+  /** Half and half: a mean of 10 ms, and one of 200 ms. */
+  'two functions': (random: Random) =>
+    random() < 0.5
+      ? { ms: exponential(10, random), functionName: 'short' }
+      : { ms: exponential(200, random), functionName: 'long' },
 }
 export type Durations = keyof typeof DURATIONS
 
@@ -32,7 +49,7 @@ export function poissonList({ durations, count, seed, load, slots }: ListOptions
   let at = 0
   const list = Array.from({ length: count }, (): Arrival => {
     at += -Math.log(1 - random())
-    return { at, ms: wholeMs(DURATIONS[durations](random)) }
+    return { at, ...draw(durations, random) }
   })
   const work = list.reduce((sum, { ms }) => sum + ms, 0)
   return list.map(arrival => ({ ...arrival, at: (arrival.at / at) * (work / (load * slots)) }))
@@ -41,8 +58,11 @@ export function poissonList({ durations, count, seed, load, slots }: ListOptions
 /** Requests that all arrive at once. */
 export function burst({ durations, count, seed }: ListOptions): Arrival[] {
   const random = seededRandom(seed)
-  return Array.from({ length: count }, () => ({ at: 0, ms: wholeMs(DURATIONS[durations](random)) }))
+  return Array.from({ length: count }, () => ({ at: 0, ...draw(durations, random) }))
 }
 
-/** Timers know whole milliseconds only. */
-const wholeMs = (ms: number) => Math.max(1, Math.round(ms))
+function draw(durations: Durations, random: Random): Work {
+  const work = DURATIONS[durations](random)
+  // Timers know whole milliseconds only.
+  return { ...work, ms: Math.max(1, Math.round(work.ms)) }
+}

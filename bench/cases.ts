@@ -34,6 +34,7 @@ export const CASES: Case[] = [
   poisson('heavy tail', 0.8, { mean: 1.07, p99: 1.05 }),
   poisson('exponential', 0.95, { mean: 1.08, p99: 1.12 }),
   poisson('heavy tail', 0.95, { mean: 1.08, p99: 1.15 }),
+  poisson('two functions', 0.8, { mean: 1.08, p99: 1.06 }),
   {
     name: 'bursts',
     title: `heavy tail, bursts of ${BURST}`,

@@ -1,8 +1,11 @@
 // The client of the throughput benchmark: a process of its own, which calls as often as it can for as long as it is told.
 // It is of the checkout whose folder it gets, so that two commits can be compared.
+import { randomBytes } from 'node:crypto'
 import { connect } from 'nats'
 
-export type Kind = 'bare' | 'lean' | 'call' | 'map'
+export type Kind = 'bare' | 'lean' | 'call' | 'map' | 'bare bytes' | 'call bytes'
+/** How many there are in a call with bytes. */
+export const BYTES = 100_000
 export interface Order {
   inFlight: number
   ms: number
@@ -21,9 +24,19 @@ const [kind, servers, service, option, library] = process.argv.slice(2) as [Kind
 const { ExecutorClient } = await import(library)
 const client = new ExecutorClient({ connection: { servers }, [option]: service })
 const nc = await connect({ servers, noAsyncTraces: kind === 'lean' })
-const call = kind === 'call' ? () => client.call(1) : () => nc.request(service, '1')
+const bytes = new Uint8Array(randomBytes(BYTES))
+const calls: Partial<Record<Kind, () => Promise<unknown>>> = {
+  call: () => client.call(1),
+  'call bytes': async () => check(await client.call(bytes)),
+  'bare bytes': async () => check((await nc.request(service, bytes)).data),
+}
+const call = calls[kind] ?? (() => nc.request(service, '1'))
 process.on('message', async (order: Order) => process.send!(await load(order)))
 process.send!('ready')
+
+function check({ length }: Uint8Array) {
+  if (length !== BYTES) throw new Error('a wrong result')
+}
 
 async function load({ inFlight, ms }: Order): Promise<Load> {
   const before = process.cpuUsage()

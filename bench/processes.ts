@@ -9,7 +9,7 @@ import type { Member } from './pool-members.js'
 const STOP_MS = 5000
 
 const EXECUTOR = fileURLToPath(new URL('../../cmd/executor', import.meta.url))
-const SLEEP = fileURLToPath(new URL('sleep.js', import.meta.url))
+export const SLEEP = fileURLToPath(new URL('sleep.js', import.meta.url))
 const SLOW_SLEEP = fileURLToPath(new URL('slow-sleep.js', import.meta.url))
 
 export interface ExecutorChoice {
@@ -17,6 +17,8 @@ export interface ExecutorChoice {
   service: string
   balance: boolean
   member: Member
+  /** Not the one that sleeps. */
+  module?: string | undefined
 }
 
 /** Starts nats-servers on free ports of the loopback interface, as one cluster if there are several. */
@@ -33,12 +35,12 @@ export async function startServers(count: number): Promise<NatsServer[]> {
   return servers
 }
 
-export function startExecutor({ url, service, balance, member }: ExecutorChoice): ChildProcess {
+export function startExecutor({ url, service, balance, member, module }: ExecutorChoice): ChildProcess {
   const child = start(process.execPath, [
     EXECUTOR,
     `--servers=${url}`,
     `--service=${service}`,
-    `${member.slowness === 1 ? SLEEP : SLOW_SLEEP}`,
+    module ?? (member.slowness === 1 ? SLEEP : SLOW_SLEEP),
     `--concurrency=${member.concurrency}`,
     '--log=none',
     ...(balance ? [] : ['--no-balance']),

@@ -9,7 +9,7 @@ import { startExecutor, stop } from './processes.js'
 import { type Sample, send } from './send.js'
 import { mean, quantile } from './statistics.js'
 
-const SUBJECT = 'sleep'
+const SERVICE = 'sleep'
 const READY_MS = 30_000
 const GATHER_MS = 300
 /** Between two lists of one run. */
@@ -33,6 +33,8 @@ export interface RunOptions {
   members: Member[]
   /** Sent one after the other. */
   lists: Arrival[][]
+  /** That of the executors, if it is not the one that sleeps. */
+  module?: string
 }
 
 export interface Run {
@@ -44,23 +46,23 @@ export interface Run {
   serverMs: number
 }
 
-export async function run({ site, balance, members, lists }: RunOptions): Promise<Run> {
+export async function run({ site, balance, members, lists, module }: RunOptions): Promise<Run> {
   const { nc, urls } = site
   const executors = members.map((member, i) => ({
     member,
-    child: startExecutor({ url: urls[i % urls.length]!, service: SUBJECT, balance, member }),
+    child: startExecutor({ url: urls[i % urls.length]!, service: SERVICE, balance, member, module }),
   }))
   const pids = executors.map(({ child }) => child.pid!)
   try {
     const memberOfPid = new Map(executors.map(({ member, child }) => [String(child.pid), member]))
-    const byId = await whenReady(nc, memberOfPid)
-    await send(nc, SUBJECT, warmUp(capacity(members)), byId)
+    const byId = await whenReady(nc, SERVICE, memberOfPid)
+    await send(nc, SERVICE, warmUp(capacity(members)), byId)
     const messagesBefore = await messages(nc)
     const before = [cpuMs(pids), cpuMs(site.pids)] as const
     const results: Run['lists'] = []
     for (const list of lists) {
       await sleep(PAUSE_MS)
-      const samples = await send(nc, SUBJECT, list, byId)
+      const samples = await send(nc, SERVICE, list, byId)
       const real = samples.map(({ sent, answered }) => answered - sent)
       results.push({ samples, real, ideal: idealResponses(samples, members) })
     }
@@ -85,10 +87,14 @@ function warmUp(slots: number): Arrival[] {
 }
 
 /** Resolves, with the members by their ids, when all executors take requests. */
-async function whenReady(nc: NatsConnection, memberOfPid: Map<string, Member>): Promise<Map<string, Member>> {
+export async function whenReady(
+  nc: NatsConnection,
+  service: string,
+  memberOfPid: Map<string, Member>,
+): Promise<Map<string, Member>> {
   const until = performance.now() + READY_MS
   for (;;) {
-    const infos = await ask(nc, 'INFO')
+    const infos = await ask(nc, service, 'INFO')
     const known = infos.filter(({ metadata }) => memberOfPid.has(metadata.pid))
     if (known.length === memberOfPid.size)
       return new Map(known.map(({ id, metadata }) => [id, memberOfPid.get(metadata.pid)!]))
@@ -98,17 +104,17 @@ async function whenReady(nc: NatsConnection, memberOfPid: Map<string, Member>): 
 
 /** How many messages of their own the executors have sent; a "no responders" that they got counts as well. */
 async function messages(nc: NatsConnection): Promise<number> {
-  const stats = await ask(nc, 'STATS')
+  const stats = await ask(nc, SERVICE, 'STATS')
   return stats.reduce((sum, { endpoints }) => sum + (endpoints[0].data.messages ?? 0), 0)
 }
 
 /** Asks all executors by ADR-32. */
-async function ask(nc: NatsConnection, verb: 'INFO' | 'STATS'): Promise<any[]> {
+async function ask(nc: NatsConnection, service: string, verb: 'INFO' | 'STATS'): Promise<any[]> {
   const answers: any[] = []
   const inbox = nc.subscribe(createInbox(), {
     callback: (_, message) => message.headers?.code !== 503 && answers.push(message.json()),
   })
-  nc.publish(`$SRV.${verb}.${SUBJECT}`, '', { reply: inbox.getSubject() })
+  nc.publish(`$SRV.${verb}.${service}`, '', { reply: inbox.getSubject() })
   await sleep(GATHER_MS)
   inbox.unsubscribe()
   return answers

@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { NatsConnection } from 'nats'
 import { Header } from '../lib/protocol/headers.js'
+import { functionSubject } from '../lib/protocol/subjects.js'
 import type { Arrival } from './arrivals.js'
 import type { Member } from './pool-members.js'
 
@@ -20,7 +21,7 @@ export interface Sample {
 const TIMEOUT_MS = 300_000
 
 /** Sends each request when it is due, and resolves when all are answered. */
-export async function send(nc: NatsConnection, subject: string, list: Arrival[], members: Map<string, Member>) {
+export async function send(nc: NatsConnection, service: string, list: Arrival[], members: Map<string, Member>) {
   const start = performance.now()
   const answers: Promise<Sample>[] = []
   while (answers.length < list.length) {
@@ -29,7 +30,8 @@ export async function send(nc: NatsConnection, subject: string, list: Arrival[],
       await setTimeout(wait)
       continue
     }
-    answers.push(request(nc, subject, list[answers.length]!.ms, members))
+    const { ms, functionName } = list[answers.length]!
+    answers.push(request(nc, functionSubject(service, functionName), ms, members))
   }
   return Promise.all(answers)
 }

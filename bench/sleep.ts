@@ -1,7 +1,9 @@
-// The function of the executors: it keeps its process, as one that computes does, but needs no core.
+// The functions of the executors: they keep their process, as one that computes does, but need no core.
 const nobodyWrites = new Int32Array(new SharedArrayBuffer(4))
 
-export default function (milliseconds: number): number {
+export default function sleep(milliseconds: number): number {
   Atomics.wait(nobodyWrites, 0, 0, milliseconds)
   return milliseconds
 }
+
+export { sleep as short, sleep as long }

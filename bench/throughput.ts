@@ -3,7 +3,7 @@
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -11,40 +11,42 @@ import { adopt } from '../cmd/children.js'
 import type { Kind, Load } from './load.js'
 import { startServers, stopAll, stopAllOnSignals } from './processes.js'
 import { warnUnlessQuiet } from './quiet.js'
-import { median } from './statistics.js'
+import { type Row, printTable } from './throughput-table.js'
 
 const USAGE = `usage: npm run bench -- [options]
   --rounds <n>        how often each row is measured (default: 5)
   --ms <n>            how long each time, in milliseconds (default: 1000)
   --against <commit>  measures another commit of this repository, too
+  --only <text>       only rows whose names contain this, and what they are compared with
 `
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const IN_FLIGHT = [1, 8, 64, 512]
+const IN_FLIGHT_BYTES = [1, 16]
+const BARE = 'bare nats.js'
+const BARE_BYTES = 'bare nats.js, 100 kB'
+const ECHO = fileURLToPath(new URL('echo.js', import.meta.url))
 /** Before the first round, so that nothing is compiled any more. */
 const WARM_UP_MS = 2000
 /** A tick of `/proc`, in seconds. */
 const TICK = 0.01
 
-interface Row {
-  name: string
-  inFlight: number
+interface MeasuredRow extends Row {
   client: ChildProcess
   server: ChildProcess
-  loads: (Load & { serverCpuSeconds: number })[]
 }
 
-const { rounds, ms, against } = readOptions()
+const { rounds, ms, against, only } = readOptions()
 stopAllOnSignals()
 const [{ url } = { url: '' }] = await startServers(1)
 let worktree: string | undefined
 try {
   await warnUnlessQuiet()
-  const rows: Row[] = []
-  const add = (name: string, client: ChildProcess, server: ChildProcess, inFlights: number[]) => {
-    for (const inFlight of inFlights) rows.push({ name, inFlight, client, server, loads: [] })
+  const rows: MeasuredRow[] = []
+  const add = (name: string, client: ChildProcess, server: ChildProcess, inFlights: number[], base = BARE) => {
+    for (const inFlight of inFlights) rows.push({ name, base, inFlight, client, server, loads: [] })
   }
   const bare = await startFork('bare-responder.js', [url, 'bare'])
-  add('bare nats.js', await startClient('bare', 'bare', ROOT), bare, IN_FLIGHT)
+  add(BARE, await startClient('bare', 'bare', ROOT), bare, IN_FLIGHT)
   add('bare nats.js, noAsyncTraces', await startClient('lean', 'bare', ROOT), bare, IN_FLIGHT)
   const checkouts = [['', ROOT]]
   if (against) checkouts.push([` of ${against}`, (worktree = checkOut(against))])
@@ -54,10 +56,21 @@ try {
     add(`call${of}`, await startClient('call', subject, root), executor, IN_FLIGHT)
     if (!of || hasMap(root)) add(`map${of}`, await startClient('map', subject, root), executor, [64])
   }
-  for (const row of rows) await measure(row, WARM_UP_MS / IN_FLIGHT.length)
-  for (const row of rows) row.loads = []
-  for (let round = 0; round < rounds; round++) for (const row of rows) await measure(row, ms)
-  print(rows)
+  const bareEcho = await startFork('bare-responder.js', [url, 'bare-echo', 'echo'])
+  add(BARE_BYTES, await startClient('bare bytes', 'bare-echo', ROOT), bareEcho, IN_FLIGHT_BYTES, BARE_BYTES)
+  for (const [of, root] of checkouts as [string, string][]) {
+    if (!hasBytes(root)) continue
+    const service = `echo${of.replaceAll(/[^\w]/g, '-')}`
+    const executor = startExecutor(root, service, ECHO)
+    const client = await startClient('call bytes', service, root)
+    add(`call${of}, 100 kB`, client, executor, IN_FLIGHT_BYTES, BARE_BYTES)
+  }
+  const wanted = rows.filter(({ name }) => name.includes(only))
+  const chosen = rows.filter(row => wanted.some(({ name, base }) => row.name === name || row.name === base))
+  for (const row of chosen) await measure(row, WARM_UP_MS / IN_FLIGHT.length)
+  for (const row of chosen) row.loads = []
+  for (let round = 0; round < rounds; round++) for (const row of chosen) await measure(row, ms)
+  printTable(chosen, rounds, ms)
 } finally {
   await stopAll()
   if (worktree) {
@@ -69,10 +82,10 @@ try {
 function readOptions() {
   try {
     const text = { type: 'string' } as const
-    const { values } = parseArgs({ options: { rounds: text, ms: text, against: text } })
+    const { values } = parseArgs({ options: { rounds: text, ms: text, against: text, only: text } })
     const [rounds, ms] = [Number(values.rounds ?? 5), Number(values.ms ?? 1000)]
     if (!(Number.isInteger(rounds) && rounds > 0 && ms >= 10)) throw new Error('--rounds and --ms take numbers')
-    return { rounds, ms, against: values.against }
+    return { rounds, ms, against: values.against, only: values.only ?? '' }
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
     process.exit(2)
@@ -86,9 +99,10 @@ async function startFork(file: string, args: string[]): Promise<ChildProcess> {
   return child
 }
 
-/** Its first call waits for it. */
-function startExecutor(root: string, service: string) {
-  const args = [join(root, 'cmd/executor'), '--servers', url, `--${serviceOption(root)}`, service, '--log=none']
+/** Its first call waits for it. `modules`: the path of one, or none for the function that ships. */
+function startExecutor(root: string, service: string, ...modules: string[]) {
+  const options = ['--servers', url, `--${serviceOption(root)}`, service, '--log=none']
+  const args = [join(root, 'cmd/executor'), ...modules, ...options]
   return adopt(spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] }))
 }
 
@@ -102,7 +116,7 @@ function startClient(kind: Kind, service: string, root: string) {
   ])
 }
 
-async function measure(row: Row, forMs: number) {
+async function measure(row: MeasuredRow, forMs: number) {
   const before = cpuSeconds(row.server)
   row.client.send({ inFlight: row.inFlight, ms: forMs })
   const [load] = (await once(row.client, 'message')) as [Load]
@@ -132,6 +146,10 @@ function hasMap(root: string) {
   return says(root, ['lib/client/client.ts', 'lib/client.ts'], '  map<')
 }
 
+function hasBytes(root: string) {
+  return existsSync(join(root, 'lib/protocol/payload.ts'))
+}
+
 /** What earlier commits call it. */
 function serviceOption(root: string) {
   return says(root, ['lib/connection-choice.ts'], 'service?:') ? 'service' : 'subject'
@@ -141,53 +159,4 @@ function serviceOption(root: string) {
 function says(root: string, files: string[], text: string) {
   const paths = files.map(file => join(root, file)).filter(file => existsSync(file))
   return paths.some(path => readFileSync(path, 'utf8').includes(text))
-}
-
-function print(rows: Row[]) {
-  const { model } = cpus()[0]!
-  process.stdout.write(
-    `${new Date().toISOString().slice(0, 10)}, ${cpus().length} × ${model}, Node ${process.version}\n`,
-  )
-  process.stdout.write(
-    `medians of ${rounds} rounds of ${ms} ms, and their range; ÷ bare: median of the rounds' ratios\n\n`,
-  )
-  const titles = [
-    '',
-    'in flight',
-    'calls/s',
-    'range',
-    '÷ bare',
-    'p50 ms',
-    '÷ bare',
-    'p99 ms',
-    '÷ bare',
-    'µs client',
-    'µs executor',
-  ]
-  const lines = rows.map(row => {
-    const base = rows.find(({ inFlight }) => inFlight === row.inFlight)!
-    const rates = row.loads.map(({ calls, seconds }) => calls / seconds)
-    const ratio = (of: (load: Row['loads'][number]) => number) =>
-      median(row.loads.map((load, i) => of(load) / of(base.loads[i]!))).toFixed(2)
-    const latency = (of: 'p50' | 'p99') =>
-      row.name.startsWith('map')
-        ? ['', '']
-        : [median(row.loads.map(load => load[of])).toFixed(3), ratio(load => load[of])]
-    return [
-      row.name,
-      String(row.inFlight),
-      median(rates).toFixed(0),
-      `${Math.min(...rates).toFixed(0)}–${Math.max(...rates).toFixed(0)}`,
-      ratio(({ calls, seconds }) => calls / seconds),
-      ...latency('p50'),
-      ...latency('p99'),
-      median(row.loads.map(({ cpuSeconds: cpu, calls }) => (cpu / calls) * 1e6)).toFixed(1),
-      median(row.loads.map(({ serverCpuSeconds: cpu, calls }) => (cpu / calls) * 1e6)).toFixed(1),
-    ]
-  })
-  const widths = titles.map((title, i) => Math.max(title.length, ...lines.map(line => line[i]!.length)))
-  for (const line of [titles, ...lines])
-    process.stdout.write(
-      `${line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ')}\n`,
-    )
 }

@@ -101,7 +101,9 @@ export class ExecutorClient implements AsyncDisposable {
   #send(argument: unknown, options: CallOptions | undefined, isWhole: boolean): Promise<unknown> {
     try {
       const filled = options === undefined ? this.#callOptions : fillCallOptions(options, this.#options)
-      return this.#request({ ...writeArgument(argument), batchSize: 0, deaths: 0 }, filled, isWhole)
+      // A spread takes a microsecond.
+      const { body, isBytes } = writeArgument(argument)
+      return this.#request({ body, isBytes, batchSize: 0, deaths: 0 }, filled, isWhole)
     } catch (error) {
       return Promise.reject(error as Error)
     }

@@ -70,7 +70,8 @@ export function readReply(message: Msg, call: Asker): Answer {
     return { kind: 'later', error, afterMs, hasStarted: error.code === Code.unavailable && (computeMs ?? 0) > 0 }
   }
   try {
-    const isBytes = isBytesType(head!.get(Header.contentType) ?? '') === true
+    const contentType = head!.get(Header.contentType)
+    const isBytes = contentType !== undefined && isBytesType(contentType) === true
     return { kind: 'result', reply: { result: readResult(message.data, isBytes), requestId, executorId, computeMs } }
   } catch (cause) {
     return { kind: 'error', error: new ProtocolError('the reply is not JSON', call.details({ executorId, cause })) }

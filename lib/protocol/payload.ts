@@ -55,6 +55,7 @@ export function takeBytes(bytes: Uint8Array, name: string): Uint8Array {
 }
 
 /** With a buffer of its own, so that `new Float64Array(bytes.buffer)` is what it seems to be. */
-const copyOf = (body: Uint8Array) => new Uint8Array(body)
+const copyOf = (body: Uint8Array) =>
+  body.byteLength === body.buffer.byteLength ? new Uint8Array(body.buffer as ArrayBuffer) : new Uint8Array(body)
 const decoder = new TextDecoder()
 const textOf = (body: Uint8Array) => (body instanceof Buffer ? body.toString() : decoder.decode(body))

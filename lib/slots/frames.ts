@@ -80,28 +80,36 @@ const HEADER = 40
 /** A body is no larger than a message of NATS can be. */
 const MAX_BODY = 2 ** 27
 const USUAL = 2 ** 15
+/** A body of so many bytes is not copied into what is written, and gets a buffer of its own where it is read. */
+const LARGE = 2 ** 14
 
-/** Puts frames one behind the other into one buffer. */
+/** Puts frames one behind the other. */
 export class FrameWriter {
   readonly #secret: number
   #bytes = Buffer.allocUnsafe(USUAL)
-  #length = 0
+  /** What was added lies in #parts and then in #bytes, between these two. */
+  #parts: Uint8Array[] = []
+  #from = 0
+  #to = 0
   constructor(secret: number) {
     this.#secret = secret
   }
 
+  /** A large `body` must stay as it is until it is written. */
   add(kind: number, number = NOBODY, extra = 0, body: string | Uint8Array = '', id = '', time = 0, until = 0) {
-    const from = this.#length
-    const most = from + HEADER + id.length + (typeof body === 'string' ? body.length * 3 : body.length)
-    if (most > this.#bytes.length) this.#grow(most)
+    if (typeof body === 'string' && body.length >= LARGE) body = Buffer.from(body)
+    const isLarge = body.length >= LARGE
+    const room = isLarge ? 0 : typeof body === 'string' ? body.length * 3 : body.length
+    this.#makeRoom(HEADER + id.length + room)
     const bytes = this.#bytes
+    const from = this.#to
     let to = from + HEADER + bytes.write(id, from + HEADER, 'latin1')
     if (typeof body === 'string') to += bytes.write(body, to)
-    else {
+    else if (!isLarge) {
       bytes.set(body, to)
       to += body.length
     }
-    bytes.writeUInt32LE(to - from - HEADER, from)
+    bytes.writeUInt32LE(to - from - HEADER + (isLarge ? body.length : 0), from)
     bytes.writeUInt32LE(this.#secret, from + 4)
     bytes.writeUInt32LE(kind, from + 8)
     bytes.writeUInt32LE(number, from + 12)
@@ -109,21 +117,34 @@ export class FrameWriter {
     bytes.writeUInt32LE(id.length, from + 20)
     bytes.writeDoubleLE(time, from + 24)
     bytes.writeDoubleLE(until, from + 32)
-    this.#length = to
+    this.#to = to
+    if (!isLarge) return
+    this.#endPart()
+    this.#parts.push(body as Uint8Array)
   }
 
-  /** Takes all out that was added; the bytes are these until the next frame is added. */
-  take(): Buffer {
-    const bytes = this.#bytes.subarray(0, this.#length)
-    this.#length = 0
-    if (this.#bytes.length > USUAL) this.#bytes = Buffer.allocUnsafe(USUAL)
-    return bytes
+  /** Takes out all that was added, in parts. */
+  take(): Uint8Array[] {
+    if (this.#to > this.#from) this.#endPart()
+    const parts = this.#parts
+    this.#parts = []
+    return parts
   }
 
-  #grow(least: number) {
-    const bytes = Buffer.allocUnsafe(Math.max(least, 2 * this.#bytes.length))
-    this.#bytes.copy(bytes, 0, 0, this.#length)
+  #endPart() {
+    this.#parts.push(this.#bytes.subarray(this.#from, this.#to))
+    this.#from = this.#to
+  }
+
+  #makeRoom(needed: number) {
+    if (this.#to + needed <= this.#bytes.length) return
+    // The one before belongs to whoever has taken the parts.
+    const length = this.#to - this.#from
+    const bytes = Buffer.allocUnsafe(Math.max(USUAL, 2 * (length + needed)))
+    this.#bytes.copy(bytes, 0, this.#from, this.#to)
     this.#bytes = bytes
+    this.#from = 0
+    this.#to = length
   }
 }
 
@@ -131,9 +152,11 @@ export class FrameWriter {
 export class FrameReader {
   readonly #secret: number
   readonly #secretBytes = Buffer.alloc(4)
-  #parts: Buffer[] = []
-  #length = 0
-  #needed = HEADER
+  /** The beginning of a frame. */
+  #rest: Buffer = Buffer.alloc(0)
+  /** A frame with a large body, of which so many bytes are there. */
+  #large: Frame | undefined
+  #filled = 0
 
   constructor(secret: number) {
     this.#secret = secret
@@ -141,18 +164,16 @@ export class FrameReader {
   }
 
   /**
-   * The frames that are whole now; their bodies are parts of `chunk` or copies. Bytes of user code, which does not know the
-   * secret, are skipped: what our code has written before and after them counts.
+   * The frames that are whole now; nothing of `chunk` is kept. Bytes of user code, which does not know the secret, are skipped:
+   * what our code has written before and after them counts.
    */
   read(chunk: Buffer): Frame[] {
     const frames: Frame[] = []
-    this.#parts.push(chunk)
-    this.#length += chunk.length
-    if (this.#length < this.#needed) return frames
-    const bytes = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts)
-    this.#parts = []
-    this.#needed = HEADER
-    let at = 0
+    let at = this.#fill(chunk, 0, frames)
+    if (at === chunk.length) return frames
+    let isOwn = this.#rest.length > 0
+    let bytes = isOwn ? Buffer.concat([this.#rest, chunk.subarray(at)]) : chunk
+    if (isOwn) at = 0
     while (bytes.length - at >= HEADER) {
       const length = bytes.readUInt32LE(at)
       if (bytes.readUInt32LE(at + 4) !== this.#secret || length > MAX_BODY) {
@@ -161,26 +182,50 @@ export class FrameReader {
         at = next < 0 ? bytes.length - 7 : next - 4
         continue
       }
+      const idLength = bytes.readUInt32LE(at + 20)
+      const isLarge = length - idLength >= LARGE
+      const from = at + HEADER + idLength
       const end = at + HEADER + length
-      if (bytes.length < end) {
-        this.#needed = end - at
-        break
+      if (bytes.length < (isLarge ? from : end)) break
+      if (!isLarge && !isOwn) {
+        isOwn = true
+        bytes = Buffer.from(bytes.subarray(at))
+        at = 0
+        continue
       }
-      const from = at + HEADER + bytes.readUInt32LE(at + 20)
-      frames.push({
+      const frame = {
         kind: bytes.readUInt32LE(at + 8),
         number: bytes.readUInt32LE(at + 12),
         extra: bytes.readUInt32LE(at + 16),
         time: bytes.readDoubleLE(at + 24),
         until: bytes.readDoubleLE(at + 32),
-        id: from === at + HEADER ? '' : bytes.toString('latin1', at + HEADER, from),
-        body: bytes.subarray(from, end),
-      })
-      at = end
+        id: idLength === 0 ? '' : bytes.toString('latin1', at + HEADER, from),
+        body: isLarge ? Buffer.allocUnsafeSlow(end - from) : bytes.subarray(from, end),
+      }
+      if (isLarge) {
+        this.#large = frame
+        at = this.#fill(bytes, from, frames)
+      } else {
+        frames.push(frame)
+        at = end
+      }
     }
-    this.#length = bytes.length - at
-    if (this.#length > 0) this.#parts.push(bytes.subarray(at))
+    this.#rest = isOwn ? bytes.subarray(at) : Buffer.from(bytes.subarray(at))
     return frames
+  }
+
+  /** Puts into the large body, if there is one to come, what is there of it from `at` on; where it ends. */
+  #fill(bytes: Buffer, at: number, frames: Frame[]): number {
+    if (!this.#large) return at
+    const { body } = this.#large
+    const copied = bytes.copy(body, this.#filled, at)
+    this.#filled += copied
+    if (this.#filled === body.length) {
+      frames.push(this.#large)
+      this.#large = undefined
+      this.#filled = 0
+    }
+    return at + copied
   }
 }
 

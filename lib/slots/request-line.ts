@@ -20,9 +20,12 @@ export function writeLine({ id, functionName, isBytes, attempt, wantsProgress, h
 }
 
 export function readLine(line: string): RequestLine {
-  const [id, functionName = ''] = line.split(' ', 2) as [string, string?]
-  const at = id.length + functionName.length + 2
-  return { ...(at < line.length && JSON.parse(line.slice(at))), id, functionName }
+  const idEnd = line.indexOf(' ')
+  if (idEnd < 0) return { id: line, functionName: '' }
+  const nameEnd = line.indexOf(' ', idEnd + 1)
+  const id = line.slice(0, idEnd)
+  if (nameEnd < 0) return { id, functionName: line.slice(idEnd + 1) }
+  return { ...JSON.parse(line.slice(nameEnd)), id, functionName: line.slice(idEnd + 1, nameEnd) }
 }
 
 const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`

@@ -104,7 +104,12 @@ export class SlotProcess {
 
   /** Writes at once what was posted; false if it does not fit into the pipe. */
   flush(): boolean {
-    if (this.#isPosting) this.#requests.write(Buffer.from(this.#writer.take()))
+    if (this.#isPosting) {
+      const parts = this.#writer.take()
+      if (parts.length > 1) this.#requests.cork()
+      for (const part of parts) this.#requests.write(part)
+      if (parts.length > 1) this.#requests.uncork()
+    }
     this.#isPosting = false
     return this.#requests.writableLength === 0
   }
@@ -144,7 +149,7 @@ export class SlotProcess {
         return this.#owner.heard([GARBAGE])
       }
       if (read === 0) return
-      this.#heard(Buffer.from(SCRATCH.subarray(0, read)))
+      this.#heard(SCRATCH.subarray(0, read))
     }
   }
 

@@ -34,13 +34,13 @@ const told = Buffer.alloc(TOLD_SIZE)
 
 export function send(...frame: Parameters<FrameWriter['add']>) {
   writer.add(...frame)
-  const bytes = writer.take()
-  for (let at = 0; at < bytes.length; at += MAX_UNTOLD.bytes) {
-    const part = bytes.subarray(at, at + MAX_UNTOLD.bytes)
-    write(OUT, part)
-    untold.bytes += part.length
-    if (untold.bytes >= MAX_UNTOLD.bytes) tell()
-  }
+  for (const part of writer.take())
+    for (let at = 0; at < part.length; at += MAX_UNTOLD.bytes) {
+      const piece = part.length <= MAX_UNTOLD.bytes ? part : part.subarray(at, at + MAX_UNTOLD.bytes)
+      write(OUT, piece)
+      untold.bytes += piece.length
+      if (untold.bytes >= MAX_UNTOLD.bytes) tell()
+    }
   if (++untold.frames >= MAX_UNTOLD.frames) tell()
 }
 
@@ -53,7 +53,7 @@ export function tell() {
   untold.frames = untold.bytes = 0
 }
 
-function write(pipe: number, bytes: Buffer) {
+function write(pipe: number, bytes: Uint8Array) {
   try {
     for (let at = 0; at < bytes.length;) at += writeSync(pipe, bytes, at)
   } catch {
@@ -64,10 +64,13 @@ function write(pipe: number, bytes: Buffer) {
 
 /** Hears frames as they come; the process ends when the executor is gone or closes the pipe. */
 export function listen(hear: (frames: Frame[]) => void) {
-  new Socket({ fd: IN, readable: true, writable: false })
-    .on('data', (chunk: Buffer) => hear(reader.read(chunk)))
-    .on('error', () => exit())
-    .on('close', () => exit())
+  const buffer = Buffer.allocUnsafe(2 ** 16)
+  const callback = (length: number) => {
+    hear(reader.read(buffer.subarray(0, length)))
+    return true
+  }
+  const options = { fd: IN, readable: true, writable: false, onread: { buffer, callback } }
+  new Socket(options).on('error', () => exit()).on('close', () => exit())
 }
 
 /** What has come and was not heard yet. */
@@ -77,7 +80,7 @@ export function look(): Frame[] {
     try {
       const read = readSync(IN, scratch)
       if (read === 0) exit()
-      frames.push(...reader.read(Buffer.from(scratch.subarray(0, read))))
+      frames.push(...reader.read(scratch.subarray(0, read)))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return frames
       throw error
