@@ -50,3 +50,28 @@ for (const [concurrency, processes] of [
     t.strictSame(await statesOf(subject, rest), states(concurrency, 3 - concurrency))
     await executor.stopNow()
   })
+
+t.test('of two that were lost and come together, one hears that it is computed', async t => {
+  const executor = await startExecutor(t, server, { service: 'together' })
+  const inbox = createInbox()
+  const states = new Map<string, string>()
+  const both = new Promise<void>(resolve =>
+    nc.subscribe(inbox, {
+      callback: (_, { headers: head }) => {
+        const id = head!.get('Request-Id')
+        // The first notice of each: whoever dies of it dies before the second one.
+        if (head!.get('Notice') && !states.has(id)) states.set(id, head!.get('Notice'))
+        if (states.size === 2) resolve()
+      },
+    }),
+  )
+  for (const id of ['one', 'two']) {
+    const head = headers()
+    head.set('Request-Id', id)
+    head.set('Notices', 'first')
+    nc.publish('together', '["sleep",300]', { reply: inbox, headers: head })
+  }
+  await both
+  t.strictSame([...states.values()].toSorted(), ['computing', 'waiting'])
+  await executor.stopNow()
+})

@@ -70,13 +70,9 @@ export class Departures {
     for (const { job: moving, to } of this.#transfers.takeExpired(now)) {
       const { job, token } = moving
       this.#parts.post.inbox.forget(token)
-      if (job.isWatched && !job.isDetached) {
-        this.#parts.deaf(to)
-        this.#parts.left(job, to)
-      } else {
-        this.#parts.deaf(to)
-        this.#stay(job)
-      }
+      this.#parts.deaf(to)
+      if (job.isWatched && !job.isDetached) this.#parts.left(job, to)
+      else this.#stay(job)
     }
   }
 
