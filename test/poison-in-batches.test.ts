@@ -7,8 +7,17 @@ import { connectTo, startServer } from './fixtures/nats-server.js'
 const server = await startServer(t)
 const INNOCENT = 200
 const ROUNDS = 10
+/** On which no requests come any more. */
+const ONE_PIPE = [3]
 
-for (const act of [['kill'], ['exit', 3], ['writes', 'x'], ['writes', 'x'.repeat(100)], ['closes']])
+for (const act of [
+  ['kill'],
+  ['exit', 3],
+  ['writes', 'x'],
+  ['writes', 'x'.repeat(100)],
+  ['closes'],
+  ['closes', ONE_PIPE],
+])
   t.test(JSON.stringify(act).slice(0, 40), async t => {
     const { executors, journal } = await startExecutors(t, server, 1, ['--time-limit', '2'])
     const client = newClient(t, server, { service: 'poison' })
@@ -32,7 +41,10 @@ for (const act of [['kill'], ['exit', 3], ['writes', 'x'], ['writes', 'x'.repeat
         `round ${round}: nobody else`,
       )
       const text = await poison
-      t.match(text, act[0] === 'exit' ? /exit code 3/ : /Error: the (function|process)/)
+      t.match(
+        text,
+        act[0] === 'exit' ? /exit code 3/ : act[1] === ONE_PIPE ? /^closed$/ : /Error: the (function|process)/,
+      )
     }
     const ids = journal.entries.filter(({ what }) => what === 'echo').map(({ id }) => id)
     const twice = ids.length - new Set(ids).size

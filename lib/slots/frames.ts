@@ -47,6 +47,8 @@ export const Kind = {
   progress: 21,
   /** A file was loaded that the module imports, or the module itself; its path. */
   imported: 22,
+  /** Among the words: `extra` more bytes of results are there. */
+  told: 23,
   /** Made by the reader: bytes that are no frame were skipped here. */
   garbage: 19,
 } as const

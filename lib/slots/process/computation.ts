@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Frame, Kind, sharedNow } from '../frames.js'
 import type { Context } from '../function.js'
 import { readLine } from '../request-line.js'
-import { send, tell } from './pipes.js'
+import { sendNow } from './pipes.js'
 
 /** Between two messages of progress of one request, in milliseconds. */
 const PROGRESS_MS = 100
@@ -100,8 +100,7 @@ export class Computation implements Context {
     this.#timer = undefined
     if (this.#latest === undefined || this.hasEnded) return
     this.#progressAt = sharedNow()
-    send(Kind.progress, this.number, 0, this.#latest)
-    tell()
+    sendNow(Kind.progress, this.number, 0, this.#latest)
     this.#latest = undefined
   }
 }

@@ -13,7 +13,7 @@ import { BatchResult, computeBatch } from './compute-batch.js'
 import { OurError, failureOf, textOf } from './failure.js'
 import { type LoadedModule, readModule } from './module.js'
 import { captureOutput } from './output.js'
-import { listen, look, send, setup, tell } from './pipes.js'
+import { listen, look, send, sendNow, setup, tell } from './pipes.js'
 import { Queue } from './queue.js'
 import { runStopHooks } from './stop.js'
 import { isThenable } from './thenable.js'
@@ -39,10 +39,7 @@ process.title = setup.title
 captureOutput(() => contexts.getStore()?.requestId ?? '')
 if (setup.reportImports) {
   const { reportImports } = await import('./imports.js')
-  reportImports(file => {
-    send(Kind.imported, NOBODY, 0, file)
-    tell()
-  })
+  reportImports(file => sendNow(Kind.imported, NOBODY, 0, file))
 }
 // What goes wrong here ends the process, and Node says where. A namespace with an export `then` would be taken for a promise, and the
 // export be called: so it comes within another one.
@@ -52,13 +49,9 @@ const { functions, served } = load(namespace)
 
 process.on('uncaughtException', error => stray('an exception', error))
 process.on('unhandledRejection', error => stray('a rejection', error))
-process.on('exit', code => {
-  send(Kind.exit, contexts.getStore()?.number, code)
-  tell()
-})
+process.on('exit', code => sendNow(Kind.exit, contexts.getStore()?.number, code))
 
-send(Kind.ready, NOBODY, 0, stringify(served))
-tell()
+sendNow(Kind.ready, NOBODY, 0, stringify(served))
 listen(frames => {
   hear(frames)
   pump()
@@ -163,13 +156,16 @@ function succeed(computation: Computation, result: unknown) {
     const failed = result instanceof BatchResult ? result.failed : []
     for (const { index, failure } of failed.slice(0, MAX_ARGUMENT_ERRORS))
       send(Kind.argumentError, computation.number, index, stringify(failure))
-    send(isBytes ? Kind.bytes : Kind.result, computation.number, failed.length, body, '', nanoseconds)
+    sendLast(isBytes ? Kind.bytes : Kind.result, computation.number, failed.length, body, '', nanoseconds)
   })
 }
 
+/** The last frame of a computation. When there is nothing else to compute, the executor is to know at once. */
+const sendLast = (...frame: Parameters<typeof send>) => (queue.isEmpty ? sendNow(...frame) : send(...frame))
+
 function fail(computation: Computation, error: unknown) {
   const { code, ...failure } = failureOf(error)
-  end(computation, nanoseconds => send(Kind.error, computation.number, code, stringify(failure), '', nanoseconds))
+  end(computation, nanoseconds => sendLast(Kind.error, computation.number, code, stringify(failure), '', nanoseconds))
 }
 
 function end(computation: Computation, sendOutcome: (nanoseconds: number) => void) {

@@ -1,13 +1,13 @@
 // The ends of the pipes in the process of a slot. What is sent lies in its pipe before the code goes on, whatever it does then; the
-// executor is told of it by `tell`. Reading is left to the event loop, and between two computations done by hand.
+// executor is told of it by `tell`, or by `sendNow` in the same write. Reading is left to the event loop, and between two computations done by hand.
 import { readSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { type Frame, FrameReader, FrameWriter } from '../frames.js'
-import { PREAMBLE, type Setup, TOLD_SIZE } from './setup.js'
+import { type Frame, FrameReader, FrameWriter, Kind, NOBODY } from '../frames.js'
+import { PREAMBLE, type Setup } from './setup.js'
 
 const IN = 3
-const OUT = 4
-const TOLD = 5
+const RESULTS = 4
+const WORDS = 5
 /** The pipe takes a few hundred small frames; before it is full the executor must hear of it. */
 const MAX_UNTOLD = { frames: 100, bytes: 2 ** 14 }
 function readExactly(length: number): Buffer {
@@ -30,26 +30,36 @@ const scratch = Buffer.allocUnsafe(2 ** 16)
 const exit = process.exit.bind(process)
 
 const untold = { frames: 0, bytes: 0 }
-const told = Buffer.alloc(TOLD_SIZE)
 
 export function send(...frame: Parameters<FrameWriter['add']>) {
   writer.add(...frame)
-  for (const part of writer.take())
-    for (let at = 0; at < part.length; at += MAX_UNTOLD.bytes) {
-      const piece = part.length <= MAX_UNTOLD.bytes ? part : part.subarray(at, at + MAX_UNTOLD.bytes)
-      write(OUT, piece)
-      untold.bytes += piece.length
-      if (untold.bytes >= MAX_UNTOLD.bytes) tell()
-    }
+  for (const part of writer.take()) sendPart(part)
   if (++untold.frames >= MAX_UNTOLD.frames) tell()
+}
+
+/** Sends a frame and tells of it; in one write, if it is small and nothing else is to be told. */
+export function sendNow(...frame: Parameters<FrameWriter['add']>) {
+  writer.add(...frame)
+  const parts = writer.take()
+  if (untold.bytes === 0 && parts.length === 1) return write(WORDS, parts[0]!)
+  for (const part of parts) sendPart(part)
+  tell()
+}
+
+function sendPart(part: Uint8Array) {
+  for (let at = 0; at < part.length; at += MAX_UNTOLD.bytes) {
+    const piece = part.length <= MAX_UNTOLD.bytes ? part : part.subarray(at, at + MAX_UNTOLD.bytes)
+    write(RESULTS, piece)
+    untold.bytes += piece.length
+    if (untold.bytes >= MAX_UNTOLD.bytes) tell()
+  }
 }
 
 /** Tells the executor of what was sent. */
 export function tell() {
-  if (untold.bytes > 0) {
-    told.writeUInt32LE(untold.bytes)
-    write(TOLD, told)
-  }
+  if (untold.bytes === 0) return
+  writer.add(Kind.told, NOBODY, untold.bytes)
+  for (const part of writer.take()) write(WORDS, part)
   untold.frames = untold.bytes = 0
 }
 

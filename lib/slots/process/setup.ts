@@ -2,8 +2,6 @@
 
 /** Before the first frame: the secret and the length of the set-up, which follows as JSON. */
 export const PREAMBLE = 8
-/** How many more bytes of results there are is told as a number of so many bytes. */
-export const TOLD_SIZE = 4
 
 export interface Setup {
   /** The URL of the module. */
