@@ -37,6 +37,9 @@ export interface BalanceParts {
   computeMs(): number
 }
 
+/** Between two looks at what is to be told: one for each of many short computations would cost more than they do. */
+const LOOK_MS = 1
+
 /** To a transfer, by what became of it. */
 const ANSWERS = { added: Dispatch.taken, joined: Dispatch.taken, refused: Dispatch.refused, unfit: Dispatch.unfit }
 
@@ -54,6 +57,7 @@ export class Balance {
   #reportToken = ''
   #ticketCount = 0
   #isScheduled = false
+  #lookedAt = -Infinity
   #isUp = true
   #takesNoMore = false
   #isClosed = false
@@ -108,9 +112,11 @@ export class Balance {
     this.connected(true)
   }
 
-  /** A slot became free or busy, or requests that wait came or left: it is reported at the end of this turn. */
+  /** A slot became free or busy, or requests that wait came or left: it is reported at the end of this turn, or a moment later. */
   changed() {
     if (this.#isScheduled || this.#isClosed) return
+    const soonestAt = this.#lookedAt + LOOK_MS
+    if (soonestAt > performance.now()) return this.#alarm.ringBy(soonestAt)
     this.#isScheduled = true
     setImmediate(() => {
       this.#isScheduled = false
@@ -155,7 +161,7 @@ export class Balance {
 
   readonly #look = () => {
     if (this.#isClosed || !this.#parts.post.isOpen) return
-    const now = performance.now()
+    const now = (this.#lookedAt = performance.now())
     this.#act(this.#election.tick(now))
     this.#departures.rttMs = this.#election.rttMs = rttOf(this.#parts.post.nc)
     this.#departures.expire(now)
