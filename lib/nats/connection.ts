@@ -6,6 +6,7 @@ import { type ConnectionOptions, type NatsConnection, type NatsError, connect } 
 import { pingParts, reset } from './nats-internals.js'
 import { Pings } from './pings.js'
 import { dialMs, paceRedials } from './redials.js'
+import { quicken } from './wire.js'
 
 /** A server that says nothing is given up after this, if it is the only one. */
 const DIAL_MS = 5000
@@ -92,7 +93,10 @@ function keep(
     closed.abort()
     pings.stop()
   })
-  const onConnected = () => pings.start()
+  const onConnected = () => {
+    quicken(nc)
+    pings.start()
+  }
   paceRedials(nc, { ...dials, roundTripMs: () => roundTripTime.longest, onConnected, signal: closed.signal })
   onConnected()
   void leaveStale(nc)

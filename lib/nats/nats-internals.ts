@@ -11,7 +11,8 @@ export interface InboxParts {
   subscriptions: { getMux(): { callback: Callback } | null }
 }
 
-const protocolOf = (nc: NatsConnection) => (nc as { protocol?: Partial<InboxParts & DialParts & PingParts> }).protocol
+const protocolOf = (nc: NatsConnection) =>
+  (nc as { protocol?: Partial<InboxParts & DialParts & PingParts & WireParts> }).protocol
 
 export function inboxParts(nc: NatsConnection): InboxParts | undefined {
   const protocol = protocolOf(nc)
@@ -69,6 +70,50 @@ export interface PingParts {
 export function pingParts(nc: NatsConnection): PingParts | undefined {
   const protocol = protocolOf(nc)
   return protocol?.connected !== undefined && protocol.transport ? (protocol as PingParts) : undefined
+}
+
+/** What nats.js has of a message that has not come whole. */
+interface MessageBuffer {
+  readonly length: number
+  bytes(options?: { copy: boolean }): Uint8Array
+}
+
+/** What is to be written. */
+export interface Outbound {
+  buffers: Uint8Array[]
+  fill(...buffers: Uint8Array[]): void
+  length(): number
+  size(): number
+  /** All of it in one buffer. */
+  peek(): Uint8Array
+  drain(): Uint8Array
+  reset(): void
+}
+
+/** How bytes get from the socket to the subscriptions, and from `publish` to the socket. */
+export interface WireParts {
+  parser: { parse(chunk: Uint8Array): void; msgBuf?: MessageBuffer; ma: { size: number } }
+  outbound: Outbound
+  pendingLimit: number
+  infoReceived: boolean
+  connected: boolean
+  transport: { socket?: Socket; send(frame: Uint8Array): void }
+  sendCommand(command: string | Uint8Array, ...payloads: Uint8Array[]): void
+  flushPending(): void
+}
+
+export function wireParts(nc: NatsConnection): WireParts | undefined {
+  const protocol = protocolOf(nc)
+  const isKnown = protocol?.parser?.parse && protocol.outbound?.buffers && protocol.pendingLimit && protocol.transport
+  const { debug } = (nc as { options?: ConnectionOptions }).options ?? {}
+  return isKnown && !debug ? (protocol as WireParts) : undefined
+}
+
+/** That of a socket, where Node shows it; -1 for one of TLS. */
+export function descriptorOf(socket: Socket): number {
+  // oxlint-disable-next-line no-underscore-dangle
+  const { _handle: handle } = socket as unknown as { _handle?: { fd?: number } | null }
+  return 'encrypted' in socket ? -1 : (handle?.fd ?? -1)
 }
 
 /** Ends a socket at once. What is unsent is not sent later either, when its peer is back. */
