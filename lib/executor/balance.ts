@@ -38,7 +38,7 @@ export interface BalanceParts {
 }
 
 /** Between two looks at what is to be told: one for each of many short computations would cost more than they do. */
-const LOOK_MS = 1
+const LOOK_MS = 2
 
 /** To a transfer, by what became of it. */
 const ANSWERS = { added: Dispatch.taken, joined: Dispatch.taken, refused: Dispatch.refused, unfit: Dispatch.unfit }

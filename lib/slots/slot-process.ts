@@ -162,7 +162,7 @@ export class SlotProcess {
     results.told += bytes
     const frames: Frame[] = []
     const { fd = -1 } = handleOf(results.pipe)
-    while (fd >= 0 && results.read < results.told)
+    while (results.read < results.told)
       try {
         const read = readSync(fd, SCRATCH, 0, Math.min(SCRATCH.length, results.told - results.read), null)
         if (read === 0) break
