@@ -72,10 +72,13 @@ export function pingParts(nc: NatsConnection): PingParts | undefined {
   return protocol?.connected !== undefined && protocol.transport ? (protocol as PingParts) : undefined
 }
 
-/** What nats.js has of a message that has not come whole. */
-interface MessageBuffer {
-  readonly length: number
-  bytes(options?: { copy: boolean }): Uint8Array
+export interface Parser {
+  parse(chunk: Uint8Array): void
+  /** 0 between two messages. */
+  state: number
+  /** Of the message that has come in part. */
+  ma: { size: number }
+  msgBuf?: { readonly length: number; bytes(options?: { copy: boolean }): Uint8Array }
 }
 
 /** What is to be written. */
@@ -92,7 +95,7 @@ export interface Outbound {
 
 /** How bytes get from the socket to the subscriptions, and from `publish` to the socket. */
 export interface WireParts {
-  parser: { parse(chunk: Uint8Array): void; msgBuf?: MessageBuffer; ma: { size: number } }
+  parser: Parser
   outbound: Outbound
   pendingLimit: number
   infoReceived: boolean
@@ -104,16 +107,14 @@ export interface WireParts {
 
 export function wireParts(nc: NatsConnection): WireParts | undefined {
   const protocol = protocolOf(nc)
-  const isKnown = protocol?.parser?.parse && protocol.outbound?.buffers && protocol.pendingLimit && protocol.transport
+  const isKnown =
+    protocol?.parser?.parse &&
+    protocol.parser.state !== undefined &&
+    protocol.outbound?.buffers &&
+    protocol.pendingLimit &&
+    protocol.transport
   const { debug } = (nc as { options?: ConnectionOptions }).options ?? {}
   return isKnown && !debug ? (protocol as WireParts) : undefined
-}
-
-/** That of a socket, where Node shows it; -1 for one of TLS. */
-export function descriptorOf(socket: Socket): number {
-  // oxlint-disable-next-line no-underscore-dangle
-  const { _handle: handle } = socket as unknown as { _handle?: { fd?: number } | null }
-  return 'encrypted' in socket ? -1 : (handle?.fd ?? -1)
 }
 
 /** Ends a socket at once. What is unsent is not sent later either, when its peer is back. */

@@ -3,14 +3,16 @@
 // that grows; all that is written in one turn is copied into one piece, and goes through the stream with a promise and a callback.
 import { writeSync, writevSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { type Outbound, type WireParts, descriptorOf, wireParts } from './nats-internals.js'
+import { Chunks } from './chunks.js'
+import { type Outbound, type WireParts, wireParts } from './nats-internals.js'
 import type { NatsConnection } from './nats.js'
+import { descriptorOf, readInto } from '../node-internals.js'
 
 /** More buffers than these are put into one before they are written. */
 const MOST_BUFFERS = 64
-/** What a server says of a longer message than it can have is not believed before it is there. */
-const LONGEST = 2 ** 27
 const NOW = Promise.resolve()
+/** All connections read into it, one after the other. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(2 ** 16)
 const scratch = Buffer.allocUnsafeSlow(2 ** 14)
 
 /** To be called whenever the connection is there, for the first time or again. */
@@ -32,43 +34,17 @@ function readAtOnce({ parser }: WireParts, socket: Socket) {
   if (socket.listenerCount('data') !== 1) return
   // What came so far has been parsed when more comes: that takes promises alone, and no event.
   socket.removeAllListeners('data')
-  socket.on('data', (chunk: Buffer) => {
+  const chunks = new Chunks(parser)
+  const read = (chunk: Buffer, isOwn: boolean) => {
     try {
-      parser.parse(chunk)
+      chunks.read(chunk, isOwn)
     } catch (error) {
       // It is not what a server says, and nothing that follows can be understood.
       socket.destroy(error as Error)
-      return
     }
-    const { msgBuf, ma } = parser
-    if (msgBuf && !(msgBuf instanceof Gathering) && ma.size <= LONGEST)
-      parser.msgBuf = new Gathering(msgBuf.bytes({ copy: false }), ma.size)
-  })
-}
-
-/** A message that has come in part. */
-class Gathering {
-  length: number
-  readonly #bytes: Buffer
-
-  constructor(beginning: Uint8Array, size: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(size)
-    this.#bytes.set(beginning)
-    this.length = beginning.length
   }
-
-  write(bytes: Uint8Array) {
-    this.#bytes.set(bytes, this.length)
-    this.length += bytes.length
-  }
-
-  writeByte(byte: number) {
-    this.#bytes[this.length++] = byte
-  }
-
-  bytes() {
-    return this.#bytes
-  }
+  if (!readInto(socket, READ_BUFFER, chunk => read(chunk, false)))
+    socket.on('data', (chunk: Buffer) => read(chunk, true))
 }
 
 function flush({ outbound, transport, infoReceived, connected }: WireParts) {

@@ -9,12 +9,14 @@ import { readSync, writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { deathText } from './death.js'
+import { descriptorOf, leaveUnread, readInto } from '../node-internals.js'
 import { type Frame, FrameReader, FrameWriter, GARBAGE, Kind } from './frames.js'
 import { PREAMBLE, type Setup } from './process/setup.js'
 import { forget, watchOver } from './reaper.js'
 
 const MAIN = fileURLToPath(new URL('process/main.js', import.meta.url))
 const SCRATCH = Buffer.allocUnsafe(2 ** 16)
+const WORDS_BUFFER = Buffer.allocUnsafe(2 ** 16)
 /** As much of what the process has written to its standard error is kept as tells why it ended. */
 const LAST_WORDS = 8192
 const CLOSED = 'the function closed the pipes of its slot'
@@ -72,8 +74,9 @@ export class SlotProcess {
     // What user code writes there is nothing to us, but that it closes it.
     requests!.resume().on('end', () => this.#closed())
     words!.on('end', () => this.#closed())
-    handleOf(results).readStop?.()
-    words!.on('data', (chunk: Buffer) => this.#heard(this.#framesOf(chunk)))
+    leaveUnread(results!)
+    const hear = (chunk: Buffer) => this.#heard(this.#framesOf(chunk))
+    if (!readInto(words!, WORDS_BUFFER, hear)) words!.on('data', hear)
     stdout!.on('data', (chunk: Buffer) => this.#printed('stdout', chunk))
     stderr!.on('data', (chunk: Buffer) => this.#printed('stderr', chunk))
     child.on('error', error => this.#end(error.message))
@@ -137,7 +140,7 @@ export class SlotProcess {
   /** Past the stream, whose ways cost more than the write; it takes what does not fit. */
   #write(part: Uint8Array) {
     let written = 0
-    const { fd = -1 } = handleOf(this.#requests)
+    const fd = descriptorOf(this.#requests)
     if (fd >= 0 && this.#requests.writableLength === 0)
       try {
         written = writeSync(fd, part)
@@ -161,7 +164,7 @@ export class SlotProcess {
     const results = this.#results
     results.told += bytes
     const frames: Frame[] = []
-    const { fd = -1 } = handleOf(results.pipe)
+    const fd = descriptorOf(results.pipe)
     while (results.read < results.told)
       try {
         const read = readSync(fd, SCRATCH, 0, Math.min(SCRATCH.length, results.told - results.read), null)
@@ -196,7 +199,7 @@ export class SlotProcess {
 
   #exited(code: number | null, signal: string | null) {
     for (const stream of ['stdout', 'stderr'] as const) {
-      const unread = readAll(this.#child[stream])
+      const unread = readAll(this.#child[stream] as Socket)
       if (unread && unread.length > 0) this.#printed(stream, unread)
     }
     this.hearAll()
@@ -215,15 +218,10 @@ export class SlotProcess {
   }
 }
 
-/** What Node has of a pipe without a public name. */
-const handleOf = (socket: unknown) =>
-  // oxlint-disable-next-line no-underscore-dangle
-  (socket as { _handle?: { fd?: number; readStop?(): void } | null })._handle ?? {}
-
 /** What lies in a pipe and the event loop has not read; undefined where that cannot be known. */
-function readAll(socket: unknown): Buffer | undefined {
-  const { fd } = handleOf(socket)
-  if (fd === undefined || fd < 0) return undefined
+function readAll(pipe: Socket): Buffer | undefined {
+  const fd = descriptorOf(pipe)
+  if (fd < 0) return undefined
   const parts: Buffer[] = []
   for (;;)
     try {
