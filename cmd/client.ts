@@ -6,10 +6,12 @@ import { CLIENT_DEFAULTS } from '../lib/client-options.js'
 import { MAX_PRIORITY } from '../lib/protocol/request.js'
 import { functionSubject, isFunctionName } from '../lib/protocol/subjects.js'
 import { ProgressBar } from './progress-bar.js'
+import { calledAs, siblingCommand } from './called-as.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { printable } from './printable.js'
 
-const NAME = 'client'
+const OWN = 'client'
+const NAME = calledAs(OWN)
 
 async function run(positionals: string[], options: Options) {
   const service = options.text('service') ?? CLIENT_DEFAULTS.service
@@ -145,38 +147,42 @@ function exitCode(error: RequestError) {
 /** What an executor of a service is given. */
 const moduleOf = (service: string) => (service === CLIENT_DEFAULTS.service ? '' : ` <module> --service ${service}`)
 
+/** How to start what is missing. */
+const withRemedy = (missing: string, service: string) =>
+  missing.startsWith('no nats-server')
+    ? `${missing}: start one with "nats-server -c nats-server.conf"`
+    : `${missing}: start one with "${siblingCommand(OWN, 'executor')}${moduleOf(service)}"`
+
 function explain(error: RequestError, service: string, called: string, text: string) {
-  if (error instanceof NoExecutorsError)
-    return error.message.startsWith('no nats-server')
-      ? `${error.message}: start one with "nats-server -c nats-server.conf"`
-      : `${error.message}: start one with "./cmd/executor${moduleOf(service)}"`
+  if (error instanceof NoExecutorsError) return withRemedy(error.message, service)
   if (error instanceof TimeoutError)
     return `${called}(${printable(text)}): ${error.message}: give it longer with --timeout`
   return `${called}(${printable(text)}): ${printable(error.message, 500)}`
 }
 
 await runCommand({
-  name: NAME,
+  name: OWN,
   synopsis: '[function] <argument>… [options]',
-  describe: 'Has each argument (JSON, such as 30, or @file for bytes) computed by an executor and prints the answers.',
+  describe:
+    'Has each argument computed by an executor, and prints the answers. An argument is JSON, such as 30, or @file for the bytes of a file (@- for the standard input).',
   options: {
-    '--servers <urls>': 'nats-servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
-    '--service <name>': `the service, which is the subject of its requests (default: ${CLIENT_DEFAULTS.service})`,
-    '--timeout <seconds>': 'how long to wait for the answers (default: 60)',
-    '--priority <number>': 'higher is computed earlier: a whole number from -1000 to 1000 (default: 0)',
-    '--prefix <subject>': `what the subjects begin with on which executors answer questions (default: ${CLIENT_DEFAULTS.prefix})`,
-    '--inbox-prefix <subject>': 'what the subjects of replies begin with (default: _INBOX)',
+    '--servers <urls>': 'NATS servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
+    '--service <name>': `the subject of the requests (default: ${CLIENT_DEFAULTS.service})`,
+    '--timeout <seconds>': `how long to wait for the answers (default: ${CLIENT_DEFAULTS.timeout / 1000})`,
+    '--priority <number>': `higher is computed earlier: a whole number from -${MAX_PRIORITY} to ${MAX_PRIORITY} (default: 0)`,
+    '--prefix <subject>': `beginning of the subjects on which executors answer questions (default: ${CLIENT_DEFAULTS.prefix})`,
+    '--inbox-prefix <subject>': 'beginning of the subjects of replies (default: _INBOX)',
     '--json': 'print one JSON object a line',
   },
   examples: [
-    'client 30                  prints 832040',
-    'client 28 29 30            prints "28 317811" and so on, as the answers arrive',
-    'client --service images resize \'{"width":80}\'   calls the export resize of images.mjs',
-    'client --service images invert @photo.raw > inverted.raw     bytes in, bytes out',
-    'client --timeout 5 40      gives up after 5 seconds',
-    '',
-    'Exit codes: 0 all answered, 1 an answer was an error, 2 wrong usage, 3 nobody was there',
-    '  (no nats-server or no executor), 4 no answer in time, 130 Ctrl-C.',
+    ['30', 'prints 832040'],
+    ['28 29 30', 'prints "28 317811", …'],
+    ['--timeout 5 40', 'gives up after 5 seconds'],
+    [`--service images resize '{"width":80}'`, 'resize of images.mjs'],
+    ['--service images invert @in.raw > out.raw', 'bytes in, bytes out'],
+  ],
+  notes: [
+    'Exit codes: 0 all answered, 1 an answer was an error, 2 wrong usage, 3 nobody was there (no NATS server or no executor), 4 no answer in time, 130 Ctrl-C.',
   ],
   run,
 })

@@ -1,10 +1,17 @@
 // What the commands have in common: flags are read with cac, and whatever is wrong with them is one line and exit code 2.
 import { type Command, cac } from 'cac'
+import { type CommandName, calledAs, typedAs } from './called-as.js'
+import { type HelpText, helpText } from './help.js'
+import { printable } from './printable.js'
 import { VERSION } from '../lib/version.js'
 
 /** Marks what looks like a number: cac would take -5 for options, and turn 007 into 7 and nothing into 0. */
 const MARK = '\u0000'
 const NUMERIC = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$)/
+
+/** Of times; the most is what a timer can count. */
+const LEAST_SECONDS = 0.001
+const MOST_SECONDS = 2_000_000
 
 /** How long a command that has done its work may take to end, in milliseconds. */
 const END_MS = 500
@@ -12,16 +19,13 @@ const END_MS = 500
 /** Wrong usage; its message is for the person at the terminal. */
 export class UsageError extends Error {}
 
-export interface CommandLine {
-  name: string
-  /** After the name, e.g. `<argument>…`. */
-  synopsis: string
-  describe: string
-  /** Each `--name <value>` with its explanation; without `<value>` it is a switch. */
-  options: Record<string, string>
-  examples: string[]
+export interface CommandLine extends Omit<HelpText, 'command'> {
+  name: CommandName
   run: (positionals: string[], options: Options) => Promise<void>
 }
+
+/** `maxRequests` as it is typed. */
+const flagOf = (name: string) => `--${name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
 
 export class Options {
   readonly #values: Record<string, unknown>
@@ -34,7 +38,7 @@ export class Options {
     const given = this.#values[name]
     if (given === undefined) return undefined
     const values = [given].flat().map(String)
-    if (values.length > 1) throw new UsageError(`--${name} is given ${values.length} times`)
+    if (values.length > 1) throw new UsageError(`${flagOf(name)} is given ${values.length} times`)
     return values[0]!.replaceAll(MARK, '')
   }
 
@@ -42,15 +46,16 @@ export class Options {
     const text = this.text(name)
     if (text === undefined) return undefined
     const value = Number(text)
-    if (text.trim() === '' || !Number.isFinite(value)) throw new UsageError(`--${name} takes a number, got "${text}"`)
+    if (text.trim() === '' || !Number.isFinite(value))
+      throw new UsageError(`${flagOf(name)} takes a number, got ${printable(JSON.stringify(text))}`)
     return value
   }
 
-  /** A time that is given in seconds, as milliseconds. */
-  seconds(name: string): number | undefined {
+  /** A time that is given in seconds, as milliseconds; `least` and `most` in seconds. */
+  seconds(name: string, least = LEAST_SECONDS, most = MOST_SECONDS): number | undefined {
     const value = this.number(name)
-    if (value !== undefined && !(value >= 0 && value <= 2_000_000))
-      throw new UsageError(`--${name} takes seconds from 0 to 2000000, got ${value}`)
+    if (value !== undefined && !(value >= least && value <= most))
+      throw new UsageError(`${flagOf(name)} takes seconds from ${least} to ${most}, got ${value}`)
     return value === undefined ? undefined : value * 1000
   }
 
@@ -64,26 +69,18 @@ export class Options {
   }
 }
 
-export async function runCommand({ name, synopsis, describe, options, examples, run }: CommandLine): Promise<void> {
+export async function runCommand({ name: own, run, ...help }: CommandLine): Promise<void> {
+  const name = calledAs(own)
   const cli = cac(name)
-  const command: Command = cli.command('[...arguments]', describe)
-  command.usage(synopsis)
-  for (const [flag, text] of Object.entries(options)) command.option(flag, text)
-  for (const example of examples) command.example(`  ${example}`)
+  const command: Command = cli.command('[...arguments]', help.describe)
+  for (const [flag, text] of Object.entries(help.options)) command.option(flag, text)
   command.action((positionals: string[], values: Record<string, unknown>) =>
     run(
       [...positionals, ...((values['--'] as string[] | undefined) ?? [])].map(text => text.replaceAll(MARK, '')),
       new Options(values),
     ),
   )
-  cli.help(sections => [
-    ...sections.slice(0, 1),
-    { body: describe },
-    ...sections
-      .slice(1)
-      .filter(({ title }) => title !== 'Commands' && !title?.startsWith('For more info'))
-      .map(({ title, body }) => ({ ...(title && { title }), body: body.replaceAll(' (default: true)', '') })),
-  ])
+  cli.help(() => [{ body: helpText({ ...help, command: typedAs(own) }) }])
   cli.version(VERSION)
   try {
     const argv = process.argv.map(text => text.replace(NUMERIC, (_, flag = '') => flag + MARK))
@@ -94,10 +91,17 @@ export async function runCommand({ name, synopsis, describe, options, examples, 
     setTimeout(() => process.exit(), END_MS).unref()
   } catch (error) {
     if (error instanceof UsageError || (error as Error).name === 'CACError')
-      exit(name, `${(error as Error).message.replaceAll(MARK, '')} (see ${name} --help)`, 2)
+      exit(name, `${asTyped((error as Error).message, help.options)} (see ${typedAs(own)} --help)`, 2)
     else throw error
   }
 }
+
+/** An option that the library names is named as it is typed, with its unit. */
+const asTyped = (message: string, options: CommandLine['options']) =>
+  message.replaceAll(MARK, '').replace(/^(expected )?`(\w+)`/, (text, before = '', name) => {
+    const typed = Object.keys(options).find(option => option.split(' ')[0] === flagOf(name))
+    return typed === undefined ? text : before + typed
+  })
 
 /** Says what is wrong, without a URL's credentials, and sets the exit code; the process ends when nothing is left to do. */
 export function exit(

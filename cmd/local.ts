@@ -2,8 +2,9 @@
 //
 // It leaves nothing behind: the server ends in order after the executor, and with its process group if this process is killed.
 import { availableParallelism } from 'node:os'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename } from 'node:path'
 import { Executor } from '../lib/executor/executor.js'
+import { calledAs, siblingCommand } from './called-as.js'
 import { stop } from './children.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { logTo } from './executor-log.js'
@@ -11,7 +12,8 @@ import { type NatsServer, startNatsServer } from './nats-server.js'
 import { holdSignals, stopOnSignals } from './stop-on-signals.js'
 import { FileWatcher } from './watch-files.js'
 
-const NAME = 'local'
+const OWN = 'local'
+const NAME = calledAs(OWN)
 /** How long the server may take to end, before it is killed. */
 const GRACE_MS = 3000
 /** Of so many functions a line tells how to call them. */
@@ -60,7 +62,7 @@ function makeExecutor(module: string, url: string, options: Options) {
 
 /** Resolves when the executor has stopped. */
 async function serve(executor: Executor, module: string, { child, url }: NatsServer, letGo: () => boolean) {
-  const { say, warn } = logTo(executor, 'text')
+  const { say, warn } = logTo(executor, 'text', NAME)
   const signals = stopOnSignals(executor)
   // A moment without a listener would lose one that is on its way.
   if (letGo()) {
@@ -112,7 +114,9 @@ function introduction({ service, subjects }: Executor, module: string, url: stri
     `     ${subjects.join(', ')} on ${url}`,
     '     What is changed is loaded anew. To call it, with an argument in place of {}:',
     '',
-    ...shown.map(each => `${clientCommand()} --servers ${url} --service ${service} ${each && `${each} `}'{}'`),
+    ...shown.map(
+      each => `${siblingCommand(OWN, 'client')} --servers ${url} --service ${service} ${each && `${each} `}'{}'`,
+    ),
     '',
     "import { ExecutorClient } from 'nats-executor'",
     `const client = new ExecutorClient({ connection: '${url}', service: '${service}' })`,
@@ -123,28 +127,19 @@ function introduction({ service, subjects }: Executor, module: string, url: stri
   ]
 }
 
-/** The command of a client, as this one was called. */
-function clientCommand(): string {
-  const own = process.argv[1]!
-  if (basename(own) !== NAME) return 'npx nats-executor-client'
-  const path = relative(process.cwd(), join(dirname(own), 'client'))
-  return path.startsWith('.') ? path : `./${path}`
-}
-
 await runCommand({
-  name: NAME,
+  name: OWN,
   synopsis: '<module> [options]',
   describe:
-    'Serves a module while you write it: with a nats-server of its own, on this machine alone.\nWhen the module changes, or what it imports, requests are computed by the new code.',
+    'Serves the functions of a module while you write it, on this machine alone, with a NATS server of its own. When the module changes, or what it imports, requests are computed by the new code.',
   options: {
-    '--service <name>': "the service, the subject of its requests (default: the module's name)",
+    '--service <name>': "the subject of the requests (default: the module's name)",
     '--concurrency <n>': 'how many requests are computed at the same time (default: as many as there are cores)',
-    '--port <n>': "the nats-server's (default: a free one)",
+    '--port <n>': 'where the NATS server listens (default: a free port)',
   },
-  examples: [
-    'local images.mjs',
-    '',
-    'SIGTERM or Ctrl-C: finishes what has started and exits 0; a second one stops at once. Nothing is left behind.',
+  examples: [['images.mjs', 'the functions of images.mjs, as the service images']],
+  notes: [
+    'SIGTERM or Ctrl-C: finishes what has started and exits with 0; a second one stops at once. Nothing is left behind.',
   ],
   run,
 })
