@@ -9,6 +9,7 @@ import { ProgressBar } from './progress-bar.js'
 import { calledAs, siblingCommand } from './called-as.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { printable } from './printable.js'
+import { tellMissing } from './waiting-lines.js'
 
 const OWN = 'client'
 const NAME = calledAs(OWN)
@@ -46,6 +47,15 @@ async function run(positionals: string[], options: Options) {
 
   const said = new Set<string>()
   const bar = new ProgressBar(process.stderr, called, args.length)
+  const stopTelling = tellMissing(
+    () => client.missing,
+    missing => {
+      if (isJson) return
+      bar.clear()
+      const what = missing === undefined ? ' for the answer' : `: ${withRemedy(missing, service)}`
+      process.stderr.write(` [x] Waiting${what}\n`)
+    },
+  )
   const codes: number[] = await Promise.all(
     args.map(async ({ text, value }, index) => {
       process.stderr.write(` [x] Requesting ${called}(${printable(text)})\n`)
@@ -86,6 +96,7 @@ async function run(positionals: string[], options: Options) {
       }
     }),
   )
+  stopTelling()
   bar.clear()
   await client.close()
   process.exitCode ??= [130, 1, 3, 4].find(code => codes.includes(code)) ?? 0
