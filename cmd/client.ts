@@ -1,5 +1,4 @@
 // The command that has arguments computed and prints the answers.
-import { readFileSync } from 'node:fs'
 import { ExecutorClient } from '../lib/client/client.js'
 import { CancelledError, NoExecutorsError, type RequestError, TimeoutError } from '../lib/errors.js'
 import { CLIENT_DEFAULTS } from '../lib/client-options.js'
@@ -8,11 +7,14 @@ import { functionSubject, isFunctionName } from '../lib/protocol/subjects.js'
 import { ProgressBar } from './progress-bar.js'
 import { calledAs, siblingCommand } from './called-as.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
+import { readFile } from './read-file.js'
 import { printable } from './printable.js'
 import { tellMissing } from './waiting-lines.js'
 
 const OWN = 'client'
 const NAME = calledAs(OWN)
+/** Of an argument: a nats-server's `max_payload` cannot be more. */
+const MOST_BYTES = 64 * 1024 * 1024
 
 async function run(positionals: string[], options: Options) {
   const service = options.text('service') ?? CLIENT_DEFAULTS.service
@@ -24,9 +26,10 @@ async function run(positionals: string[], options: Options) {
   const isJson = options.isOn('json')
   const [name, texts] = isName(positionals[0]) ? [positionals[0]!, positionals.slice(1)] : ['', positionals]
   if (positionals.length === 0) throw new UsageError('what is to be computed? An argument is missing, such as 30')
+  if (texts.filter(text => text === '@-').length > 1) throw new UsageError('@- is one argument at most')
   // A function may do without.
   const args = texts.length === 0 ? [{ text: '', value: undefined }] : texts.map(text => ({ text, value: parse(text) }))
-  const called = functionSubject(service, name)
+  const called = printable(functionSubject(service, name), 300)
   const client = makeClient({
     service,
     ...(servers !== undefined && { connection: { servers } }),
@@ -53,7 +56,7 @@ async function run(positionals: string[], options: Options) {
       if (isJson) return
       bar.clear()
       const what = missing === undefined ? ' for the answer' : `: ${withRemedy(missing, service)}`
-      process.stderr.write(` [x] Waiting${what}\n`)
+      process.stderr.write(` [x] Waiting${printable(what, 500)}\n`)
     },
   )
   const codes: number[] = await Promise.all(
@@ -89,7 +92,7 @@ async function run(positionals: string[], options: Options) {
           })
         else if (!(error instanceof CancelledError)) {
           const line = explain(error, service, called, text)
-          if (!said.has(line)) process.stderr.write(`${NAME}: ${line}\n`)
+          if (!said.has(line)) process.stderr.write(`${NAME}: ${printable(line, 1000)}\n`)
           said.add(line)
         }
         return exitCode(error)
@@ -119,14 +122,15 @@ function parse(text: string): unknown {
     return JSON.parse(text)
   } catch {
     throw new UsageError(
-      `an argument is JSON, such as 30 or '"text"', or @file for the bytes of a file, and ${printable(text, 40)} is not`,
+      `an argument is JSON, such as 30 or '"text"', or @file for the bytes of a file, and ${printable(text, 40) || 'nothing'} is not`,
     )
   }
 }
 
 function bytesOf(path: string): Uint8Array {
+  if (path === '') throw new UsageError("the file's name is missing after @")
   try {
-    return readFileSync(path === '-' ? 0 : path)
+    return readFile(path === '-' ? 0 : path, MOST_BYTES)
   } catch (error) {
     throw new UsageError(`cannot read ${printable(path)}: ${(error as Error).message}`)
   }

@@ -13,6 +13,9 @@ const NUMERIC = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$)/
 const LEAST_SECONDS = 0.001
 const MOST_SECONDS = 2_000_000
 
+/** In characters. */
+const LONGEST_LINE = 2000
+
 /** How long a command that has done its work may take to end, in milliseconds. */
 const END_MS = 500
 
@@ -37,6 +40,8 @@ export class Options {
   text(name: string): string | undefined {
     const given = this.#values[name]
     if (given === undefined) return undefined
+    // cac takes --name.x for a part of it.
+    if (typeof given === 'object' && !Array.isArray(given)) throw new UsageError(`${flagOf(name)} has no parts`)
     const values = [given].flat().map(String)
     if (values.length > 1) throw new UsageError(`${flagOf(name)} is given ${values.length} times`)
     return values[0]!.replaceAll(MARK, '')
@@ -72,6 +77,7 @@ export class Options {
 export async function runCommand({ name: own, run, ...help }: CommandLine): Promise<void> {
   const name = calledAs(own)
   const cli = cac(name)
+  const switches = Object.keys(help.options).filter(flag => !flag.includes(' '))
   const command: Command = cli.command('[...arguments]', help.describe)
   for (const [flag, text] of Object.entries(help.options)) command.option(flag, text)
   command.action((positionals: string[], values: Record<string, unknown>) =>
@@ -82,10 +88,19 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
   )
   cli.help(() => [{ body: helpText({ ...help, command: typedAs(own) }) }])
   cli.version(VERSION)
+  // Who does not read what is said may still want the answers.
+  process.stderr.on('error', () => {})
   try {
     const argv = process.argv.map(text => text.replace(NUMERIC, (_, flag = '') => flag + MARK))
     cli.parse(argv, { run: false })
-    if (cli.options['help'] || cli.options['version']) return
+    if (cli.options['help'] || cli.options['version']) {
+      process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+        if (code !== 'EPIPE') exit(name, `cannot write: ${message}`, 1)
+      })
+      return
+    }
+    const valued = argv.find(text => switches.some(flag => text.startsWith(`${flag}=`)))
+    if (valued) throw new UsageError(`${valued.split('=')[0]} takes no value`)
     await cli.runMatchedCommand()
     // What is still under way, such as a question for the address of a host, must not keep it.
     setTimeout(() => process.exit(), END_MS).unref()
@@ -103,13 +118,20 @@ const asTyped = (message: string, options: CommandLine['options']) =>
     return typed === undefined ? text : before + typed
   })
 
-/** Says what is wrong, without a URL's credentials, and sets the exit code; the process ends when nothing is left to do. */
+/** Says in a line what is wrong, and sets the exit code; the process ends when nothing is left to do. */
 export function exit(
   name: string,
   message: string,
   code: number,
   say = (line: string): unknown => process.stderr.write(`${line}\n`),
 ) {
-  say(`${name}: ${message.replace(/([a-z]+:\/\/)\S*@/gi, '$1…@')}`)
+  say(`${name}: ${printable(withoutCredentials(message), LONGEST_LINE)}`)
   process.exitCode = code
 }
+
+/** What stands between the scheme and the last @ of a URL is nobody's business. A word may be very long. */
+const withoutCredentials = (text: string) =>
+  text.replace(/\S+/g, word => {
+    const [from, to] = [word.indexOf('://') + 3, word.lastIndexOf('@')]
+    return from < 3 || to < from ? word : `${word.slice(0, from)}…${word.slice(to)}`
+  })
