@@ -49,7 +49,7 @@ const cases: [script: string, code: number, stdout: string[], stderr: (string | 
   [`cmd/client "\\"${LONG}\\""`, 1, [], [/^client: fibonacci\("a+…\): expected an integer from 0 to 78, got "a+…/]],
   [`cmd/executor ${LONG}`, 2, [], [/^executor: expected --service <name> to be .*, got "a+…$/]],
   [
-    'cmd/client --timeout 0.1 --service "$(printf \'a\\033[31mb\')" 1',
+    'cmd/client --timeout 3 --service "$(printf \'a\\033[31mb\')" 1',
     3,
     [],
     [/^client: no executor on a·\[31mb: start/],
