@@ -1,15 +1,20 @@
 // The command that has arguments computed and prints the answers.
-import { readFileSync } from 'node:fs'
 import { ExecutorClient } from '../lib/client/client.js'
 import { CancelledError, NoExecutorsError, type RequestError, TimeoutError } from '../lib/errors.js'
 import { CLIENT_DEFAULTS } from '../lib/client-options.js'
 import { MAX_PRIORITY } from '../lib/protocol/request.js'
 import { functionSubject, isFunctionName } from '../lib/protocol/subjects.js'
 import { ProgressBar } from './progress-bar.js'
+import { calledAs, siblingCommand } from './called-as.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
+import { readFile } from './read-file.js'
 import { printable } from './printable.js'
+import { tellMissing } from './waiting-lines.js'
 
-const NAME = 'client'
+const OWN = 'client'
+const NAME = calledAs(OWN)
+/** Of an argument: a nats-server's `max_payload` cannot be more. */
+const MOST_BYTES = 64 * 1024 * 1024
 
 async function run(positionals: string[], options: Options) {
   const service = options.text('service') ?? CLIENT_DEFAULTS.service
@@ -21,9 +26,10 @@ async function run(positionals: string[], options: Options) {
   const isJson = options.isOn('json')
   const [name, texts] = isName(positionals[0]) ? [positionals[0]!, positionals.slice(1)] : ['', positionals]
   if (positionals.length === 0) throw new UsageError('what is to be computed? An argument is missing, such as 30')
+  if (texts.filter(text => text === '@-').length > 1) throw new UsageError('@- is one argument at most')
   // A function may do without.
   const args = texts.length === 0 ? [{ text: '', value: undefined }] : texts.map(text => ({ text, value: parse(text) }))
-  const called = functionSubject(service, name)
+  const called = printable(functionSubject(service, name), 300)
   const client = makeClient({
     service,
     ...(servers !== undefined && { connection: { servers } }),
@@ -44,6 +50,15 @@ async function run(positionals: string[], options: Options) {
 
   const said = new Set<string>()
   const bar = new ProgressBar(process.stderr, called, args.length)
+  const stopTelling = tellMissing(
+    () => client.missing,
+    missing => {
+      if (isJson) return
+      bar.clear()
+      const what = missing === undefined ? ' for the answer' : `: ${withRemedy(missing, service)}`
+      process.stderr.write(` [x] Waiting${printable(what, 500)}\n`)
+    },
+  )
   const codes: number[] = await Promise.all(
     args.map(async ({ text, value }, index) => {
       process.stderr.write(` [x] Requesting ${called}(${printable(text)})\n`)
@@ -77,13 +92,14 @@ async function run(positionals: string[], options: Options) {
           })
         else if (!(error instanceof CancelledError)) {
           const line = explain(error, service, called, text)
-          if (!said.has(line)) process.stderr.write(`${NAME}: ${line}\n`)
+          if (!said.has(line)) process.stderr.write(`${NAME}: ${printable(line, 1000)}\n`)
           said.add(line)
         }
         return exitCode(error)
       }
     }),
   )
+  stopTelling()
   bar.clear()
   await client.close()
   process.exitCode ??= [130, 1, 3, 4].find(code => codes.includes(code)) ?? 0
@@ -106,14 +122,15 @@ function parse(text: string): unknown {
     return JSON.parse(text)
   } catch {
     throw new UsageError(
-      `an argument is JSON, such as 30 or '"text"', or @file for the bytes of a file, and ${printable(text, 40)} is not`,
+      `an argument is JSON, such as 30 or '"text"', or @file for the bytes of a file, and ${printable(text, 40) || 'nothing'} is not`,
     )
   }
 }
 
 function bytesOf(path: string): Uint8Array {
+  if (path === '') throw new UsageError("the file's name is missing after @")
   try {
-    return readFileSync(path === '-' ? 0 : path)
+    return readFile(path === '-' ? 0 : path, MOST_BYTES)
   } catch (error) {
     throw new UsageError(`cannot read ${printable(path)}: ${(error as Error).message}`)
   }
@@ -145,38 +162,42 @@ function exitCode(error: RequestError) {
 /** What an executor of a service is given. */
 const moduleOf = (service: string) => (service === CLIENT_DEFAULTS.service ? '' : ` <module> --service ${service}`)
 
+/** How to start what is missing. */
+const withRemedy = (missing: string, service: string) =>
+  missing.startsWith('no nats-server')
+    ? `${missing}: start one with "nats-server -c nats-server.conf"`
+    : `${missing}: start one with "${siblingCommand(OWN, 'executor')}${moduleOf(service)}"`
+
 function explain(error: RequestError, service: string, called: string, text: string) {
-  if (error instanceof NoExecutorsError)
-    return error.message.startsWith('no nats-server')
-      ? `${error.message}: start one with "nats-server -c nats-server.conf"`
-      : `${error.message}: start one with "./cmd/executor${moduleOf(service)}"`
+  if (error instanceof NoExecutorsError) return withRemedy(error.message, service)
   if (error instanceof TimeoutError)
     return `${called}(${printable(text)}): ${error.message}: give it longer with --timeout`
   return `${called}(${printable(text)}): ${printable(error.message, 500)}`
 }
 
 await runCommand({
-  name: NAME,
+  name: OWN,
   synopsis: '[function] <argument>… [options]',
-  describe: 'Has each argument (JSON, such as 30, or @file for bytes) computed by an executor and prints the answers.',
+  describe:
+    'Has each argument computed by an executor, and prints the answers. An argument is JSON, such as 30, or @file for the bytes of a file (@- for the standard input).',
   options: {
-    '--servers <urls>': 'nats-servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
-    '--service <name>': `the service, which is the subject of its requests (default: ${CLIENT_DEFAULTS.service})`,
-    '--timeout <seconds>': 'how long to wait for the answers (default: 60)',
-    '--priority <number>': 'higher is computed earlier: a whole number from -1000 to 1000 (default: 0)',
-    '--prefix <subject>': `what the subjects begin with on which executors answer questions (default: ${CLIENT_DEFAULTS.prefix})`,
-    '--inbox-prefix <subject>': 'what the subjects of replies begin with (default: _INBOX)',
+    '--servers <urls>': 'NATS servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
+    '--service <name>': `the subject of the requests (default: ${CLIENT_DEFAULTS.service})`,
+    '--timeout <seconds>': `how long to wait for the answers (default: ${CLIENT_DEFAULTS.timeout / 1000})`,
+    '--priority <number>': `higher is computed earlier: a whole number from -${MAX_PRIORITY} to ${MAX_PRIORITY} (default: 0)`,
+    '--prefix <subject>': `beginning of the subjects on which executors answer questions (default: ${CLIENT_DEFAULTS.prefix})`,
+    '--inbox-prefix <subject>': 'beginning of the subjects of replies (default: _INBOX)',
     '--json': 'print one JSON object a line',
   },
   examples: [
-    'client 30                  prints 832040',
-    'client 28 29 30            prints "28 317811" and so on, as the answers arrive',
-    'client --service images resize \'{"width":80}\'   calls the export resize of images.mjs',
-    'client --service images invert @photo.raw > inverted.raw     bytes in, bytes out',
-    'client --timeout 5 40      gives up after 5 seconds',
-    '',
-    'Exit codes: 0 all answered, 1 an answer was an error, 2 wrong usage, 3 nobody was there',
-    '  (no nats-server or no executor), 4 no answer in time, 130 Ctrl-C.',
+    ['30', 'prints 832040'],
+    ['28 29 30', 'prints "28 317811", …'],
+    ['--timeout 5 40', 'gives up after 5 seconds'],
+    [`--service images resize '{"width":80}'`, 'resize of images.mjs'],
+    ['--service images invert @in.raw > out.raw', 'bytes in, bytes out'],
+  ],
+  notes: [
+    'Exit codes: 0 all answered, 1 an answer was an error, 2 wrong usage, 3 nobody was there (no NATS server or no executor), 4 no answer in time, 130 Ctrl-C.',
   ],
   run,
 })

@@ -1,10 +1,20 @@
 // What the commands have in common: flags are read with cac, and whatever is wrong with them is one line and exit code 2.
 import { type Command, cac } from 'cac'
+import { type CommandName, calledAs, typedAs } from './called-as.js'
+import { type HelpText, helpText } from './help.js'
+import { printable } from './printable.js'
 import { VERSION } from '../lib/version.js'
 
 /** Marks what looks like a number: cac would take -5 for options, and turn 007 into 7 and nothing into 0. */
 const MARK = '\u0000'
 const NUMERIC = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$)/
+
+/** Of times; the most is what a timer can count. */
+const LEAST_SECONDS = 0.001
+const MOST_SECONDS = 2_000_000
+
+/** In characters. */
+const LONGEST_LINE = 2000
 
 /** How long a command that has done its work may take to end, in milliseconds. */
 const END_MS = 500
@@ -12,16 +22,13 @@ const END_MS = 500
 /** Wrong usage; its message is for the person at the terminal. */
 export class UsageError extends Error {}
 
-export interface CommandLine {
-  name: string
-  /** After the name, e.g. `<argument>…`. */
-  synopsis: string
-  describe: string
-  /** Each `--name <value>` with its explanation; without `<value>` it is a switch. */
-  options: Record<string, string>
-  examples: string[]
+export interface CommandLine extends Omit<HelpText, 'command'> {
+  name: CommandName
   run: (positionals: string[], options: Options) => Promise<void>
 }
+
+/** `maxRequests` as it is typed. */
+const flagOf = (name: string) => `--${name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
 
 export class Options {
   readonly #values: Record<string, unknown>
@@ -33,8 +40,10 @@ export class Options {
   text(name: string): string | undefined {
     const given = this.#values[name]
     if (given === undefined) return undefined
+    // cac takes --name.x for a part of it.
+    if (typeof given === 'object' && !Array.isArray(given)) throw new UsageError(`${flagOf(name)} has no parts`)
     const values = [given].flat().map(String)
-    if (values.length > 1) throw new UsageError(`--${name} is given ${values.length} times`)
+    if (values.length > 1) throw new UsageError(`${flagOf(name)} is given ${values.length} times`)
     return values[0]!.replaceAll(MARK, '')
   }
 
@@ -42,15 +51,16 @@ export class Options {
     const text = this.text(name)
     if (text === undefined) return undefined
     const value = Number(text)
-    if (text.trim() === '' || !Number.isFinite(value)) throw new UsageError(`--${name} takes a number, got "${text}"`)
+    if (text.trim() === '' || !Number.isFinite(value))
+      throw new UsageError(`${flagOf(name)} takes a number, got ${printable(JSON.stringify(text))}`)
     return value
   }
 
-  /** A time that is given in seconds, as milliseconds. */
-  seconds(name: string): number | undefined {
+  /** A time that is given in seconds, as milliseconds; `least` and `most` in seconds. */
+  seconds(name: string, least = LEAST_SECONDS, most = MOST_SECONDS): number | undefined {
     const value = this.number(name)
-    if (value !== undefined && !(value >= 0 && value <= 2_000_000))
-      throw new UsageError(`--${name} takes seconds from 0 to 2000000, got ${value}`)
+    if (value !== undefined && !(value >= least && value <= most))
+      throw new UsageError(`${flagOf(name)} takes seconds from ${least} to ${most}, got ${value}`)
     return value === undefined ? undefined : value * 1000
   }
 
@@ -64,48 +74,64 @@ export class Options {
   }
 }
 
-export async function runCommand({ name, synopsis, describe, options, examples, run }: CommandLine): Promise<void> {
+export async function runCommand({ name: own, run, ...help }: CommandLine): Promise<void> {
+  const name = calledAs(own)
   const cli = cac(name)
-  const command: Command = cli.command('[...arguments]', describe)
-  command.usage(synopsis)
-  for (const [flag, text] of Object.entries(options)) command.option(flag, text)
-  for (const example of examples) command.example(`  ${example}`)
+  const switches = Object.keys(help.options).filter(flag => !flag.includes(' '))
+  const command: Command = cli.command('[...arguments]', help.describe)
+  for (const [flag, text] of Object.entries(help.options)) command.option(flag, text)
   command.action((positionals: string[], values: Record<string, unknown>) =>
     run(
       [...positionals, ...((values['--'] as string[] | undefined) ?? [])].map(text => text.replaceAll(MARK, '')),
       new Options(values),
     ),
   )
-  cli.help(sections => [
-    ...sections.slice(0, 1),
-    { body: describe },
-    ...sections
-      .slice(1)
-      .filter(({ title }) => title !== 'Commands' && !title?.startsWith('For more info'))
-      .map(({ title, body }) => ({ ...(title && { title }), body: body.replaceAll(' (default: true)', '') })),
-  ])
+  cli.help(() => [{ body: helpText({ ...help, command: typedAs(own) }) }])
   cli.version(VERSION)
+  // Who does not read what is said may still want the answers.
+  process.stderr.on('error', () => {})
   try {
     const argv = process.argv.map(text => text.replace(NUMERIC, (_, flag = '') => flag + MARK))
     cli.parse(argv, { run: false })
-    if (cli.options['help'] || cli.options['version']) return
+    if (cli.options['help'] || cli.options['version']) {
+      process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+        if (code !== 'EPIPE') exit(name, `cannot write: ${message}`, 1)
+      })
+      return
+    }
+    const valued = argv.find(text => switches.some(flag => text.startsWith(`${flag}=`)))
+    if (valued) throw new UsageError(`${valued.split('=')[0]} takes no value`)
     await cli.runMatchedCommand()
     // What is still under way, such as a question for the address of a host, must not keep it.
     setTimeout(() => process.exit(), END_MS).unref()
   } catch (error) {
     if (error instanceof UsageError || (error as Error).name === 'CACError')
-      exit(name, `${(error as Error).message.replaceAll(MARK, '')} (see ${name} --help)`, 2)
+      exit(name, `${asTyped((error as Error).message, help.options)} (see ${typedAs(own)} --help)`, 2)
     else throw error
   }
 }
 
-/** Says what is wrong, without a URL's credentials, and sets the exit code; the process ends when nothing is left to do. */
+/** An option that the library names is named as it is typed, with its unit. */
+const asTyped = (message: string, options: CommandLine['options']) =>
+  message.replaceAll(MARK, '').replace(/^(expected )?`(\w+)`/, (text, before = '', name) => {
+    const typed = Object.keys(options).find(option => option.split(' ')[0] === flagOf(name))
+    return typed === undefined ? text : before + typed
+  })
+
+/** Says in a line what is wrong, and sets the exit code; the process ends when nothing is left to do. */
 export function exit(
   name: string,
   message: string,
   code: number,
   say = (line: string): unknown => process.stderr.write(`${line}\n`),
 ) {
-  say(`${name}: ${message.replace(/([a-z]+:\/\/)\S*@/gi, '$1…@')}`)
+  say(`${name}: ${printable(withoutCredentials(message), LONGEST_LINE)}`)
   process.exitCode = code
 }
+
+/** What stands between the scheme and the last @ of a URL is nobody's business. A word may be very long. */
+const withoutCredentials = (text: string) =>
+  text.replace(/\S+/g, word => {
+    const [from, to] = [word.indexOf('://') + 3, word.lastIndexOf('@')]
+    return from < 3 || to < from ? word : `${word.slice(0, from)}…${word.slice(to)}`
+  })

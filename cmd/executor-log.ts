@@ -23,8 +23,12 @@ const SHORT_ID = 8
 const NOT_TAKEN = 'they could not be written in time'
 const TOO_MUCH = `functions print more than ${MOST_OUTPUT_LINES} lines a second`
 
-/** Returns what says a line on the standard output and error. */
-export function logTo(executor: Executor, kind: LogKind): { say(line: string): void; warn(line: string): void } {
+/** Returns what says a line on the standard output and error. `name`: of the command, which warnings begin with. */
+export function logTo(
+  executor: Executor,
+  kind: LogKind,
+  name: string,
+): { say(line: string): void; warn(line: string): void } {
   const { pid } = process
   const isJson = kind === 'json'
   const toJson = (level: string, event: string, details: object) =>
@@ -34,12 +38,12 @@ export function logTo(executor: Executor, kind: LogKind): { say(line: string): v
       ? toJson('warn', 'dropped', { lines, text: NOT_TAKEN })
       : ` [!] ${lines} lines dropped here: ${NOT_TAKEN} (pid=${pid})`,
   )
-  if (kind === 'text') text(executor, out.write, err.write)
+  if (kind === 'text') text(executor, name, out.write, err.write)
   else if (isJson) json(executor, (...line) => out.write(toJson(...line)))
   return { say: out.write, warn: err.write }
 }
 
-function text(executor: Executor, say: (line: string) => void, warn: (line: string) => void) {
+function text(executor: Executor, name: string, say: (line: string) => void, warn: (line: string) => void) {
   const { service } = executor
   const { pid } = process
   executor.on('ready', () =>
@@ -78,12 +82,12 @@ function text(executor: Executor, say: (line: string) => void, warn: (line: stri
   })
 
   const isNewWarning = limited(
-    (warning: string, more) => warn(`executor: ${warning}: ${more} more (pid=${pid})`),
+    (warning: string, more) => warn(`${name}: ${warning}: ${more} more (pid=${pid})`),
     MOST_EQUAL_WARNINGS,
   )
   executor.on('warning', text => {
     const warning = printable(text, 500)
-    if (isNewWarning(warning)) warn(`executor: ${warning} (pid=${pid})`)
+    if (isNewWarning(warning)) warn(`${name}: ${warning} (pid=${pid})`)
   })
 }
 

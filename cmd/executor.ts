@@ -1,11 +1,14 @@
 // The command that runs one executor until it is told to stop.
+import { expected, isPrefix } from '../lib/check-options.js'
 import { Executor } from '../lib/executor/executor.js'
 import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/executor-options.js'
+import { calledAs } from './called-as.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { LOGS, type LogKind, logTo } from './executor-log.js'
 import { stopOnSignals } from './stop-on-signals.js'
 
-const NAME = 'executor'
+const OWN = 'executor'
+const NAME = calledAs(OWN)
 const { queue, concurrency, timeLimit, memoryLimit, backlog, backlogBytes, longestWait, drainTimeout, prefix } =
   EXECUTOR_DEFAULTS
 const INBOXES = EXECUTOR_DEFAULTS.inboxPrefixes.join(',')
@@ -16,7 +19,7 @@ async function run(positionals: string[], options: Options) {
   const log = options.text('log') ?? 'text'
   if (!LOGS.includes(log as LogKind)) throw new UsageError(`--log is one of ${LOGS.join(', ')}, got "${log}"`)
   const executor = makeExecutor(positionals[0], options)
-  const { warn } = logTo(executor, log as LogKind)
+  const { warn } = logTo(executor, log as LogKind, NAME)
   const signals = stopOnSignals(executor)
   try {
     await executor.start()
@@ -29,7 +32,14 @@ async function run(positionals: string[], options: Options) {
 }
 
 function makeExecutor(module: string | undefined, options: Options) {
-  const connection = defined({ servers: options.text('servers'), inboxPrefix: options.text('inboxPrefix') })
+  const slots = options.number('concurrency') ?? concurrency
+  const processes = options.number('processes')
+  if (processes !== undefined && processes > slots)
+    throw new UsageError(`--processes is --concurrency (${slots}) at most, got ${processes}`)
+  const inboxPrefix = options.text('inboxPrefix')
+  if (inboxPrefix !== undefined && !isPrefix(inboxPrefix))
+    throw new UsageError(expected('inboxPrefix', 'a NATS subject without wildcards', inboxPrefix))
+  const connection = defined({ servers: options.text('servers'), inboxPrefix })
   const chosen: ExecutorOptions = {
     connection,
     ...defined({
@@ -37,7 +47,7 @@ function makeExecutor(module: string | undefined, options: Options) {
       queue: options.text('queue'),
       module,
       concurrency: options.number('concurrency'),
-      processes: options.number('processes'),
+      processes,
       maxRequests: options.number('maxRequests'),
       execArgv: options.text('execArgv')?.split(/\s+/).filter(Boolean),
       timeLimit: options.seconds('timeLimit'),
@@ -47,7 +57,7 @@ function makeExecutor(module: string | undefined, options: Options) {
       longestWait: options.seconds('longestWait'),
       prefix: options.text('prefix'),
       inboxPrefixes: options.text('inboxPrefixes')?.split(','),
-      drainTimeout: options.seconds('drainTimeout'),
+      drainTimeout: options.seconds('drainTimeout', 0),
       exposeStack: options.isOn('exposeStack') ? true : undefined,
       balance: options.isOff('balance') ? false : undefined,
     }),
@@ -65,37 +75,37 @@ const defined = (values: object) =>
 const explain = (error: Error) => error.message.split('\n')[0]!
 
 await runCommand({
-  name: NAME,
+  name: OWN,
   synopsis: '[module] [options]',
   describe:
-    'Computes the requests for a module (default: the built-in fibonacci).\nStart as many as you like: each request reaches one of them.',
+    'Computes the requests for the functions of a module (default: the built-in fibonacci). Start as many executors as you like, here and on other machines: each request reaches one of them.',
   options: {
-    '--servers <urls>': 'nats-servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
-    '--service <name>': "the service, the subject of its requests (default: the module's name, or fibonacci)",
+    '--servers <urls>': 'NATS servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
+    '--service <name>': "the subject of the requests (default: the module's name, or fibonacci)",
     '--queue <name>': `queue group (default: ${queue})`,
     '--concurrency <n>': `how many requests are computed at the same time (default: ${concurrency})`,
     '--processes <n>': 'in how many processes (default: one for each; fewer for functions that wait)',
     '--max-requests <n>': 'replace a process after so many requests (default: never)',
-    '--exec-argv <options>': "options of Node for these processes, with a = before (default: the executor's own)",
+    '--exec-argv <options>':
+      "options of Node.js for these processes, as in --exec-argv=--import=tsx (default: the executor's own)",
     '--time-limit <seconds>': `longest that one computation may take (default: ${timeLimit / 1000})`,
     '--memory-limit <MiB>': `most memory of one process (default: ${memoryLimit})`,
-    '--backlog <n>': `how many requests may wait here for a free slot (default: ${backlog})`,
-    '--backlog-bytes <bytes>': `how many bytes their arguments may have together (default: ${backlogBytes})`,
+    '--backlog <n>': `how many requests may wait here (default: ${backlog})`,
+    '--backlog-bytes <bytes>': `how large their arguments may be together (default: ${backlogBytes})`,
     '--longest-wait <seconds>': `deadline of a request that has none of its own (default: ${longestWait / 1000})`,
-    '--prefix <subject>': `what the subjects begin with that executors use among themselves (default: ${prefix})`,
-    '--inbox-prefix <subject>': "what this executor's own inboxes begin with (default: _INBOX)",
-    '--inbox-prefixes <list>': `what reply subjects begin with, others are ignored (default: ${INBOXES})`,
-    '--drain-timeout <seconds>': `on stopping, how long to compute what is here (default: ${drainTimeout / 1000})`,
+    '--prefix <subject>': `beginning of the subjects that executors use among themselves (default: ${prefix})`,
+    '--inbox-prefix <subject>': "beginning of this executor's own inboxes (default: _INBOX)",
+    '--inbox-prefixes <list>': `beginnings of reply subjects; other ones get no reply (default: ${INBOXES})`,
+    '--drain-timeout <seconds>': `when it is stopped, how long to go on computing what is here (default: ${drainTimeout / 1000})`,
     '--expose-stack': 'send clients the stacks of what functions throw',
     '--no-balance': 'leave each request where NATS brought it, busy or not',
     '--log <kind>': `${LOGS.join(', ')} (default: text)`,
   },
   examples: [
-    'executor                                         the built-in fibonacci',
-    'executor --concurrency 8                         eight slots',
-    'executor images.mjs                              your own functions, as the service images',
-    '',
-    'SIGTERM or Ctrl-C: finishes what has started and exits 0; a second one stops at once.',
+    ['', 'the built-in fibonacci'],
+    ['--concurrency 8', 'eight requests at the same time'],
+    ['images.mjs', 'your own functions, as the service images'],
   ],
+  notes: ['SIGTERM or Ctrl-C: finishes what has started and exits with 0; a second one stops at once.'],
   run,
 })

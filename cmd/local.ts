@@ -2,16 +2,19 @@
 //
 // It leaves nothing behind: the server ends in order after the executor, and with its process group if this process is killed.
 import { availableParallelism } from 'node:os'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename } from 'node:path'
 import { Executor } from '../lib/executor/executor.js'
+import { calledAs, siblingCommand } from './called-as.js'
 import { stop } from './children.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { logTo } from './executor-log.js'
 import { type NatsServer, startNatsServer } from './nats-server.js'
+import { Reloads } from './reloads.js'
 import { holdSignals, stopOnSignals } from './stop-on-signals.js'
 import { FileWatcher } from './watch-files.js'
 
-const NAME = 'local'
+const OWN = 'local'
+const NAME = calledAs(OWN)
 /** How long the server may take to end, before it is killed. */
 const GRACE_MS = 3000
 /** Of so many functions a line tells how to call them. */
@@ -23,10 +26,10 @@ async function run(positionals: string[], options: Options) {
   if (tooMany !== undefined) throw new UsageError(`one module at a time: "${tooMany}" is too many`)
   const port = portOf(options)
   // Between a server's start and its being watched over nothing may end this process.
-  const letGo = holdSignals()
-  const server = await startServer(port)
+  const held = holdSignals()
+  const server = await startServer(port, held.signal)
   try {
-    await serve(makeExecutor(module, server.url, options), module, server, letGo)
+    await serve(makeExecutor(module, server.url, options), module, server, held)
   } finally {
     await stop([server.child], GRACE_MS)
   }
@@ -39,11 +42,12 @@ function portOf(options: Options): number {
   return port
 }
 
-async function startServer(port: number): Promise<NatsServer> {
+/** A signal, too, ends this process. */
+async function startServer(port: number, signal: AbortSignal): Promise<NatsServer> {
   try {
-    return await startNatsServer({ port, detached: true })
+    return await startNatsServer({ port, detached: true, signal })
   } catch (error) {
-    exit(NAME, (error as Error).message, 1)
+    if (!signal.aborted) exit(NAME, (error as Error).message, 1)
     process.exit()
   }
 }
@@ -59,44 +63,53 @@ function makeExecutor(module: string, url: string, options: Options) {
 }
 
 /** Resolves when the executor has stopped. */
-async function serve(executor: Executor, module: string, { child, url }: NatsServer, letGo: () => boolean) {
-  const { say, warn } = logTo(executor, 'text')
+async function serve(
+  executor: Executor,
+  module: string,
+  { child, url }: NatsServer,
+  held: ReturnType<typeof holdSignals>,
+) {
+  const { say, warn } = logTo(executor, 'text', NAME)
   const signals = stopOnSignals(executor)
   // A moment without a listener would lose one that is on its way.
-  if (letGo()) {
+  held.letGo()
+  if (held.signal.aborted) {
     signals.count++
     void executor.stop()
   }
+  let state: 'starting' | 'serving' | 'over' = 'starting'
   let lost: Error | undefined
   const serverEnded = () => {
     lost = new Error('its nats-server has ended')
+    state = 'over'
     void executor.stopNow()
   }
   child.once('exit', serverEnded)
 
-  let isServing = false
-  let reloads = 0
-  const reload = async () => {
-    const number = ++reloads
-    const outcome = await executor.reload().then(
-      () => () => say(` [x] Loaded anew: ${executor.subjects.join(', ')} (pid=${process.pid})`),
-      (error: Error) => () => warn(`${NAME}: ${error.message}; the old code goes on (pid=${process.pid})`),
-    )
-    // What comes of a later change is what counts.
-    if (number === reloads && isServing && signals.count === 0) outcome()
-  }
-  const watcher = new FileWatcher(reload, (folder, { message }) => warn(`${NAME}: cannot watch ${folder}: ${message}`))
+  const reloads = new Reloads(
+    () => executor.reload(),
+    error => {
+      if (state === 'over' || signals.count > 0) return
+      const goesOn = state === 'serving' ? '; the old code goes on' : ''
+      if (error) warn(`${NAME}: ${error.message}${goesOn} (pid=${process.pid})`)
+      else if (state === 'serving') say(` [x] Loaded anew: ${executor.subjects.join(', ')} (pid=${process.pid})`)
+    },
+  )
+  const watcher = new FileWatcher(
+    () => reloads.changed(),
+    (folder, { message }) => warn(`${NAME}: cannot watch ${folder}: ${message}`),
+  )
   executor.on('imported', file => watcher.add(file))
 
   const error = await executor.start().then(
     () => {
-      isServing = true
+      state = 'serving'
       for (const line of introduction(executor, module, url)) say(line)
       return executor.closed
     },
     (reason: Error) => (signals.count > 0 ? undefined : reason),
   )
-  isServing = false
+  state = 'over'
   watcher.close()
   child.off('exit', serverEnded)
   const why = lost ?? error
@@ -112,7 +125,9 @@ function introduction({ service, subjects }: Executor, module: string, url: stri
     `     ${subjects.join(', ')} on ${url}`,
     '     What is changed is loaded anew. To call it, with an argument in place of {}:',
     '',
-    ...shown.map(each => `${clientCommand()} --servers ${url} --service ${service} ${each && `${each} `}'{}'`),
+    ...shown.map(
+      each => `${siblingCommand(OWN, 'client')} --servers ${url} --service ${service} ${each && `${each} `}'{}'`,
+    ),
     '',
     "import { ExecutorClient } from 'nats-executor'",
     `const client = new ExecutorClient({ connection: '${url}', service: '${service}' })`,
@@ -123,28 +138,19 @@ function introduction({ service, subjects }: Executor, module: string, url: stri
   ]
 }
 
-/** The command of a client, as this one was called. */
-function clientCommand(): string {
-  const own = process.argv[1]!
-  if (basename(own) !== NAME) return 'npx nats-executor-client'
-  const path = relative(process.cwd(), join(dirname(own), 'client'))
-  return path.startsWith('.') ? path : `./${path}`
-}
-
 await runCommand({
-  name: NAME,
+  name: OWN,
   synopsis: '<module> [options]',
   describe:
-    'Serves a module while you write it: with a nats-server of its own, on this machine alone.\nWhen the module changes, or what it imports, requests are computed by the new code.',
+    'Serves the functions of a module while you write it, on this machine alone, with a NATS server of its own. When the module changes, or what it imports, requests are computed by the new code.',
   options: {
-    '--service <name>': "the service, the subject of its requests (default: the module's name)",
+    '--service <name>': "the subject of the requests (default: the module's name)",
     '--concurrency <n>': 'how many requests are computed at the same time (default: as many as there are cores)',
-    '--port <n>': "the nats-server's (default: a free one)",
+    '--port <n>': 'where the NATS server listens (default: a free port)',
   },
-  examples: [
-    'local images.mjs',
-    '',
-    'SIGTERM or Ctrl-C: finishes what has started and exits 0; a second one stops at once. Nothing is left behind.',
+  examples: [['images.mjs', 'the functions of images.mjs, as the service images']],
+  notes: [
+    'SIGTERM or Ctrl-C: finishes what has started and exits with 0; a second one stops at once. Nothing is left behind.',
   ],
   run,
 })

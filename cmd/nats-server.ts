@@ -28,11 +28,14 @@ export interface NatsServerOptions {
    * ends all the same.
    */
   detached?: boolean
+  /** Nobody waits for it any more. */
+  signal?: AbortSignal
 }
 
 /** Resolves when it takes connections; it ends with this process. */
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const { port = -1, args = [], detached = false } = options
+  options.signal?.throwIfAborted()
   const file = findNatsServer()
   if (!file) throw new Error(MISSING)
   const child = adopt(
@@ -47,7 +50,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     watchOver(pid)
     child.on('exit', () => forget(pid))
   }
-  const signal = AbortSignal.timeout(START_MS)
+  const signal = AbortSignal.any([AbortSignal.timeout(START_MS), ...(options.signal ? [options.signal] : [])])
   const portIn = (pattern: RegExp) => Number(pattern.exec(said)?.[1]) || undefined
   let said = ''
   // It listens to other servers a moment later.

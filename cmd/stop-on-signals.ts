@@ -7,14 +7,16 @@ const AT_ONCE_MS = 250
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Signals end nothing from here on. What it returns says whether there was one, and ends that. */
-export function holdSignals(): () => boolean {
-  let hasCome = false
-  const note = () => void (hasCome = true)
+/** Signals end nothing from here on: `signal` is aborted by the first one. */
+export function holdSignals(): { signal: AbortSignal; letGo(): void } {
+  const held = new AbortController()
+  const note = () => held.abort()
   for (const signal of SIGNALS) process.on(signal, note)
-  return () => {
-    for (const signal of SIGNALS) process.off(signal, note)
-    return hasCome
+  return {
+    signal: held.signal,
+    letGo() {
+      for (const signal of SIGNALS) process.off(signal, note)
+    },
   }
 }
 

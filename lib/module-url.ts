@@ -7,7 +7,18 @@ import { expected } from './check-options.js'
 export function readModule(module: string | URL) {
   if (typeof module !== 'string' && !((module as unknown) instanceof URL))
     throw new TypeError(expected('module', "a module's path or URL", module))
-  return { module: urlOf(module), moduleName: shownModule(module) }
+  const url = urlOf(module)
+  if (!URL.canParse(url) || !isDecodable(url))
+    throw new RangeError(expected('module', "a module's path or URL", module))
+  return { module: url, moduleName: shownModule(module) }
+}
+
+function isDecodable(text: string) {
+  try {
+    return decodeURI(text) !== ''
+  } catch {
+    return false
+  }
 }
 
 function urlOf(module: string | URL): string {

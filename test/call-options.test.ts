@@ -90,7 +90,15 @@ t.test('a public class shows the methods of its users', async t => {
   const client = newClient(t, await startServer(t))
   const names = (value: object) => Object.getOwnPropertyNames(value).toSorted()
   t.strictSame(names(client), ['service'])
-  t.strictSame(names(ExecutorClient.prototype), ['call', 'close', 'constructor', 'functions', 'map', 'request'])
+  t.strictSame(names(ExecutorClient.prototype), [
+    'call',
+    'close',
+    'constructor',
+    'functions',
+    'map',
+    'missing',
+    'request',
+  ])
   const map = client.map([])
   t.strictSame(names(map), ['counts'])
   t.strictSame(names(Object.getPrototypeOf(map)), ['constructor'])

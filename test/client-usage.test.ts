@@ -13,15 +13,20 @@ const cases: [args: string[], text: RegExp][] = [
   [['007'], /argument is JSON.* 007 is not/],
   [['--colour', '30'], /[Uu]nknown option .*--colour/],
   [['--timeout', 'soon', '30'], /--timeout takes a number, got "soon"/],
-  [['--timeout', '-1', '30'], /--timeout takes seconds from 0 to \d+, got -1/],
-  [['--timeout', '0', '30'], /timeout/],
+  [['--timeout', '-1', '30'], /--timeout takes seconds from 0.001 to 2000000, got -1 /],
+  [['--timeout', '0', '30'], /--timeout takes seconds from 0.001 to 2000000, got 0 /],
+  [['--timeout', '', '30'], /--timeout takes a number, got ""/],
+  [['--servers', 'http://x', '30'], /expected --servers <urls> to be URLs like .*, got "http:\/\/x"/],
   [['--timeout', '1', '--timeout', '2', '30'], /--timeout is given 2 times/],
   [['--priority', 'high', '30'], /--priority takes a number, got "high"/],
   [['--priority', '1001', '30'], /--priority takes a whole number from -1000 to 1000, got 1001/],
   [['--priority', '0.5', '30'], /--priority takes a whole number from -1000 to 1000, got 0.5/],
-  [['--prefix', 'a.*', '30'], /`prefix` to be a NATS subject without wildcards, got "a\.\*"/],
-  [['--inbox-prefix', 'a..b', '30'], /`inboxPrefix` to be a NATS subject without wildcards, got "a\.\.b"/],
-  [['--service', 'a.*', '30'], /`service` to be a NATS subject without wildcards, got "a\.\*"/],
+  [['--prefix', 'a.*', '30'], /expected --prefix <subject> to be a NATS subject without wildcards, got "a\.\*"/],
+  [
+    ['--inbox-prefix', 'a..b', '30'],
+    /expected --inbox-prefix <subject> to be a NATS subject without wildcards, got "a\.\.b"/,
+  ],
+  [['--service', 'a.*', '30'], /expected --service <name> to be a NATS subject without wildcards, got "a\.\*"/],
 ]
 for (const [args, text] of cases)
   t.test(`client ${args.join(' ')}`, async t => {

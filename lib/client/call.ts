@@ -41,6 +41,8 @@ export class Call implements Watched, Waiting, Listener {
   readonly done: Promise<unknown>
   readonly options: FilledCallOptions
   isSettled = false
+  /** The server knew nobody who takes it, and nobody was heard of since. */
+  hasFoundNobody = false
   losses = 0
   readonly #watch = new Watch(this)
   readonly #owner: CallOwner
@@ -135,6 +137,7 @@ export class Call implements Watched, Waiting, Listener {
   /** An executor says that it holds the request. */
   held(executorId: string, state: State) {
     this.#executorId = executorId
+    this.hasFoundNobody = false
     this.#owner.suspects.found(this)
     this.options.onState?.(state)
   }
@@ -183,6 +186,7 @@ export class Call implements Watched, Waiting, Listener {
   }
 
   #awaitConnection() {
+    this.hasFoundNobody = false
     this.#owner.watcher.forget(this.#watch)
     this.#owner.connection().then(
       () => this.send(),
@@ -215,6 +219,7 @@ export class Call implements Watched, Waiting, Listener {
     this.#refusal = undefined
     if (this.#isUncertain && this.#countDeath()) return
     this.#isUncertain = false
+    this.hasFoundNobody = true
     this.#tryAgain(this.#owner.backoff.pause(this.#tries++, false))
   }
 
@@ -230,6 +235,7 @@ export class Call implements Watched, Waiting, Listener {
     // A refusal counts for the newest attempt alone, an older one's has been seen to.
     else if (token === this.#token) {
       this.#forget()
+      this.hasFoundNobody = false
       const { error, afterMs, hasStarted } = answer
       if (hasStarted) return this.lost(false, this.losses === 0 ? 0 : this.#owner.backoff.pause(this.#tries++, false))
       this.#refusal = error

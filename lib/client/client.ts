@@ -46,6 +46,8 @@ export class ExecutorClient implements AsyncDisposable {
   #nc: NatsConnection | undefined
   #inbox: Inbox | undefined
   #isUp = false
+  /** It is known that there is no connection, and none was made since. */
+  #isServerMissing = false
   #connecting: Promise<unknown> | undefined
   #up: Deferred<void> | undefined
   #closed: Promise<void> | undefined
@@ -152,6 +154,15 @@ export class ExecutorClient implements AsyncDisposable {
   }
 
   /**
+   * Whom calls wait for, as far as that is known: `no nats-server at …` or `no executor on …`. Undefined if no call is under way, or
+   * if somebody is there for one of them.
+   */
+  get missing(): string | undefined {
+    const isKnown = this.#isServerMissing || [...this.#calls].every(({ hasFoundNobody }) => hasFoundNobody)
+    return this.#calls.size > 0 && isKnown ? this.#whoIsMissing() : undefined
+  }
+
+  /**
    * Ends what is under way with a `CancelledError`, here and (unless it is detached) at the executors, and closes the
    * connection if it is this client's own. A second call returns the same promise.
    */
@@ -178,15 +189,17 @@ export class ExecutorClient implements AsyncDisposable {
     const isOwn = !isConnection(connection)
     const own = { name: `client ${this.service}`, ...(inboxPrefix !== undefined && { inboxPrefix }) }
     const nc = isOwn
-      ? await open(connection, own, this.#closing.signal).catch(cause => {
+      ? await open(connection, own, this.#closing.signal, () => (this.#isServerMissing = true)).catch(cause => {
           throw new ConnectionError(`${serversOf(connection)} refuses the connection: ${cause.message}`, { cause })
         })
       : connection
     this.#nc = nc
     const inbox = (this.#inbox = new Inbox(nc, isOwn, inboxPrefix))
     this.#isUp = true
+    this.#isServerMissing = false
     const tell = (isUp: boolean) => {
       this.#isUp = isUp
+      this.#isServerMissing = !isUp
       if (!isUp) return
       this.#watcher.reconnected()
       this.#up?.resolve()
