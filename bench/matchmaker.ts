@@ -15,6 +15,7 @@ interface Waiting {
   ticket: string
   since: number
   priority: number
+  functionName: string
 }
 
 class Executor {
@@ -37,7 +38,7 @@ class Executor {
 
   report(now: number): Report | undefined {
     const { isBusy, waiting } = this
-    return this.reporter.report({ slots: 1, free: isBusy ? 0 : 1, waiting, meanMs: 50, rttMs: 0.2 }, now)
+    return this.reporter.report({ slots: 1, free: isBusy ? 0 : 1, limits: [], waiting, meanMs: 50, rttMs: 0.2 }, now)
   }
 }
 
@@ -60,8 +61,9 @@ function record(size: number): Told[] {
     for (const [ticket, to] of give) {
       const at = holder.waiting.findIndex(job => job.ticket === ticket)
       const receiver = executors.get(to)!
-      receiver.add(holder.waiting.splice(at, 1)[0]!)
-      receiver.reporter.took(ticket)
+      const [job] = holder.waiting.splice(at, 1) as [Waiting]
+      receiver.add(job)
+      receiver.reporter.took(job)
       holder.reporter.left(ticket)
     }
   }
@@ -69,7 +71,8 @@ function record(size: number): Told[] {
   for (let i = 0; told.length < REPORTS; i++) {
     const now = i / 20
     const executor = all[Math.floor(random() * size)]!
-    if (random() < ARRIVING) executor.add({ ticket: `ticket-of-the-request-${i}`, since: now, priority: 0 })
+    if (random() < ARRIVING)
+      executor.add({ ticket: `ticket-of-the-request-${i}`, since: now, priority: 0, functionName: '' })
     else executor.end()
     const report = executor.report(now)
     if (!report) continue

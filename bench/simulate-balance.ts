@@ -32,7 +32,7 @@ class Pool implements World {
     const start = 100
     const executors = [...this.#executors.values()]
     for (const [i, { at, ms }] of list.entries()) {
-      const job: Job = { ticket: `t${i}`, ms, since: start + at, priority: 0 }
+      const job: Job = { ticket: `t${i}`, ms, since: start + at, priority: 0, functionName: '' }
       this.clock.at(start + at, () =>
         this.#post(executors[Math.floor(this.random() * EXECUTORS)]!, { kind: 'request', job }),
       )

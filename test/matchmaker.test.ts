@@ -1,9 +1,9 @@
 // Which tickets the matchmaker sends where, and what it believes meanwhile; and that executors tell it what it must know, and no more.
 import t from 'tap'
 import { Matchmaker } from '../lib/matching/matchmaker.js'
-import { Reporter } from '../lib/matching/reporter.js'
+import { type Reportable, Reporter } from '../lib/matching/reporter.js'
 import { Transfers } from '../lib/matching/transfers.js'
-import type { Report, Ticket } from '../lib/protocol/dispatch.js'
+import type { Limit, Report, Ticket } from '../lib/protocol/dispatch.js'
 
 /** A matchmaker, and executors that report by hand. */
 class Pool {
@@ -22,8 +22,15 @@ class Pool {
   }
 }
 
-const aged = (...ages: [string, number, number?][]) =>
-  ages.map(([key, age, priority = 0]): Ticket => [key, age, priority])
+const aged = (...ages: [string, number, number?, string?][]) =>
+  ages.map(([key, age, priority = 0, ...functionName]): Ticket => [key, age, priority, ...functionName])
+
+const job = (ticket: string, since = 0, priority = 0, functionName = ''): Reportable => ({
+  ticket,
+  since,
+  priority,
+  functionName,
+})
 
 t.test('the oldest goes to an idle executor, a higher priority first', async t => {
   const pool = new Pool()
@@ -201,27 +208,84 @@ t.test('who is too far for one is not too far for another', async t => {
   t.same(pool.match(), ['b b1>far'])
 })
 
+t.test('what its function’s limit keeps goes to who has room for that function, and holds up no other', async t => {
+  const pool = new Pool()
+  const narrow = (free: number): Limit[] => [['narrow', 1, free]]
+  pool.report('a', {
+    slots: 3,
+    free: 2,
+    limits: narrow(0),
+    tickets: aged(['a1', 50, 0, 'narrow'], ['a2', 40, 0, 'narrow']),
+  })
+  pool.report('b', { slots: 3, free: 2, limits: narrow(0) })
+  t.same(pool.match(), ['a a2>b'], 'the second one is next where none is')
+  pool.report('b', { slots: 3, free: 2, limits: narrow(0), took: ['a2'], tickets: aged(['a2', 40, 0, 'narrow']) })
+  pool.report('c', { slots: 3, free: 2, limits: narrow(1) })
+  t.same(pool.match(), ['a a1>c'], 'one, since it fills the place')
+  pool.report('d', { tickets: aged(['d1', 9], ['d2', 8], ['d3', 7], ['d4', 6], ['d5', 5], ['d6', 4]) })
+  t.same(pool.match(), ['d d1>a', 'd d2>b', 'd d3>b', 'd d4>a', 'd d5>c'], 'all other places are free')
+  pool.report('c', { slots: 3, free: 1, limits: narrow(0), took: ['a1'] })
+  pool.report('c', { slots: 3, free: 2, limits: narrow(1) })
+  t.same(pool.match(), ['b a2>c'], 'when its computation is over there is room again')
+})
+
+t.test('of those that a limit keeps and all others the first one goes first', async t => {
+  const pool = new Pool()
+  pool.report('a', { limits: [['narrow', 1, 0]], tickets: aged(['a1', 30, 0, 'narrow'], ['a2', 50, -1, 'narrow']) })
+  pool.report('b', { tickets: aged(['b1', 40], ['b2', 20]) })
+  pool.report('c', { slots: 3, free: 2, limits: [['narrow', 1, 1]] })
+  t.same(pool.match(), ['b b1>c', 'a a1>c'])
+  pool.report('d', { slots: 2, free: 2 })
+  t.same(pool.match(), ['b b2>d', 'a a2>d'], 'who says nothing of a limit has none')
+})
+
+t.test('a place for a function is taken by what was ordered there, until something else is heard', async t => {
+  const pool = new Pool()
+  const limits: Limit[] = [['narrow', 1, 1]]
+  pool.report('a', { limits: [['narrow', 1, 0]], tickets: aged(['a1', 30, 0, 'narrow']) })
+  pool.report('b', { slots: 4, free: 4, limits })
+  t.same(pool.match(), ['a a1>b'])
+  pool.report('e', { slots: 0, tickets: aged(['e1', 9, 0, 'narrow'], ['e2', 8, 0, 'narrow']) })
+  pool.report('b', { slots: 4, free: 4, limits, full: true })
+  t.same(pool.match(), ['e e1>b', 'e e2>a'], 'as next ones, where there is none')
+  pool.report('a', { gone: ['a1'], limits: [['narrow', 1, 0]] })
+  pool.report('f', { slots: 0, tickets: aged(['f1', 7, 0, 'narrow']) })
+  t.same(pool.match(), ['f f1>b'], 'the first one never came')
+})
+
+t.test('a function gets a limit, and loses it', async t => {
+  const pool = new Pool()
+  const told = (...ages: Parameters<typeof aged>) => pool.report('a', { full: true, tickets: aged(...ages) })
+  told(['a1', 30])
+  pool.report('b', { slots: 2, free: 1, limits: [['narrow', 1, 0]] })
+  told(['a1', 30, 0, 'narrow'])
+  t.same(pool.match(), [], 'it is next here')
+  told(['a1', 30])
+  t.same(pool.match(), ['a a1>b'])
+})
+
 t.test('an executor tells what the matchmaker cannot know', async t => {
   const reporter = new Reporter('x', () => 0.5)
-  const waiting: { ticket: string; since: number; priority: number }[] = []
+  const waiting: Reportable[] = []
   let free = 1
-  const report = (now: number) => reporter.report({ slots: 1, free, waiting, meanMs: Infinity, rttMs: 0.2 }, now)
+  const report = (now: number) =>
+    reporter.report({ slots: 1, free, limits: [], waiting, meanMs: Infinity, rttMs: 0.2 }, now)
   const x = { id: 'x', slots: 1, rttMs: 0.2 }
   t.same(report(1000), { ...x, n: 1, full: true, free: 1 })
   t.equal(reporter.nextAt, 2000)
   t.equal(report(1001), undefined)
 
-  reporter.took('t1')
+  reporter.took(job('t1'))
   free = 0
   t.equal(report(1010), undefined, 'what came by order and has started is no news')
-  waiting.push({ ticket: 't2', since: 1005.5, priority: 2 })
+  waiting.push(job('t2', 1005.5, 2))
   t.same(report(1010), { ...x, n: 2, free: 0, tickets: [['t2', 4.5, 2]], took: ['t1'] })
-  reporter.took('t3')
+  reporter.took(job('t3'))
   t.same(report(1020), { ...x, n: 3, free: 0, took: ['t3'] }, 'it was believed to wait, and has started')
   waiting.pop()
   reporter.left('t2')
   t.equal(report(1030), undefined, 'what left by order is no news')
-  waiting.push({ ticket: 't2', since: 1005, priority: 2 })
+  waiting.push(job('t2', 1005, 2))
   reporter.deaf('y')
   t.same(report(1040), { ...x, n: 4, free: 0, tickets: [['t2', 35, 2]], deaf: ['y'] }, 'what has come back is')
   waiting.pop()
@@ -239,12 +303,56 @@ t.test('an executor tells what the matchmaker cannot know', async t => {
 
 t.test('of many requests that wait the first 64 are told of', async t => {
   const reporter = new Reporter('x', () => 0)
-  const waiting = Array.from({ length: 66 }, (_, i) => ({ ticket: `t${i}`, since: i, priority: 0 }))
-  const report = () => reporter.report({ slots: 1, free: 0, waiting, meanMs: 1, rttMs: 1 }, 100)
+  const waiting = Array.from({ length: 66 }, (_, i) => job(`t${i}`, i))
+  const report = () => reporter.report({ slots: 1, free: 0, limits: [], waiting, meanMs: 1, rttMs: 1 }, 100)
   t.equal(report()?.tickets?.length, 64)
   t.equal(report(), undefined)
   waiting.shift()
   t.match(report(), { gone: ['t0'], tickets: [['t64', 36, 0]] })
+})
+
+t.test('an executor tells of the limits of functions, and of what they keep', async t => {
+  const reporter = new Reporter('x', () => 0.5)
+  let free = 3
+  let room = 2
+  const waiting: Reportable[] = []
+  const report = () =>
+    reporter.report({ slots: 3, free, limits: [['narrow', 2, room]], waiting, meanMs: Infinity, rttMs: 0.2 }, 100)
+  t.match(report(), { full: true, limits: [['narrow', 2, 2]] })
+  t.equal(report(), undefined)
+  reporter.took(job('t1', 0, 0, 'narrow'))
+  reporter.took(job('t2'))
+  free = 1
+  room = 1
+  t.equal(report(), undefined, 'what came by order and has started is no news')
+  room = 0
+  free = 0
+  t.match(report(), { limits: [['narrow', 2, 0]], took: ['t1', 't2'] })
+  free = 1
+  room = 1
+  t.match(report(), { free: 1, limits: [['narrow', 2, 1]] })
+  room = 2
+  t.match(report(), { free: 1, limits: [['narrow', 2, 2]] }, 'the limit alone may be news')
+  waiting.push(job('t3', 90, 0, 'narrow'), job('t4', 95))
+  t.match(report(), {
+    tickets: [
+      ['t3', 10, 0, 'narrow'],
+      ['t4', 5, 0],
+    ],
+  })
+})
+
+t.test('many that one limit keeps do not hide the others', async t => {
+  const reporter = new Reporter('x', () => 0)
+  const many = (count: number, functionName: string) =>
+    Array.from({ length: count }, (_, i) => job(`${functionName}${i}`, i, 0, functionName))
+  const waiting = [...many(100, 'narrow'), ...many(70, 'wide'), ...many(70, 'other')]
+  const limits: Limit[] = [['narrow', 1, 0]]
+  const tickets = reporter.report({ slots: 3, free: 0, limits, waiting, meanMs: 1, rttMs: 1 }, 100)?.tickets
+  t.same(
+    tickets?.map(([key]) => key),
+    [...many(64, 'narrow'), ...many(64, 'wide')].map(({ ticket }) => ticket),
+  )
 })
 
 t.test('a transfer has a copy until it is answered, or late', async t => {

@@ -58,7 +58,7 @@ export class Admission {
   /** What another executor sends. */
   takeTransfer(job: Job): 'added' | 'joined' | 'refused' | 'unfit' {
     const { registry, pool, notices, service } = this.#parts
-    if (refusalOf(job, service, pool.functions) || pool.isBlocked(job)) return 'unfit'
+    if (refusalOf(job, service, pool.functions) || pool.isCrowded(job)) return 'unfit'
     // One that is on its way from here is no place for it.
     const isMoving = registry.find(job.id, job.key)?.state === 'moving'
     if (this.#refusesRest || isMoving) return 'refused'

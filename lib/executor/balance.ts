@@ -6,7 +6,7 @@ import { Election, type ElectionAction } from '../matching/election.js'
 import { Reporter } from '../matching/reporter.js'
 import type { Msg } from '../nats/nats.js'
 import { leastRttOf, rttOf } from '../nats/pings.js'
-import { type Beacon, Dispatch, MAX_TICKETS, type Order, type Report } from '../protocol/dispatch.js'
+import { type Beacon, Dispatch, type Order, type Report } from '../protocol/dispatch.js'
 import { parseBeacon, parseOrder } from '../protocol/dispatch.js'
 import { Header } from '../protocol/headers.js'
 import { line } from '../protocol/raw-headers.js'
@@ -175,18 +175,25 @@ export class Balance {
   #report(now: number) {
     const { pool, post, concurrency } = this.#parts
     const takes = !this.#takesNoMore && pool.isOpen
-    const mayLeave = (job: Job) => job.staysUntil <= now && fits(job, post.maxPayload)
-    const waiting = pool.stuck(MAX_TICKETS, mayLeave)
-    for (const job of waiting) this.ticketOf(job)
     const load = {
       slots: takes ? concurrency : 0,
       free: takes ? pool.free : 0,
-      waiting,
+      limits: pool.limits,
+      waiting: this.#waiting(now),
       meanMs: this.#parts.computeMs(),
       rttMs: leastRttOf(post.nc),
     }
     const report = this.#reporter.report(load, now)
     if (report) this.#send(report, now)
+  }
+
+  *#waiting(now: number) {
+    const { pool, post } = this.#parts
+    for (const job of pool.stuck()) {
+      if (job.staysUntil > now || !fits(job, post.maxPayload)) continue
+      this.ticketOf(job)
+      yield job
+    }
   }
 
   #send(report: Report, now: number) {
@@ -278,7 +285,7 @@ export class Balance {
     const end = transfer && !isKnown && !this.#takesNoMore ? this.#parts.take(transfer.job) : 'refused'
     if (end === 'added' || end === 'joined') {
       this.#counts.received++
-      this.#reporter.took(transfer!.job.ticket)
+      this.#reporter.took(transfer!.job)
     }
     if (end === 'added') this.#tickets.set(transfer!.job.ticket, transfer!.job)
     this.#publish(message.reply, '', ANSWERS[end])

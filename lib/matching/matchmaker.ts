@@ -1,9 +1,12 @@
 // Pairs the requests that wait with executors that can start them, so that all of them together come near to one central queue. It holds
 // tickets, no requests, and all it knows is soft: reports bring it and refresh it, silence ends it, and what is wrong heals with the next full
 // report. An order is believed at once. It owns no timer: who has it calls `match` after reports, and at `wakeAt`.
+//
+// Each kind of requests, those of one function with a limit and all others, has its holders and receivers; of all kinds the first ticket
+// that somebody can start goes first.
 import type { Order, Report, Ticket } from '../protocol/dispatch.js'
 import { IndexedHeap } from './indexed-heap.js'
-import { isBefore, Member, type Move, type Waiting } from './member.js'
+import { isBefore, type Kind, type Lane, Member, type Move, NO_LIMITS, type Waiting } from './member.js'
 
 /** An executor that is silent for so long is forgotten: whoever is asked for its requests would be idle for nothing. */
 const FORGET_MS = 2000
@@ -17,20 +20,27 @@ const MARGIN_MS = 1
 const MAX_SKIPPED = 16
 
 /** Of two executors the one that should get the next request. */
-function isBetter(a: Member, b: Member): boolean {
+function isBetter(a: Lane, b: Lane): boolean {
   if (a.idle !== b.idle) return a.idle > b.idle
   if (a.idle > 0) return a.idleSince < b.idleSince
   if (a.hasRoom || b.hasRoom) return !b.hasRoom
   return isBefore(b.lastNext!, a.lastNext!)
 }
 
+/** The executors, by what they are for requests of one kind. */
+const newLanes = () => ({
+  /** Of holders, by their first ticket that does not start, and the first behind the next ones. */
+  oldest: new IndexedHeap<Lane>((a, b) => isBefore(a.oldest!, b.oldest!)),
+  behind: new IndexedHeap<Lane>((a, b) => isBefore(a.behind!, b.behind!)),
+  receivers: new IndexedHeap<Lane>(isBetter),
+})
+
 export class Matchmaker {
   readonly #id: string
   /** The one that was not heard of for longest is first. */
   readonly #members = new Map<string, Member>()
-  readonly #holders = new IndexedHeap<Member>((a, b) => isBefore(a.oldest!, b.oldest!))
-  readonly #crowded = new IndexedHeap<Member>((a, b) => isBefore(a.behind!, b.behind!))
-  readonly #receivers = new IndexedHeap<Member>(isBetter)
+  /** Of each kind that has ever waited. */
+  readonly #lanes = new Map<Kind, ReturnType<typeof newLanes>>([[undefined, newLanes()]])
   /** Orders of which nothing was heard yet, the first is first. */
   readonly #open = new Set<Move>()
 
@@ -52,12 +62,13 @@ export class Matchmaker {
   }
 
   report(report: Report, now: number) {
-    const member = this.#members.get(report.id) ?? new Member(report.id)
+    const member = this.#members.get(report.id) ?? new Member(report.id, this.#lanes.keys())
     if (report.n <= member.n) return
     this.#members.delete(report.id)
     this.#members.set(report.id, member)
     const { n, slots, free, meanMs = member.meanMs, rttMs = member.rttMs } = report
     Object.assign(member, { n, slots, free: Math.min(free, slots), meanMs, rttMs, heardAt: now, isDeaf: false })
+    member.limits = report.limits ? new Map(report.limits.map(limit => [limit[0], limit])) : NO_LIMITS
     for (const key of report.took ?? []) this.#hasCome(member, key)
     for (const key of report.gone ?? []) this.#isGone(member, key, now)
     for (const id of report.deaf ?? []) this.#isDeaf(member, id, now)
@@ -71,14 +82,14 @@ export class Matchmaker {
     this.#clean(now)
     const orders = new Map<string, Order>()
     // The oldest to idle executors.
-    this.#pair(this.#holders, 'oldest', ({ idle }) => (idle > 0 ? Infinity : 0), now, orders)
+    this.#pair('oldest', ({ idle }) => (idle > 0 ? Infinity : 0), now, orders)
     // The oldest of those behind to where they are next, so that the next ones are the oldest of all.
-    const isNextFor = (receiver: Member, waiting: Waiting) => {
+    const isNextFor = (receiver: Lane, waiting: Waiting) => {
       if (receiver.idle > 0 || receiver.hasRoom) return Infinity
       const { since, priority } = receiver.lastNext!
       return priority === waiting.priority ? since - waiting.since : (waiting.priority - priority) * Infinity
     }
-    this.#pair(this.#crowded, 'behind', isNextFor, now, orders)
+    this.#pair('behind', isNextFor, now, orders)
     return orders
   }
 
@@ -87,7 +98,7 @@ export class Matchmaker {
     const member = this.#members.get(id)
     if (!member) return
     this.#members.delete(id)
-    for (const heap of [this.#holders, this.#crowded, this.#receivers]) heap.delete(member)
+    for (const [kind, heaps] of this.#lanes) for (const heap of Object.values(heaps)) heap.delete(member.lane(kind))
     for (const move of member.given.values()) this.#drop(move, now)
   }
 
@@ -97,35 +108,46 @@ export class Matchmaker {
     return Infinity
   }
 
-  /** Moves the holders' first tickets to the best receivers, as long as the milliseconds that it gains are more than it costs. */
+  /** Moves the first tickets to the best receivers, as long as the milliseconds that it gains are more than it costs. */
   #pair(
-    holders: IndexedHeap<Member>,
     which: 'oldest' | 'behind',
-    gainOf: (receiver: Member, waiting: Waiting) => number,
+    gainOf: (receiver: Lane, waiting: Waiting) => number,
     now: number,
     orders: Map<string, Order>,
   ) {
-    const skipped: [IndexedHeap<Member>, Member][] = []
+    const skipped: [IndexedHeap<Lane>, Lane][] = []
     while (skipped.length < MAX_SKIPPED) {
-      const [holder, receiver] = [holders.first, this.#receivers.first]
-      if (!holder || !receiver) break
-      const waiting = holder[which]!
-      const gain = gainOf(receiver, waiting)
-      if (gain <= MARGIN_MS) break
-      const cost = this.#costOf(holder, receiver)
-      if (Math.min(gain, holder.waitOf(waiting)) > cost) {
-        this.#move(waiting, holder, receiver, now)
-        const order = orders.get(holder.id) ?? { give: [] }
-        order.give.push([waiting.key, receiver.id])
-        orders.set(holder.id, order)
+      const pair = this.#firstPair(which, gainOf)
+      if (!pair) break
+      const { waiting, holder, receiver, gain, lanes } = pair
+      const [from, to] = [holder.member, receiver.member]
+      if (Math.min(gain, waiting.waitMs) > this.#costOf(from, to)) {
+        this.#move(waiting, from, to, now)
+        const order = orders.get(from.id) ?? { give: [] }
+        order.give.push([waiting.key, to.id])
+        orders.set(from.id, order)
         continue
       }
       // The farther one is passed over.
-      const [heap, member] = receiver.rttMs > holder.rttMs ? [this.#receivers, receiver] : [holders, holder]
-      heap.delete(member)
-      skipped.push([heap, member])
+      const [heap, lane] = to.rttMs > from.rttMs ? [lanes.receivers, receiver] : [lanes[which], holder]
+      heap.delete(lane)
+      skipped.push([heap, lane])
     }
-    for (const [heap, member] of skipped) heap.put(member)
+    for (const [heap, lane] of skipped) heap.put(lane)
+  }
+
+  /** Of all kinds the first ticket that a receiver is good for. */
+  #firstPair(which: 'oldest' | 'behind', gainOf: (receiver: Lane, waiting: Waiting) => number) {
+    let first
+    for (const lanes of this.#lanes.values()) {
+      const [holder, receiver] = [lanes[which].first, lanes.receivers.first]
+      if (!holder || !receiver) continue
+      const waiting = holder[which]!
+      if (first && !isBefore(waiting, first.waiting)) continue
+      const gain = gainOf(receiver, waiting)
+      if (gain > MARGIN_MS) first = { waiting, holder, receiver, gain, lanes }
+    }
+    return first
   }
 
   /** How many milliseconds a move takes: the order to the holder, and the request to the receiver. */
@@ -170,13 +192,26 @@ export class Matchmaker {
     this.#settle(receiver, now)
   }
 
-  #isThere(member: Member, [key, ageMs, priority]: Ticket, isFull: boolean, now: number) {
+  #isThere(member: Member, [key, ageMs, priority, kind]: Ticket, isFull: boolean, now: number) {
     const move = member.given.get(key)
     // One that is told of as new is back. A full report may have crossed the order.
     if (move && isFull && now < move.isTruthAt) return
     if (move) this.#undo(move, now)
     if (member.find(key)?.move) this.#hasCome(member, key)
-    if (!member.find(key)) member.add({ key, since: now - ageMs, priority, move: undefined })
+    const known = member.find(key)
+    if (known && known.kind === kind) return
+    // Its function has got a limit, or has none any more.
+    if (known) member.remove(known)
+    if (!this.#lanes.has(kind)) this.#meet(kind, now)
+    member.add({ key, since: now - ageMs, priority, kind, move: undefined, waitMs: Infinity })
+  }
+
+  #meet(kind: Kind, now: number) {
+    this.#lanes.set(kind, newLanes())
+    for (const member of this.#members.values()) {
+      member.meet(kind)
+      this.#settle(member, now)
+    }
   }
 
   #forgetOthers(member: Member, keys: Set<string>, now: number) {
@@ -211,9 +246,12 @@ export class Matchmaker {
   #settle(member: Member, now: number) {
     if (this.#members.get(member.id) !== member) return
     member.settle(now)
-    const isIn = (heap: IndexedHeap<Member>, isWanted: boolean) => (isWanted ? heap.put(member) : heap.delete(member))
-    isIn(this.#holders, member.oldest !== undefined)
-    isIn(this.#crowded, member.behind !== undefined)
-    isIn(this.#receivers, member.slots > 0 && !member.isDeaf)
+    for (const [kind, heaps] of this.#lanes) {
+      const lane = member.lane(kind)
+      const isIn = (heap: IndexedHeap<Lane>, isWanted: boolean) => (isWanted ? heap.put(lane) : heap.delete(lane))
+      isIn(heaps.oldest, lane.oldest !== undefined)
+      isIn(heaps.behind, lane.behind !== undefined)
+      isIn(heaps.receivers, member.slots > 0 && !member.isDeaf)
+    }
   }
 }

@@ -1,5 +1,5 @@
 // What executors write to each other about requests that wait: reports, beacons and orders. Bodies are JSON.
-import { isId } from './subjects.js'
+import { isFunctionName, isId } from './subjects.js'
 
 /** The kinds of messages between executors, in the header `Dispatch`. */
 export const Dispatch = {
@@ -22,10 +22,13 @@ export const Dispatch = {
   copies: 'copies',
 } as const
 
-/** One request that waits: its key, for how many milliseconds it has waited, its priority. */
-export type Ticket = [key: string, ageMs: number, priority: number]
+/** One request that waits: its key, for how many milliseconds it has waited, its priority, and its function, if that has a limit. */
+export type Ticket = [key: string, ageMs: number, priority: number, functionName?: string]
 
-/** No report has more tickets than that: the oldest. */
+/** A function with a limit: how many of its requests are computed at once, at most, and how many more than now would start. */
+export type Limit = [functionName: string, most: number, free: number]
+
+/** No report has more tickets of a function with a limit, nor of all others together: the first ones. */
 export const MAX_TICKETS = 64
 
 export interface Report {
@@ -39,6 +42,8 @@ export interface Report {
   slots: number
   /** How many would start at once. */
   free: number
+  /** All functions that have one. */
+  limits?: readonly Limit[]
   /** The oldest that wait; those not told of yet, unless it is full. */
   tickets?: Ticket[]
   /** What has left otherwise than by an order: it has started, or is over. */
@@ -73,6 +78,7 @@ export function parseReport(text: string): Report | undefined {
     (report.meanMs === undefined || isMs(report.meanMs)) &&
     (report.rttMs === undefined || isMs(report.rttMs)) &&
     isList(report.tickets, isTicket) &&
+    isList(report.limits, isLimit) &&
     [report.gone, report.took, report.deaf].every(ids => isList(ids, isId))
   return isRight ? (report as Report) : undefined
 }
@@ -107,4 +113,11 @@ export const isList = (value: unknown, isElement: (element: unknown) => boolean)
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
 const isMs = (value: unknown) => Number.isFinite(value) && (value as number) >= 0
 const isTicket = (value: unknown) =>
-  Array.isArray(value) && isId(value[0]) && isMs(value[1]) && Number.isSafeInteger(value[2])
+  Array.isArray(value) &&
+  isId(value[0]) &&
+  isMs(value[1]) &&
+  Number.isSafeInteger(value[2]) &&
+  (value[3] === undefined || isFunction(value[3]))
+const isLimit = (value: unknown) =>
+  Array.isArray(value) && isFunction(value[0]) && isCount(value[1]) && value[1] > 0 && isCount(value[2])
+const isFunction = (value: unknown) => value === '' || isFunctionName(value)

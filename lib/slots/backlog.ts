@@ -13,14 +13,8 @@ export class Backlog<T extends Task> {
   /** No deadline is earlier. */
   nextDeadline = Infinity
 
-  /** The first ones that are wanted, as many as `most`. */
-  first(most: number, isWanted: (task: T) => boolean): T[] {
-    const first: T[] = []
-    for (const task of this.#tasks) {
-      if (first.length >= most) break
-      if (isWanted(task)) first.push(task)
-    }
-    return first
+  get all(): readonly T[] {
+    return this.#tasks
   }
 
   /** Puts requests in, each at its place. */

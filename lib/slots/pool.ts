@@ -1,6 +1,7 @@
 // The slots of an executor and its backlog: which request is computed next, which one has been computed for long, and which one
 // must end.
 import { Code } from '../protocol/codes.js'
+import { MAX_TICKETS } from '../protocol/dispatch.js'
 import { Alarm } from './alarm.js'
 import { Backlog } from './backlog.js'
 import { Crew } from './crew.js'
@@ -10,6 +11,7 @@ import { FunctionTable } from './function-table.js'
 import type { PoolOptions, PoolOwner } from './pool-owner.js'
 import type { Served } from './served.js'
 import type { Slot } from './slot.js'
+import { stuck } from './stuck.js'
 import { type Outcome, type Task, compareTasks } from './task.js'
 import { TimeLimits } from './time-limits.js'
 
@@ -62,14 +64,14 @@ export class Pool<T extends Task> {
     return this.#backlog.length + this.slots.reduce((sum, slot) => sum + (slot.room.prefetched ? 1 : 0), 0)
   }
 
-  /** The first `most` requests that wait for what is computed now and may leave, in the order in which they will be computed. */
-  stuck(most: number, mayLeave: (task: T) => boolean): T[] {
-    if (this.free > 0) return []
-    const prefetched = this.slots.flatMap(slot => slot.room.prefetched ?? [])
-    return [
-      ...prefetched.toSorted(compareTasks).filter(mayLeave),
-      ...this.#backlog.first(most - prefetched.length, mayLeave),
-    ]
+  /** Of each function that has a limit, how many more of its requests would start; see `free`. */
+  get limits() {
+    return this.functions.limits(this.#crew.all)
+  }
+
+  /** The requests that wait for what is computed now, in the order in which they will be computed. */
+  stuck(): Iterable<T> {
+    return stuck(this.slots, this.#backlog.all, this.limits)
   }
 
   /** Those that are computed. */
@@ -93,6 +95,12 @@ export class Pool<T extends Task> {
   /** Whether as many requests of its function are in slots as may be. */
   isBlocked(task: T): boolean {
     return this.functions.fullness(this.#crew.all)?.(task) ?? false
+  }
+
+  /** Whether its function's limit keeps so many here that more of them would not be told of: who sends it does not know of the limit. */
+  isCrowded({ functionName }: T): boolean {
+    const isLimited = this.functions.limit(functionName) < Infinity
+    return isLimited && this.#backlog.all.filter(task => task.functionName === functionName).length >= MAX_TICKETS
   }
 
   /** Takes a request in whatever the backlog's length. */

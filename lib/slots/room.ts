@@ -63,6 +63,11 @@ export class Room<T extends Task> {
     return this.width > 1 ? this.sent.all : this.sent.all.slice(0, 1)
   }
 
+  /** The requests whose places are not free within the time of a short computation. */
+  get lasting(): readonly T[] {
+    return this.width > 1 || this.isCautious ? this.running : []
+  }
+
   /** When the first computation turns long, by `performance.now()`. */
   get longAt() {
     return this.sent.longAt

@@ -3,7 +3,7 @@ import { Election, type ElectionAction } from '../../lib/matching/election.js'
 import { Matchmaker } from '../../lib/matching/matchmaker.js'
 import { Reporter } from '../../lib/matching/reporter.js'
 import { Transfers } from '../../lib/matching/transfers.js'
-import type { Beacon, Order, Report } from '../../lib/protocol/dispatch.js'
+import type { Beacon, Limit, Order, Report } from '../../lib/protocol/dispatch.js'
 import type { Clock } from './clock.js'
 
 export interface Job {
@@ -11,6 +11,7 @@ export interface Job {
   readonly ms: number
   readonly since: number
   readonly priority: number
+  readonly functionName: string
 }
 
 export type Message =
@@ -61,6 +62,8 @@ export class SimulatedExecutor {
   /** The same, with the numbers of the messages. */
   readonly leaving = new Map<string, { job: Job; number: number }>()
   readonly #world: World
+  /** Of functions, how many of their requests it computes at once. */
+  limits: Readonly<Record<string, number>>
   readonly #reporter: Reporter<Job>
   readonly inbox: Message[] = []
   /** When its backlog, or what it computes, changed last. */
@@ -72,9 +75,10 @@ export class SimulatedExecutor {
   #sent = 0
   #cancelAlarm = () => {}
 
-  constructor(id: string, slots: number, world: World) {
+  constructor(id: string, slots: number, world: World, limits: Readonly<Record<string, number>> = {}) {
     this.id = id
     this.slots = slots
+    this.limits = limits
     this.#world = world
     this.#reporter = new Reporter(id, world.random)
     this.election = new Election(id, world.random)
@@ -82,7 +86,29 @@ export class SimulatedExecutor {
   }
 
   get free() {
-    return this.isStopping || this.backlog.length > 0 ? 0 : this.slots - this.running.size
+    return this.isStopping ? 0 : this.slots - this.running.size
+  }
+
+  /** How many more of the requests of a function would start, though all slots were free. */
+  room(functionName: string) {
+    const computed = [...this.running].filter(job => job.functionName === functionName).length
+    return Math.max(0, this.limit(functionName) - computed)
+  }
+
+  limit(functionName: string) {
+    return this.limits[functionName] ?? Infinity
+  }
+
+  /** What would start next, as many as it has slots, but for what its function's limit keeps; and what waits behind. */
+  get line() {
+    const next: Job[] = []
+    const behind: Job[] = []
+    for (const job of this.backlog) {
+      const ofItsKind = next.filter(({ functionName }) => functionName === job.functionName)
+      const isNext = !this.isStopping && next.length < this.slots && ofItsKind.length < this.limit(job.functionName)
+      ;(isNext ? next : behind).push(job)
+    }
+    return { next, behind }
   }
 
   deliver(message: Message) {
@@ -187,15 +213,17 @@ export class SimulatedExecutor {
     if (isTaken && !this.#came.has(`${from} ${number}`)) {
       this.#came.add(`${from} ${number}`)
       this.#insert(job)
-      this.#reporter.took(job.ticket)
+      this.#reporter.took(job)
     }
     this.#world.send(this, from, { kind: 'answer', ticket: job.ticket, from: this.id, number, isTaken })
   }
 
   #start() {
     const { clock } = this.#world
-    while (!this.isStopping && this.running.size < this.slots && this.backlog.length > 0) {
-      const job = this.backlog.shift()!
+    while (this.free > 0) {
+      const at = this.backlog.findIndex(({ functionName }) => this.room(functionName) > 0)
+      if (at < 0) break
+      const [job] = this.backlog.splice(at, 1) as [Job]
       this.changedAt = clock.now
       this.running.add(job)
       this.#world.started(job, this)
@@ -207,7 +235,8 @@ export class SimulatedExecutor {
     if (!this.isUp) return
     const { latencyMs, clock } = this.#world
     const slots = this.isStopping ? 0 : this.slots
-    const load = { slots, free: this.free, waiting: this.backlog, meanMs: this.#meanMs, rttMs: 2 * latencyMs }
+    const limits = Object.entries(this.limits).map(([name, most]): Limit => [name, most, this.room(name)])
+    const load = { slots, free: this.free, limits, waiting: this.backlog, meanMs: this.#meanMs, rttMs: 2 * latencyMs }
     const report = this.#reporter.report(load, clock.now)
     if (report) this.#world.sendReport(this, report)
   }

@@ -1,11 +1,14 @@
 // A pool whose network and executors misbehave: messages get lost, come twice, late, or in another order; executors join, die, stand still,
-// lose their connection, stop. What must hold nevertheless is looked at all the time.
+// lose their connection, stop, change their functions' limits. What must hold nevertheless is looked at all the time.
 import { seededRandom } from '../../dev/random.js'
 import type { Beacon, Report } from '../../lib/protocol/dispatch.js'
 import { Clock } from './clock.js'
 import { isBefore, type Job, type Message, SimulatedExecutor, type World } from './executor.js'
 
 const EXECUTORS = 8
+/** By function, how many at once; and how many slots executors have, by turns. */
+const LIMITS = { narrow: 1, constructor: 2 }
+const SLOTS = { without: [1, 1, 1, 2], limited: [1, 2, 3, 4] }
 const LOAD = 0.7
 const MEAN_MS = 20
 const LOOK_MS = 2
@@ -46,11 +49,14 @@ export class MessyPool implements World {
   readonly #transit = new Map<Job, number>()
   readonly #lastArrivals = new Map<string, number>()
   readonly #powerless = new Set<string>()
+  readonly #hasLimits: boolean
   #joined = 0
   #isOver = false
 
-  constructor(seed: number) {
+  /** `hasLimits`: whether most requests are for functions with limits. */
+  constructor(seed: number, hasLimits = false) {
     this.random = seededRandom(seed)
+    this.#hasLimits = hasLimits
     for (let i = 0; i < EXECUTORS; i++) this.#join()
     this.#requestLater()
     this.#mishapLater()
@@ -130,10 +136,10 @@ export class MessyPool implements World {
   }
 
   #join() {
-    const slots = this.#joined % 4 === 3 ? 2 : 1
+    const slots = SLOTS[this.#hasLimits ? 'limited' : 'without'][this.#joined % 4]!
     const id = `x${Math.floor(this.random() * 1e9)}`
     this.#joined++
-    const executor = new SimulatedExecutor(id, slots, this)
+    const executor = new SimulatedExecutor(id, slots, this, this.#hasLimits ? LIMITS : {})
     this.executors.set(id, executor)
     executor.deliver({ kind: 'connected', isUp: true })
   }
@@ -156,7 +162,8 @@ export class MessyPool implements World {
       if (this.#isOver) return
       const ms = -MEAN_MS * Math.log(1 - this.random())
       const priority = this.random() < 0.1 ? Math.floor(3 * this.random()) - 1 : 0
-      const job: Job = { ticket: `t${this.jobs.size}`, ms, since: this.clock.now, priority }
+      const functionName = this.#hasLimits ? this.#any(['', '', 'narrow', 'narrow', 'constructor']) : ''
+      const job: Job = { ticket: `t${this.jobs.size}`, ms, since: this.clock.now, priority, functionName }
       this.jobs.set(job, { starts: 0, ends: 0, deaths: 0, lostSince: Infinity })
       this.open.add(job)
       this.#post(job)
@@ -179,7 +186,7 @@ export class MessyPool implements World {
 
   #mishap() {
     const executor = this.#any(this.#alive)
-    const kind = Math.floor(7 * this.random())
+    const kind = Math.floor((this.#hasLimits ? 8 : 7) * this.random())
     if (kind <= 1) executor.stillUntil = this.clock.now + MISHAP_MS * this.random() ** 2
     else if (kind === 2) {
       executor.disconnect()
@@ -198,6 +205,9 @@ export class MessyPool implements World {
       // A connection that is slow alone makes it a matchmaker beside another one.
       executor.election.matchmaker = undefined
       executor.deliver({ kind: 'nobodyThere' })
+    } else if (kind === 7) {
+      executor.limits = this.#any([{ narrow: 2, constructor: 1 }, { constructor: 3 }, LIMITS])
+      this.clock.at(this.clock.now + MISHAP_MS * this.random(), () => (executor.limits = LIMITS))
     } else {
       const matchmaker = this.#alive.find(({ matchmaker }) => matchmaker)
       if (matchmaker) matchmaker.stillUntil = this.clock.now + MISHAP_MS * this.random()
@@ -222,9 +232,11 @@ export class MessyPool implements World {
   #look() {
     const { now } = this.clock
     const working = this.#alive.filter(({ isUp, stillUntil }) => isUp && stillUntil <= now)
-    const idle = working.filter(({ free }) => free > 0)
-    const waiting = working.flatMap(({ backlog }) => backlog)
-    if (idle.length > 0 && waiting.length > 0) {
+    const backlog = working.flatMap(({ backlog }) => backlog)
+    for (const name of new Set(backlog.map(({ functionName }) => functionName))) {
+      const idle = working.filter(executor => executor.free > 0 && executor.room(name) > 0)
+      if (idle.length === 0) continue
+      const waiting = backlog.filter(({ functionName }) => functionName === name)
       const idleSince = Math.min(...idle.map(({ changedAt }) => changedAt))
       const ms = now - Math.max(idleSince, Math.min(...waiting.map(({ since }) => since)))
       const worst = this.#isCalm ? 'calm' : 'troubled'
@@ -241,12 +253,14 @@ export class MessyPool implements World {
   /** What waits behind is not before what is next elsewhere. */
   #lookAtOrder(executors: SimulatedExecutor[]) {
     for (const holder of executors) {
-      const behind = holder.backlog[holder.isStopping ? 0 : holder.slots]
-      if (!behind) continue
-      for (const { backlog, slots, isStopping, id } of executors) {
-        const next = backlog.at(slots - 1) ?? backlog.at(-1)
-        if (isStopping || !next || !isBefore({ ...behind, since: behind.since + AGE_ERROR_MS }, next)) continue
-        this.faults.push(`${behind.ticket} waits at ${holder.id} behind, ${next.ticket} is next at ${id}`)
+      for (const behind of firstOfEach(holder.line.behind)) {
+        for (const executor of executors) {
+          const { next } = executor.line
+          const same = next.filter(({ functionName }) => functionName === behind.functionName)
+          const last = (same.length < executor.limit(behind.functionName) ? next : same).at(-1)
+          if (!last || !isBefore({ ...behind, since: behind.since + AGE_ERROR_MS }, last)) continue
+          this.faults.push(`${behind.ticket} waits at ${holder.id} behind, ${last.ticket} is next at ${executor.id}`)
+        }
       }
     }
   }
@@ -267,4 +281,10 @@ export class MessyPool implements World {
       else this.#post(job)
     }
   }
+}
+
+function firstOfEach(jobs: Job[]) {
+  const first = new Map<string, Job>()
+  for (const job of jobs) if (!first.has(job.functionName)) first.set(job.functionName, job)
+  return first.values()
 }
