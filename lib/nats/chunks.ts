@@ -27,7 +27,7 @@ export class Chunks {
       const missing = this.#missing
       const line = missing > 0 ? 0 : this.#lineOfPart(rest)
       if (missing > 0) at += this.#parse(rest.subarray(0, missing))
-      else if (line > 0) at += this.#parse(Buffer.from(rest.subarray(0, line)))
+      else if (line > 0) at += this.#parse(rest.subarray(0, line))
       else at += this.#parse(isOwn ? rest : Buffer.from(rest))
     }
   }
@@ -52,7 +52,7 @@ export class Chunks {
     if (this.#parser.state !== 0 || rest.length < LARGE || (rest[0] !== M && rest[0] !== H)) return 0
     const line = rest.subarray(0, LONGEST_LINE).indexOf(LF) + 1
     if (line === 0) return 0
-    const size = Number(rest.toString('latin1', rest.lastIndexOf(' ', line) + 1, line))
+    const size = Number(rest.toString('latin1', rest.lastIndexOf(' ', line - LINE_END.length) + 1, line))
     return line + size + LINE_END.length > rest.length ? line : 0
   }
 }
