@@ -33,26 +33,24 @@ const untold = { frames: 0, bytes: 0 }
 
 export function send(...frame: Parameters<FrameWriter['add']>) {
   writer.add(...frame)
-  for (const part of writer.take()) sendPart(part)
-  if (++untold.frames >= MAX_UNTOLD.frames) tell()
+  const parts = writer.take()
+  // A large one has several.
+  if (parts.length > 1) return sendWord(parts)
+  write(RESULTS, parts[0]!)
+  untold.bytes += parts[0]!.length
+  if (++untold.frames >= MAX_UNTOLD.frames || untold.bytes >= MAX_UNTOLD.bytes) tell()
 }
 
-/** Sends a frame and tells of it; in one write, if it is small and nothing else is to be told. */
+/** Sends a frame and tells of it; in one write, if nothing else is to be told. */
 export function sendNow(...frame: Parameters<FrameWriter['add']>) {
   writer.add(...frame)
-  const parts = writer.take()
-  if (untold.bytes === 0 && parts.length === 1) return write(WORDS, parts[0]!)
-  for (const part of parts) sendPart(part)
-  tell()
+  sendWord(writer.take())
 }
 
-function sendPart(part: Uint8Array) {
-  for (let at = 0; at < part.length; at += MAX_UNTOLD.bytes) {
-    const piece = part.length <= MAX_UNTOLD.bytes ? part : part.subarray(at, at + MAX_UNTOLD.bytes)
-    write(RESULTS, piece)
-    untold.bytes += piece.length
-    if (untold.bytes >= MAX_UNTOLD.bytes) tell()
-  }
+/** It is told of by itself, after all that was sent before. */
+function sendWord(parts: Uint8Array[]) {
+  tell()
+  for (const part of parts) write(WORDS, part)
 }
 
 /** Tells the executor of what was sent. */
