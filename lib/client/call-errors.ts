@@ -10,7 +10,7 @@ import {
   UnavailableError,
 } from '../errors.js'
 import type { Inbox } from '../nats/inbox.js'
-import type { NatsError } from '../nats/nats.js'
+import { ErrorCode, type NatsError } from '../nats/nats.js'
 
 export interface Sending {
   body: Uint8Array
@@ -22,11 +22,11 @@ export interface Sending {
 /** An attempt could not be sent; undefined if another one may be. */
 export function unsentError(error: NatsError, { body, inbox, isDirect }: Sending, details: ErrorDetails) {
   if (inbox?.isClosing) return new ConnectionError('the connection was closed', details)
-  if (error.code === 'MAX_PAYLOAD_EXCEEDED') {
+  if (error.code === ErrorCode.MaxPayloadExceeded) {
     const limit = `the server's max_payload is ${inbox?.maxPayload}`
     return new TooLargeError(`the argument has ${body.byteLength} bytes and ${limit}`, details)
   }
-  if (isDirect || error.code === '503') return undefined
+  if (isDirect || error.code === ErrorCode.NoResponders) return undefined
   return new UnavailableError(`the request could not be sent: ${error.message}`, details)
 }
 
