@@ -127,8 +127,7 @@ export class Slot<T extends Task> {
     this.room.isOpen = false
     this.#isToEnd = true
     this.#keepAlive()
-    const back = this.recall()
-    if (back.length > 0) this.#owner.returned(back)
+    this.#owner.returned(this.recall())
     this.#closeIfEmpty()
   }
 
