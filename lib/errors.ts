@@ -40,103 +40,54 @@ export class RequestError extends Error {
   }
 }
 
-/** 400: the argument is not one that the function takes. A function throws it to refuse its argument. */
-export class InvalidArgumentError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.invalid, message, details)
+const withCode = (code: number): new (message: string, details?: ErrorDetails) => RequestError =>
+  class extends RequestError {
+    constructor(message: string, details?: ErrorDetails) {
+      super(code, message, details)
+    }
   }
-}
+
+/** 400: the argument is not one that the function takes. A function throws it to refuse its argument. */
+export class InvalidArgumentError extends withCode(Code.invalid) {}
 
 /** 404: the service has no such function; the message says which there are. */
-export class UnknownFunctionError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.notFound, message, details)
-  }
-}
+export class UnknownFunctionError extends withCode(Code.notFound) {}
 
 /** 408: the executor ended the computation, because of the request's deadline or its own time limit. */
-export class DeadlineExceededError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.deadline, message, details)
-  }
-}
+export class DeadlineExceededError extends withCode(Code.deadline) {}
 
 /** The client's timeout passed; an executor had the request, as far as NATS knows. */
-export class TimeoutError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.deadline, message, details)
-  }
-}
+export class TimeoutError extends withCode(Code.deadline) {}
 
 /** The client's timeout passed and nobody was there: no server, or no executor on the subject. */
-export class NoExecutorsError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.unavailable, message, details)
-  }
-}
+export class NoExecutorsError extends withCode(Code.unavailable) {}
 
 /** 413: the result is larger than the server's `max_payload`; or the argument is. */
-export class TooLargeError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.tooLarge, message, details)
-  }
-}
+export class TooLargeError extends withCode(Code.tooLarge) {}
 
 /** 429, until the timeout: the executors' backlogs were full. */
-export class OverloadedError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.overloaded, message, details)
-  }
-}
+export class OverloadedError extends withCode(Code.overloaded) {}
 
 /** 499: the call's signal was aborted (`cause` is its reason), or its client was closed. */
-export class CancelledError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.cancelled, message, details)
-  }
-}
+export class CancelledError extends withCode(Code.cancelled) {}
 
 /** 500: the function threw, or its process died. */
-export class ExecutionError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.failed, message, details)
-  }
-}
+export class ExecutionError extends withCode(Code.failed) {}
 
 /** 503: the executors were stopping, until the timeout. */
-export class UnavailableError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.unavailable, message, details)
-  }
-}
+export class UnavailableError extends withCode(Code.unavailable) {}
 
 /** The server refuses the connection, or the connection was closed: what trying again would not change. */
-export class ConnectionError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.unavailable, message, details)
-  }
-}
+export class ConnectionError extends withCode(Code.unavailable) {}
 
 /** 502: the reply is not JSON, or an error with an unknown code. */
-export class ProtocolError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(502, message, details)
-  }
-}
+export class ProtocolError extends withCode(502) {}
 
 /** The request was lost with its executor more often than `retries` allows to send it again. */
-export class RequestLostError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.unavailable, message, details)
-  }
-}
+export class RequestLostError extends withCode(Code.unavailable) {}
 
 /** 500: executors died while they computed the request, again and again; it is not sent to another one. */
-export class ExecutorDiedError extends RequestError {
-  constructor(message: string, details?: ErrorDetails) {
-    super(Code.failed, message, details)
-  }
-}
+export class ExecutorDiedError extends withCode(Code.failed) {}
 
 const BY_CODE = new Map([
   [Code.invalid, InvalidArgumentError],

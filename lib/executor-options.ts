@@ -4,7 +4,7 @@ import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
 import { nameOf, readModule } from './module-url.js'
 import { checkConnection } from './nats/connection-options.js'
 import { MAX_MS } from './protocol/limits.js'
-import { DEFAULT_PREFIX, isQueue } from './protocol/subjects.js'
+import { DEFAULT_PREFIX, isId } from './protocol/subjects.js'
 import { SLOT_DEFAULTS, type SlotOptions, checkSlotOptions } from './slot-options.js'
 
 export interface ExecutorOptions extends ConnectionChoice, SlotOptions {
@@ -87,8 +87,7 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
   const given = defined(options, { service: 0, ...EXECUTOR_DEFAULTS, processes: 0, execArgv: 0 }) as ExecutorOptions
   const filled = { ...EXECUTOR_DEFAULTS, ...given }
   const connection = checkConnection(filled.connection)
-  if (typeof filled.queue !== 'string' || !isQueue(filled.queue))
-    throw new RangeError(expected('queue', '1–64 letters, digits, "_" or "-"', filled.queue))
+  if (!isId(filled.queue)) throw new RangeError(expected('queue', '1–64 letters, digits, "_" or "-"', filled.queue))
   const { module, moduleName } = readModule(filled.module)
   const { processes, execArgv } = checkSlotOptions(filled)
   checkInteger('backlog', filled.backlog, 0, 1_000_000)

@@ -11,14 +11,15 @@ function onAbort(this: AbortSignal) {
   for (const each of all) each.cancel(this.reason)
 }
 
-/** Cancels `each` when the signal is aborted, until `unlisten`. */
-export function listen(signal: AbortSignal, each: Abortable) {
+/** Cancels `each` when the signal is aborted, if there is one, until `unlisten`. */
+export function listen(signal: AbortSignal | undefined, each: Abortable) {
+  if (!signal) return
   const all = bySignal.get(signal) ?? new Set()
   if (all.size === 0) signal.addEventListener('abort', onAbort)
   bySignal.set(signal, all.add(each))
 }
 
-export function unlisten(signal: AbortSignal, each: Abortable) {
-  const all = bySignal.get(signal)
-  if (all?.delete(each) && all.size === 0) signal.removeEventListener('abort', onAbort)
+export function unlisten(signal: AbortSignal | undefined, each: Abortable) {
+  const all = signal && bySignal.get(signal)
+  if (all?.delete(each) && all.size === 0) signal!.removeEventListener('abort', onAbort)
 }

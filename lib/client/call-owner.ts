@@ -3,6 +3,7 @@ import type { Inbox } from '../nats/inbox.js'
 import type { Payload } from '../protocol/payload.js'
 import type { Backoff } from './backoff.js'
 import type { Call } from './call.js'
+import type { ClientHeaders } from './outgoing.js'
 import type { Suspects } from './suspects.js'
 import type { Watcher } from './watcher.js'
 
@@ -14,7 +15,7 @@ export interface CallOwner {
   /** Resolves when the connection is up; rejects if it never will be. */
   connection(): Promise<unknown>
   /** The headers that all of its requests have, as text: those sent for the first time, or again. */
-  readonly headers: { first: string; again: string }
+  readonly headers: ClientHeaders
   readonly watcher: Watcher
   readonly suspects: Suspects
   readonly backoff: Backoff

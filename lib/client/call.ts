@@ -4,22 +4,12 @@
 // owner has it in a queue; nothing is sent) → sent (an attempt is under way, or more when the request was lost and sent
 // again) → settled, for good: no attempt is heard any more. The timer of `#deadline` runs from the first moment to the last.
 import type { Msg, NatsError } from '../nats/nats.js'
-import {
-  CancelledError,
-  ConnectionError,
-  type ErrorDetails,
-  RequestLostError,
-  NoExecutorsError,
-  OverloadedError,
-  type RequestError,
-  TimeoutError,
-  TooLargeError,
-  UnavailableError,
-} from '../errors.js'
+import { CancelledError, ConnectionError, type ErrorDetails, type RequestError, RequestLostError } from '../errors.js'
 import type { Listener } from '../nats/inbox.js'
 import type { FilledCallOptions } from '../client-options.js'
 import { Code } from '../protocol/codes.js'
 import { functionSubject } from '../protocol/subjects.js'
+import { timeoutError, unsentError } from './call-errors.js'
 import type { Argument, CallOwner } from './call-owner.js'
 import { Deadline, type Waiting } from './deadline.js'
 import { Deaths } from './deaths.js'
@@ -52,10 +42,6 @@ export class Call implements Watched, Waiting, Listener {
   #retries: number
   #resolve!: (value: unknown) => void
   #rejectDone!: (error: Error) => void
-  /** The newest attempt, and those before it that may still be answered, since the request was taken for lost. */
-  #token = ''
-  #earlier: string[] | undefined
-  #attempts = 0
   readonly #deaths: Deaths
   /** Lost, and it is not known yet whether an executor had it. */
   #isUncertain = false
@@ -112,13 +98,9 @@ export class Call implements Watched, Waiting, Listener {
     const isDirect = this.#target !== undefined
     this.subject = isDirect ? this.#owner.watcher.subjectOf(this.#target!) : this.#subject
     const attempt = { remainingMs, losses: this.losses, isDirect }
-    const headers = this.#outgoing.headers(this.#owner.headers, attempt)
-    if (this.#token) (this.#earlier ??= []).push(this.#token)
-    this.#token = ''
     this.#owner.watcher.sent(this.#watch, now)
-    this.#attempts++
     try {
-      this.#token = inbox.send(this, this.#outgoing.body, headers)
+      this.#outgoing.send(inbox, this, this.#owner.headers, attempt)
     } catch (error) {
       this.onFailure(error as NatsError, '')
     }
@@ -202,16 +184,14 @@ export class Call implements Watched, Waiting, Listener {
 
   onFailure(error: NatsError, token: string) {
     // An earlier attempt, or a settled call's: the newest one decides.
-    if (this.isSettled || token !== this.#token) return
-    const details = this.details({ cause: error })
-    if (this.#owner.inbox?.isClosing) return this.#reject(new ConnectionError('the connection was closed', details))
-    if (error.code === 'MAX_PAYLOAD_EXCEEDED')
-      return this.#reject(new TooLargeError(this.#outgoing.tooLarge(this.#owner.inbox?.maxPayload), details))
+    if (this.isSettled || !this.#outgoing.isNewest(token)) return
     const target = this.#target
-    if (target === undefined && error.code !== '503')
-      return this.#reject(new UnavailableError(`the request could not be sent: ${error.message}`, details))
-    this.#forget()
-    this.#attempts--
+    const { inbox } = this.#owner
+    const sending = { body: this.#outgoing.body, inbox, isDirect: target !== undefined }
+    const fatal = unsentError(error, sending, this.details({ cause: error }))
+    if (fatal) return this.#reject(fatal)
+    this.#outgoing.forget(inbox)
+    this.#outgoing.attempts--
     if (target !== undefined) {
       this.#owner.watcher.missing(target)
       return this.send(true)
@@ -233,8 +213,8 @@ export class Call implements Watched, Waiting, Listener {
     else if (answer.kind === 'error') this.#reject(answer.error)
     else if (answer.kind === 'strange') this.#strange ??= answer.text
     // A refusal counts for the newest attempt alone, an older one's has been seen to.
-    else if (token === this.#token) {
-      this.#forget()
+    else if (this.#outgoing.isNewest(token)) {
+      this.#outgoing.forget(this.#owner.inbox)
       this.hasFoundNobody = false
       const { error, afterMs, hasStarted } = answer
       if (hasStarted) return this.lost(false, this.losses === 0 ? 0 : this.#owner.backoff.pause(this.#tries++, false))
@@ -276,26 +256,21 @@ export class Call implements Watched, Waiting, Listener {
     if (this.isSettled) return
     // It may have been heard of meanwhile.
     if (this.#deadline.putOff()) return (this.#isTimedOut = false)
-    const after = `within ${Math.round(this.options.timeout) / 1000} s`
     // The last of many attempts may have had no time to find out that nobody is there.
     const isTaken = this.isSent && (this.#tries === 0 || performance.now() - this.#watch.sentAt > LATE_MS)
-    const why = this.#strange ? ` (${this.#strange})` : ''
-    if (isTaken || (this.#isQueued && !this.options.isPatient))
-      this.#reject(new TimeoutError(`no answer ${after}${why}`, this.details()))
-    else if (this.#refusal instanceof OverloadedError)
-      this.#reject(new OverloadedError(`no room in any backlog ${after}`, this.details({ cause: this.#refusal })))
-    else this.#reject(new NoExecutorsError(this.#owner.whoIsMissing(), this.details()))
+    const wait = {
+      timeout: this.options.timeout,
+      isTaken: isTaken || (this.#isQueued && !this.options.isPatient),
+      refusal: this.#refusal,
+      strange: this.#strange,
+      missing: this.#owner.whoIsMissing(),
+    }
+    this.#reject(timeoutError(wait, this.details()))
   }
 
   details(more: ErrorDetails = {}): ErrorDetails {
     const executorId = this.#executorId ?? this.#deaths.latestId
-    return { requestId: this.id, executorId, attempts: this.#attempts, losses: this.losses, ...more }
-  }
-
-  /** Nothing is expected of the newest attempt any more. */
-  #forget() {
-    this.#owner.inbox?.forget(this.#token)
-    this.#token = ''
+    return { requestId: this.id, executorId, attempts: this.#outgoing.attempts, losses: this.losses, ...more }
   }
 
   #reject(error: Error) {
@@ -307,8 +282,7 @@ export class Call implements Watched, Waiting, Listener {
     this.isSettled = true
     this.#deadline.clear()
     clearTimeout(this.#pause)
-    this.#forget()
-    for (const token of this.#earlier ?? []) this.#owner.inbox?.forget(token)
+    this.#outgoing.forgetAll(this.#owner.inbox)
     this.#owner.settled(this)
     this.#owner.watcher.forget(this.#watch)
     if (this.losses > 0 && !this.options.isDetached) this.#owner.watcher.dismiss(this.#watch)

@@ -146,7 +146,7 @@ export class ExecutorClient implements AsyncDisposable {
     else if (signal?.aborted) call.cancel(signal.reason)
     else {
       this.#calls.add(call)
-      if (signal) listen(signal, call)
+      listen(signal, call)
       this.#watcher.start()
       call.start()
     }
@@ -242,8 +242,7 @@ export class ExecutorClient implements AsyncDisposable {
   }
 
   #settled(call: Call) {
-    const { signal } = call.options
-    if (signal) unlisten(signal, call)
+    unlisten(call.options.signal, call)
     this.#calls.delete(call)
     this.#backoff.forget(call)
     this.#suspects.over(call)

@@ -12,8 +12,13 @@ export class Holders {
     return this.#byId.get(executorId)
   }
 
-  all(): Iterable<Holder> {
-    return this.#byId.values()
+  /** The connection was down: no answer comes, and all are asked again. */
+  connected(now: number) {
+    for (const holder of this.#byId.values()) {
+      holder.question = undefined
+      holder.unanswered = 0
+      holder.askAt = now
+    }
   }
 
   /** The executor, which is asked in half a second, or at once if it is new and `isUrgent`. */

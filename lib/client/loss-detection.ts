@@ -15,6 +15,7 @@
 //   perhaps our questions go nowhere, as from another account.
 import type { Status } from '../protocol/hold.js'
 import { Holders } from './holders.js'
+import { OpenQuestions } from './open-questions.js'
 import { RollCall } from './roll-call.js'
 import { RoundTrip } from './round-trip.js'
 import { FIRST_MS, Sought, TWICE_AFTER_MS } from './sought.js'
@@ -33,34 +34,29 @@ const REFUSED_MS = 5000
 /** What was lost has a notice at once, if it arrives; again and again it is sought later, up to this doubled that many times. */
 const AGAIN_MS = 50
 const MOST_DOUBLINGS = 4
-/** No more ids than that are asked for in a millisecond. */
-const IDS_PER_MS = 10
 
 /** What came of a question; `refused`: the server did not take it. */
 export type Outcome = Status | 'nobody' | 'refused'
 
 export class LossDetection {
   readonly roundTrip = new RoundTrip()
-  readonly #ask: (question: Question) => void
+  readonly #questions: OpenQuestions
   readonly #roll = new RollCall()
   readonly #index = new WatchIndex()
   readonly #holders = new Holders()
   readonly #sought = new Sought()
   readonly #judged = new Set<Watch>()
-  /** Those under way, the oldest first. */
-  readonly #questions = new Set<Question>()
   /** Told when the state has settled. */
   readonly #news: (() => void)[] = []
   /** Whether a question was ever answered. */
   #isReached = false
   #isSeekersTurn = false
-  #askFrom = 0
   #upSince = 0
   #lossFrom = 0
 
   /** `ask` sends a question; what comes of it is told later, by `heard`. */
   constructor(ask: (question: Question) => void) {
-    this.#ask = ask
+    this.#questions = new OpenQuestions(ask)
   }
 
   /** A call's request was sent, for the first time or again. */
@@ -118,21 +114,13 @@ export class LossDetection {
     this.#lossFrom = now + RETURN_MS + this.roundTrip.timeoutMs
     this.#questions.clear()
     this.#roll.abort()
-    for (const holder of this.#holders.all()) {
-      holder.question = undefined
-      holder.unanswered = 0
-      holder.askAt = now
-    }
+    this.#holders.connected(now)
     for (const watch of [...this.#sought.all(), ...this.#judged]) this.#sought.add(watch, now)
   }
 
   /** Time has passed. */
   tick(now: number) {
-    for (const question of this.#questions) {
-      if (question.answerBy > now) continue
-      if (question.isOverdue) this.#failed(question, false, now)
-      else question.isOverdue = true
-    }
+    for (const question of this.#questions.silent(now)) this.#failed(question, false, now)
     // Each of them may have so much to ask that nothing is left for the other.
     this.#isSeekersTurn = !this.#isSeekersTurn
     if (this.#isSeekersTurn) this.#seek(now)
@@ -155,22 +143,16 @@ export class LossDetection {
     this.met(executorId, now)
     this.roundTrip.add(now - question.askedAt)
     if (question.isRoll) {
-      if (this.#questions.delete(question)) this.#endRoll(() => this.#roll.answered(question))
+      if (this.#questions.end(question)) this.#endRoll(() => this.#roll.answered(question))
       return
     }
-    const holder = this.#holders.get(executorId)
-    if (holder) {
-      holder.heardAt = now
-      holder.unanswered = 0
-      holder.isRefused = false
-      if (holder.question === question) holder.question = undefined
-    }
+    this.#holders.get(executorId)?.answered(question, now)
     for (const id of status.waiting ?? []) this.#said(id, executorId, executorId, 'waiting', now)
     for (const id of status.computing ?? []) this.#said(id, executorId, executorId, 'computing', now)
     for (const id of Object.keys(moved)) this.#said(id, executorId, moved[id]!, 'waiting', now)
     for (const id of status.answered ?? []) this.#left(id, executorId, true, now)
     if (question.executorId === undefined) return
-    this.#questions.delete(question)
+    this.#questions.end(question)
     for (const id of status.missing ?? []) this.#left(id, executorId, false, now)
   }
 
@@ -208,28 +190,22 @@ export class LossDetection {
     return holder
   }
 
-  #send(question: Question) {
-    this.#askFrom = question.askedAt + question.watches.length / IDS_PER_MS
-    this.#questions.add(question)
-    this.#ask(question)
-  }
-
   #askHolders(now: number) {
-    while (this.#askFrom <= now) {
+    while (this.#questions.mayAsk(now)) {
       const question = this.#holders.nextQuestion(this.roundTrip.timeoutMs, now)
       if (!question) return
-      this.#send(question)
+      this.#questions.send(question)
     }
   }
 
   #seek(now: number) {
-    const question = this.#askFrom <= now && this.#sought.nextQuestion(this.roundTrip.timeoutMs, now)
-    if (question) this.#send(question)
+    const question = this.#questions.mayAsk(now) && this.#sought.nextQuestion(this.roundTrip.timeoutMs, now)
+    if (question) this.#questions.send(question)
   }
 
   /** Nobody is there, as the server says, or nobody has answered in time. */
   #failed(question: Question, isNobody: boolean, now: number) {
-    if (!this.#questions.delete(question)) return
+    if (!this.#questions.end(question)) return
     const { executorId } = question
     if (question.isRoll) this.#endRoll(() => this.#roll.failed(question, isNobody))
     else if (executorId !== undefined) this.#unanswered(question, isNobody, now)
@@ -238,10 +214,7 @@ export class LossDetection {
 
   #unanswered(question: Question, isNobody: boolean, now: number) {
     const holder = this.#holders.get(question.executorId!)
-    if (holder?.question !== question) return
-    holder.question = undefined
-    holder.unanswered++
-    holder.askAt = isNobody ? now + FIRST_MS : now
+    if (!holder?.failed(question, isNobody ? now + FIRST_MS : now)) return
     if (now < this.#lossFrom || !(isNobody || holder.unanswered >= 2)) return
     if (this.#isReached) return this.#gone(holder, now)
     holder.askAt = now + RETURN_MS
@@ -279,26 +252,17 @@ export class LossDetection {
   }
 
   #refused(question: Question, now: number) {
-    if (!this.#questions.delete(question)) return
+    if (!this.#questions.end(question)) return
     const { executorId } = question
     if (question.isRoll) return this.#endRoll(() => this.#roll.failed(question, false))
-    const holder = executorId === undefined ? undefined : this.#holders.get(executorId)
-    if (holder?.question === question) {
-      holder.question = undefined
-      holder.isRefused = true
-      holder.askAt = now + REFUSED_MS
-    }
-    for (const watch of question.watches) {
-      if (watch.question !== question) continue
-      watch.question = undefined
-      watch.askAt = now + REFUSED_MS
-    }
+    if (executorId === undefined) this.#sought.refused(question, now + REFUSED_MS)
+    else this.#holders.get(executorId)?.refused(question, now + REFUSED_MS)
   }
 
   #callRoll(now: number) {
     if (this.#roll.isUnderWay) return
     const waitMs = Math.max(ROLL_MS, this.roundTrip.timeoutMs)
-    for (const question of this.#roll.start(now, waitMs)) this.#send(question)
+    for (const question of this.#roll.start(now, waitMs)) this.#questions.send(question)
   }
 
   #endRoll(step: () => void) {

@@ -112,13 +112,13 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   async *#run(): AsyncGenerator<MapOutcome<Item, Result>, void, undefined> {
     const { signal } = this.#options.call
     if (signal?.aborted) this.#user.cancel(signal.reason)
-    else if (signal) listen(signal, this.#user)
+    else listen(signal, this.#user)
     listen(this.#closing, this.#client)
     void this.#read()
     try {
       for (let batch; (batch = await this.#next());) for (const outcome of batch) yield outcome
     } finally {
-      if (signal) unlisten(signal, this.#user)
+      unlisten(signal, this.#user)
       unlisten(this.#closing, this.#client)
       this.#end(new CancelledError('the map has ended'))
     }

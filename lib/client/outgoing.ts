@@ -1,6 +1,7 @@
-// What a call sends: its argument, and the headers of each attempt.
+// What a call sends: its argument, with the headers of each attempt; and which attempts may still be answered.
 import { encodeHeaders } from '../nats/headers.js'
 import type { FilledCallOptions } from '../client-options.js'
+import type { Inbox, Listener } from '../nats/inbox.js'
 import { Header, Notices } from '../protocol/headers.js'
 import { BYTES_TYPE } from '../protocol/payload.js'
 import { line } from '../protocol/raw-headers.js'
@@ -16,6 +17,8 @@ export const clientHeaders = (key: string) => ({
   again: line(Header.key, key) + line(Header.notices, Notices.first),
 })
 
+export type ClientHeaders = ReturnType<typeof clientHeaders>
+
 export interface Attempt {
   /** How long the call still waits, if it is not patient. */
   remainingMs: number
@@ -27,6 +30,11 @@ export interface Attempt {
 
 export class Outgoing {
   readonly body: Uint8Array
+  /** How many attempts found somebody, as far as is known. */
+  attempts = 0
+  /** The newest attempt, and those before it that may still be answered, since the request was taken for lost. */
+  #token = ''
+  #earlier: string[] | undefined
   readonly #isBytes: boolean
   readonly #batchSize: number
   readonly #id: string
@@ -40,7 +48,30 @@ export class Outgoing {
     this.#options = options
   }
 
-  headers(ofClient: { first: string; again: string }, { remainingMs, losses, isDirect }: Attempt) {
+  send(inbox: Inbox, call: Listener, ofClient: ClientHeaders, attempt: Attempt) {
+    if (this.#token) (this.#earlier ??= []).push(this.#token)
+    this.#token = ''
+    this.attempts++
+    this.#token = inbox.send(call, this.body, this.#headers(ofClient, attempt))
+  }
+
+  /** Whether it is that of the newest attempt. */
+  isNewest(token: string) {
+    return token === this.#token
+  }
+
+  /** Nothing is expected of the newest attempt any more. */
+  forget(inbox: Inbox | undefined) {
+    inbox?.forget(this.#token)
+    this.#token = ''
+  }
+
+  forgetAll(inbox: Inbox | undefined) {
+    this.forget(inbox)
+    for (const token of this.#earlier ?? []) inbox?.forget(token)
+  }
+
+  #headers(ofClient: ClientHeaders, { remainingMs, losses, isDirect }: Attempt) {
     const { functionName, priority, isDetached, isPatient, headerLines, onProgress } = this.#options
     const timeoutMs = isPatient ? LONGEST_MS : Math.ceil(remainingMs * 10) / 10
     let lines = losses > 0 ? ofClient.again : ofClient.first
@@ -53,9 +84,5 @@ export class Outgoing {
     if (priority !== 0) lines += line(Header.priority, priority)
     if (isDetached) lines += line(Header.detached, 1)
     return encodeHeaders(lines + headerLines)
-  }
-
-  tooLarge(maxPayload: number | undefined) {
-    return `the argument has ${this.body.byteLength} bytes and the server's max_payload is ${maxPayload}`
   }
 }

@@ -57,9 +57,7 @@ export function readReply(message: Msg, call: Asker): Answer {
   if (echoed !== requestId && (echoed !== undefined || !(executorId || code)))
     return { kind: 'strange', text: `${STRANGE}: ${JSON.stringify((echoed ?? message.string()).slice(0, MOST_TOLD))}` }
   const notice = head!.get(Header.notice)
-  if (notice !== undefined) {
-    return { kind: 'notice', notice: readNotice(message, notice, executorId) }
-  }
+  if (notice !== undefined) return { kind: 'notice', notice: readNotice(message, notice, executorId) }
   const computeMs = Number(head!.get(Header.computeMs)) || undefined
   if (code) {
     const thrown = message.data.length > 0 ? parseThrown(message.string()) : undefined
@@ -79,19 +77,13 @@ export function readReply(message: Msg, call: Asker): Answer {
 }
 
 function readNotice(message: Msg, notice: string, executorId: string | undefined): Notice {
-  const isUrgent = Boolean(message.reply)
-  if (notice !== 'progress')
-    return {
-      executorId,
-      state: notice === 'waiting' || notice === 'computing' ? notice : undefined,
-      isUrgent,
-      progress: undefined,
-    }
+  const isProgress = notice === 'progress'
+  const state = isProgress || notice === 'computing' ? 'computing' : notice === 'waiting' ? notice : undefined
   let progress
   try {
-    progress = message.json()
+    if (isProgress) progress = message.json()
   } catch {
     // A stranger's.
   }
-  return { executorId, state: 'computing', isUrgent, progress }
+  return { executorId, state, isUrgent: Boolean(message.reply), progress }
 }

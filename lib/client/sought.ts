@@ -41,4 +41,13 @@ export class Sought {
     for (const watch of asked) watch.question = question
     return question
   }
+
+  /** The server did not take a question: it is repeated later. */
+  refused(question: Question, askAt: number) {
+    for (const watch of question.watches) {
+      if (watch.question !== question) continue
+      watch.question = undefined
+      watch.askAt = askAt
+    }
+  }
 }

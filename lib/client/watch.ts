@@ -83,6 +83,31 @@ export class Holder {
     this.urgent.add(watch)
     this.askAt = now
   }
+
+  /** It has answered a question. */
+  answered(question: Question, now: number) {
+    this.heardAt = now
+    this.unanswered = 0
+    this.isRefused = false
+    if (this.question === question) this.question = undefined
+  }
+
+  /** It has not answered a question; false if that is not the one that counts. */
+  failed(question: Question, askAt: number): boolean {
+    if (this.question !== question) return false
+    this.question = undefined
+    this.unanswered++
+    this.askAt = askAt
+    return true
+  }
+
+  /** The server did not take a question. */
+  refused(question: Question, askAt: number) {
+    if (this.question !== question) return
+    this.question = undefined
+    this.isRefused = true
+    this.askAt = askAt
+  }
 }
 
 /** A question to one executor, or to all, about calls; one about none asks who is there. */

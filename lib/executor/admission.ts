@@ -3,7 +3,7 @@
 import { Code } from '../protocol/codes.js'
 import { MOST_INBOXES } from '../protocol/request.js'
 import type { Pool } from '../slots/pool.js'
-import type { Answers } from './answers.js'
+import { type Answers, GONE } from './answers.js'
 import type { Job } from './job.js'
 import type { Notices } from './notices.js'
 import type { Outbox } from './outbox.js'
@@ -11,7 +11,6 @@ import { refusalOf } from '../slots/refusal.js'
 import type { Registry } from './registry.js'
 
 const CANCELLED = 'cancelled by its client'
-const GONE = 'its client is gone'
 
 export interface AdmissionParts {
   readonly service: string

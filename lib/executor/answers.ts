@@ -15,7 +15,7 @@ import type { Teller } from './teller.js'
 const RETRY_AFTER_MS = { least: 20, most: 5000 }
 /** When somebody may ask again whose request is here for others. */
 const TOO_OFTEN_MS = 1000
-const GONE = 'its client is gone'
+export const GONE = 'its client is gone'
 
 export interface AnswersParts {
   readonly post: Post

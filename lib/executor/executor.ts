@@ -13,7 +13,7 @@ import type { NatsConnection } from '../nats/nats.js'
 import { watch } from '../nats/watch.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../executor-options.js'
 import { Code } from '../protocol/codes.js'
-import { checkModule } from '../slots/check-module.js'
+import { checkModule, notLoaded, warnWhenSlow } from '../slots/loading.js'
 import type { PoolOwner } from '../slots/pool-owner.js'
 import { Pool } from '../slots/pool.js'
 import { Desk } from './desk.js'
@@ -30,8 +30,6 @@ const STOPPED = 'the executor was stopped'
 const FAREWELL_MS = { drained: 500, atOnce: 150 }
 /** For slots to end in order, in milliseconds. */
 const CLOSE_MS = { least: 250, most: 2500 }
-/** A function that loads for so long is worth a word. */
-const SLOW_LOAD_MS = 2000
 
 export class Executor extends EventEmitter<ExecutorEvents> {
   /** The ADR-32 instance id, also the `Executor-Id` of its replies. */
@@ -108,14 +106,14 @@ export class Executor extends EventEmitter<ExecutorEvents> {
    * @throws if it cannot be loaded: then the old code goes on; or if the executor has not been started, or is stopped
    */
   async reload(): Promise<void> {
-    if (this.#stopping) throw new Error('the executor was stopped')
+    if (this.#stopping) throw new Error(STOPPED)
     // Without one it has not come so far.
     if (!(this.#pool as Pool<Job> | undefined)) throw new Error('the executor was not started')
     const slow = this.#warnWhenSlow()
     try {
       await this.#pool.reload()
     } catch (error) {
-      throw this.#notLoaded(error as Error)
+      throw notLoaded(this.#options.moduleName, error as Error)
     } finally {
       clearTimeout(slow)
     }
@@ -127,7 +125,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       checkModule(module, moduleName)
     } catch (error) {
       this.#closed.resolve(undefined)
-      throw this.#notLoaded(error as Error)
+      throw error
     }
     const title = `nats-executor slot ${service} ${this.id} ${basename(module)}`
     const reportImports = this.listenerCount('imported') > 0
@@ -155,12 +153,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   #warnWhenSlow() {
-    const warn = () => this.#tell.emit('warning', `still loading ${this.#options.moduleName}`)
-    return setTimeout(warn, SLOW_LOAD_MS)
-  }
-
-  #notLoaded(cause: Error) {
-    return new Error(`cannot load ${this.#options.moduleName}: ${cause.message}`, { cause })
+    return warnWhenSlow(this.#options.moduleName, text => this.#tell.emit('warning', text))
   }
 
   async #serve(nc: NatsConnection) {
@@ -177,7 +170,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const { signal } = this.#abort
     const stopped = new Promise<never>((_, reject) => {
       signal.throwIfAborted()
-      signal.addEventListener('abort', () => reject(new Error('the executor was stopped')), { once: true })
+      signal.addEventListener('abort', () => reject(new Error(STOPPED)), { once: true })
     })
     return Promise.race([promise, stopped])
   }
@@ -235,7 +228,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     failed: error => {
       // Before, `start` rejects with it.
       if (this.#nc) this.#tell.emit('warning', `a slot has failed to start: ${error.message}`)
-      this.#loaded.reject(this.#notLoaded(error))
+      this.#loaded.reject(notLoaded(this.#options.moduleName, error))
     },
     isWorking: isWorking => {
       if (!this.#canSend || this.#stopping) return

@@ -34,7 +34,7 @@ export class Post {
   }
 
   get maxPayload() {
-    return this.nc.info?.max_payload ?? Infinity
+    return this.inbox.maxPayload
   }
 
   isInbox(subject: string) {
@@ -58,12 +58,11 @@ export class Post {
   }
 
   /** What comes is to be answered. */
-  serve(subject: string, handle: (message: Msg) => void, options?: SubscribeOptions): Subscription {
-    const checked = (message: Msg) => {
+  serve(subject: string, handle: (message: Msg) => void) {
+    this.subscribe(subject, message => {
       if (message.reply && this.isInbox(message.reply)) handle(message)
       else this.#onDropped(message)
-    }
-    return this.subscribe(subject, checked, options)
+    })
   }
 
   /** Ends a subscription; what is on its way is still heard. */

@@ -1,8 +1,7 @@
 // Answers clients that ask for their requests, or cancel them.
 import { headersOf } from '../nats/headers.js'
 import { Header } from '../protocol/headers.js'
-import { parseQuestion } from '../protocol/hold.js'
-import type { Question, Status } from '../protocol/hold.js'
+import { type Question, type Status, parseQuestion } from '../protocol/hold.js'
 import type { Msg } from '../nats/nats.js'
 import { type Job, nameOf } from './job.js'
 import { type Notices, stateOf } from './notices.js'

@@ -1,6 +1,5 @@
 // What is here by name, and where to what was here has gone.
-import type { Job } from './job.js'
-import { nameOf } from './job.js'
+import { type Job, nameOf } from './job.js'
 
 /** For so long it is told where a request went. */
 const MOVED_FOR_MS = 10_000

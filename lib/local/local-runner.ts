@@ -90,15 +90,14 @@ export class LocalRunner implements Caller, AsyncDisposable {
     else if (signal?.aborted) call.cancel(signal.reason)
     else {
       this.#calls.add(call)
-      if (signal) listen(signal, call)
+      listen(signal, call)
       call.start()
     }
     return call.done
   }
 
   #settled(call: LocalCall) {
-    const { signal } = call.options
-    if (signal) unlisten(signal, call)
+    unlisten(call.options.signal, call)
     this.#calls.delete(call)
   }
 

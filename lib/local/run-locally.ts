@@ -2,14 +2,11 @@
 import { basename } from 'node:path'
 import { deferred } from '../deferred.js'
 import { nameOf } from '../module-url.js'
-import { checkModule } from '../slots/check-module.js'
+import { checkModule, notLoaded, warnWhenSlow } from '../slots/loading.js'
 import { Pool } from '../slots/pool.js'
 import type { LocalCall } from './local-call.js'
 import { type LocalOptions, fillLocalOptions } from './local-options.js'
 import { LocalRunner } from './local-runner.js'
-
-/** A function that loads for so long is worth a word. */
-const SLOW_LOAD_MS = 2000
 
 /**
  * Runs the functions of a module in processes of this one, as an executor does, without NATS: for tests, and where one machine is
@@ -25,12 +22,7 @@ const SLOW_LOAD_MS = 2000
 export async function runLocally(module: string | URL, options: LocalOptions = {}): Promise<LocalRunner> {
   const filled = fillLocalOptions(module, options)
   const { moduleName } = filled
-  const notLoaded = (cause: Error) => new Error(`cannot load ${moduleName}: ${cause.message}`, { cause })
-  try {
-    checkModule(filled.module, moduleName)
-  } catch (error) {
-    throw notLoaded(error as Error)
-  }
+  checkModule(filled.module, moduleName)
   const loaded = deferred<void>()
   let hasLoaded = false
   let runner: LocalRunner | undefined
@@ -51,13 +43,13 @@ export async function runLocally(module: string | URL, options: LocalOptions = {
       warning: warn,
       failed: error => {
         if (hasLoaded) warn(`a slot has failed to start: ${error.message}`)
-        loaded.reject(notLoaded(error))
+        loaded.reject(notLoaded(moduleName, error))
       },
       isWorking: () => {},
       hopeless: error => runner?.fail(error),
     },
   )
-  const slow = setTimeout(warn, SLOW_LOAD_MS, `still loading ${moduleName}`)
+  const slow = warnWhenSlow(moduleName, warn)
   try {
     await loaded
     hasLoaded = true

@@ -44,14 +44,11 @@ export const functionSubject = (service: string, name: string) => (name === '' ?
 export const serviceName = (subject: string) => subject.replace(/[^A-Za-z0-9_-]/g, '_')
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/
-/** Whether it may be the id or the key of a request, or the id of an executor. */
+/** Whether it may be the id or the key of a request, the id of an executor, or a queue group. */
 export const isId = (text: unknown): boolean => typeof text === 'string' && ID.test(text)
 
 const SUBJECT = /^[^\s.*>$][^\s.*>]*(\.[^\s.*>]+)*$/
 export const isSubject = (text: string) => SUBJECT.test(text) && text.length <= 200
-
-const QUEUE = /^[A-Za-z0-9_-]{1,64}$/
-export const isQueue = (text: string) => QUEUE.test(text)
 
 /** Under one of the prefixes, without empty tokens and wildcards; other reply subjects are never published to. */
 export function isInbox(text: string, prefixes: readonly string[]): boolean {

@@ -1,6 +1,5 @@
 // One timer for the earliest of all times that somebody asked for. It keeps no process from ending: what it is for does.
-
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+import { MAX_MS } from '../protocol/limits.js'
 
 export class Alarm {
   readonly #ring: () => void
@@ -17,7 +16,7 @@ export class Alarm {
     if (this.#isClosed || this.#at <= at) return
     clearTimeout(this.#timer)
     this.#at = at
-    const ms = Math.min(Math.max(0, Math.ceil(at - performance.now())), LONGEST_TIMER_MS)
+    const ms = Math.min(Math.max(0, Math.ceil(at - performance.now())), MAX_MS)
     this.#timer = setTimeout(() => {
       this.#at = Infinity
       this.#ring()

@@ -68,6 +68,10 @@ export class Room<T extends Task> {
     return this.width > 1 || this.isCautious ? this.running : []
   }
 
+  isRunning(task: T) {
+    return this.width > 1 ? task.slot?.room === this : this.sent.first === task
+  }
+
   /** When the first computation turns long, by `performance.now()`. */
   get longAt() {
     return this.sent.longAt

@@ -4,6 +4,7 @@
 // From each of them the process may end at any time.
 // In a slot with a width of 1 one request runs and others may wait, sent ahead (see sent.ts); in a wider one all run.
 import { Code } from '../protocol/codes.js'
+import { Aborts } from './aborts.js'
 import { ended, endingsOf } from './endings.js'
 import { type Frame, Kind, sharedNow } from './frames.js'
 import { OutputStreams } from './output-lines.js'
@@ -15,8 +16,6 @@ import { type ProcessOptions, SlotProcess } from './slot-process.js'
 import type { Ended, Outcome, Task } from './task.js'
 import { STOP_HOOKS_MS } from './process/setup.js'
 
-/** How long a computation that listens to its signal may take to end by itself. */
-const ABORT_GRACE_MS = 25
 /** How long a process without work may take to end in order, beside what user code may. */
 const CLOSE_GRACE_MS = 250
 const WROTE = 'the function wrote to the pipes of its slot'
@@ -34,12 +33,12 @@ export class Slot<T extends Task> {
   readonly whenEnded: Promise<void>
   readonly #owner: SlotOwner<T>
   readonly #process: SlotProcess
+  readonly #aborts: Aborts<T>
   readonly #output: OutputStreams
   /** The owner is in the middle of something, and is told afterwards. */
   #isBusy = false
   #isToEnd = false
   #isNeeded = true
-  #abortTimer: NodeJS.Timeout | undefined
   #closeTimer: NodeJS.Timeout | undefined
   /** Whose code has ended the process. */
   #exitOf: number | undefined
@@ -56,6 +55,10 @@ export class Slot<T extends Task> {
         this.#output.write(stream, chunk, this.room.sent.length === 1 ? this.room.sent.first!.id : undefined),
       ended: why => this.#ended(why),
     })
+    this.#aborts = new Aborts(this.room, this.#process, task => {
+      this.leave()
+      owner.settled(this, [ended(task, task.ending!)])
+    })
   }
 
   get pid() {
@@ -63,7 +66,7 @@ export class Slot<T extends Task> {
   }
 
   isRunning(task: T) {
-    return task.slot === this && (this.room.width > 1 || this.room.sent.first === task)
+    return this.room.isRunning(task)
   }
 
   /** Whether its process ends because of us. */
@@ -108,7 +111,7 @@ export class Slot<T extends Task> {
   end(task: T, code: number, text: string) {
     if (task.ending) return
     task.ending = { code, text }
-    if (this.isRunning(task)) this.#abort(task)
+    if (this.isRunning(task)) this.#aborts.start(task)
   }
 
   /** Ends the process at once: what runs gets this answer. */
@@ -124,8 +127,7 @@ export class Slot<T extends Task> {
     this.room.isOpen = false
     this.#isToEnd = true
     this.#keepAlive()
-    const back = this.recall()
-    if (back.length > 0) this.#owner.returned(back)
+    this.#owner.returned(this.recall())
     this.#closeIfEmpty()
   }
 
@@ -193,7 +195,7 @@ export class Slot<T extends Task> {
         })
         return
       case Kind.aborted:
-        return this.#leaveAlone(number)
+        return this.#aborts.arrived(number)
       case Kind.progress: {
         const task = this.room.sent.find(number)
         if (task) facts.push(() => this.#owner.progressed(task, body))
@@ -256,41 +258,15 @@ export class Slot<T extends Task> {
   }
 
   #firstIsNew() {
-    clearTimeout(this.#abortTimer)
-    this.#abortTimer = undefined
+    this.#aborts.clear()
     const { first } = this.room.sent
     if (!first) return
     first.startedAt = performance.now()
-    if (first.ending) this.#abort(first)
-  }
-
-  #abort(task: T) {
-    this.#process.post(Kind.abort, task.number)
-    this.#abortTimer ??= setTimeout(() => {
-      this.#abortTimer = undefined
-      // It may have ended meanwhile.
-      this.#process.hearAll()
-      // Those that run beside it are not at fault.
-      if (this.isRunning(task)) this.#process.kill(task.ending!.text)
-    }, ABORT_GRACE_MS)
-  }
-
-  /** A wider slot is not blocked: what does not end by its signal is left alone, and the slot takes no more. */
-  #leaveAlone(number: number) {
-    if (this.room.width === 1) return
-    clearTimeout(this.#abortTimer)
-    this.#abortTimer = undefined
-    setTimeout(() => {
-      const task = this.room.sent.find(number)
-      if (!task) return
-      this.room.sent.remove(task)
-      this.leave()
-      this.#owner.settled(this, [ended(task, task.ending!)])
-    }, ABORT_GRACE_MS)
+    if (first.ending) this.#aborts.start(first)
   }
 
   #ended(why: string) {
-    clearTimeout(this.#abortTimer)
+    this.#aborts.clear()
     clearTimeout(this.#closeTimer)
     this.#output.end()
     const started = this.room.running

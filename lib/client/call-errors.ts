@@ -1,0 +1,56 @@
+// With which error a call ends that no executor has answered.
+import {
+  ConnectionError,
+  type ErrorDetails,
+  NoExecutorsError,
+  OverloadedError,
+  type RequestError,
+  TimeoutError,
+  TooLargeError,
+  UnavailableError,
+} from '../errors.js'
+import type { Inbox } from '../nats/inbox.js'
+import { ErrorCode, type NatsError } from '../nats/nats.js'
+
+export interface Sending {
+  body: Uint8Array
+  inbox: Inbox | undefined
+  /** To one executor alone: another one may take it. */
+  isDirect: boolean
+}
+
+/** An attempt could not be sent; undefined if another one may be. */
+export function unsentError(error: NatsError, { body, inbox, isDirect }: Sending, details: ErrorDetails) {
+  if (inbox?.isClosing) return new ConnectionError('the connection was closed', details)
+  if (error.code === ErrorCode.MaxPayloadExceeded) {
+    const limit = `the server's max_payload is ${inbox?.maxPayload}`
+    return new TooLargeError(`the argument has ${body.byteLength} bytes and ${limit}`, details)
+  }
+  if (isDirect || error.code === ErrorCode.NoResponders) return undefined
+  return new UnavailableError(`the request could not be sent: ${error.message}`, details)
+}
+
+export interface Wait {
+  /** In milliseconds. */
+  timeout: number
+  /** An executor had the request, as far as is known, or the call waited for its turn. */
+  isTaken: boolean
+  /** The last refusal, if it has not been taken since. */
+  refusal: RequestError | undefined
+  /** What a reply said that is none of an executor's. */
+  strange: string | undefined
+  /** Why nobody answers: the server or the executors. */
+  missing: string
+}
+
+/** The timeout is over. */
+export function timeoutError(
+  { timeout, isTaken, refusal, strange, missing }: Wait,
+  details: ErrorDetails,
+): RequestError {
+  const after = `within ${Math.round(timeout) / 1000} s`
+  if (isTaken) return new TimeoutError(`no answer ${after}${strange ? ` (${strange})` : ''}`, details)
+  if (refusal instanceof OverloadedError)
+    return new OverloadedError(`no room in any backlog ${after}`, { ...details, cause: refusal })
+  return new NoExecutorsError(missing, details)
+}

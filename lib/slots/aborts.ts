@@ -1,0 +1,55 @@
+// Ends the computations of a slot: each by its signal, and if that does not help by the end of its process. A wider slot is not
+// blocked: what does not end by its signal is left alone there.
+//
+// Its timers: one runs while the process has yet to say anything of a signal, until `clear`; one for each computation that had
+// its signal in a wider slot, to the end.
+import { Kind } from './frames.js'
+import type { Room } from './room.js'
+import type { SlotProcess } from './slot-process.js'
+import type { Task } from './task.js'
+
+/** How long a computation that listens to its signal may take to end by itself. */
+const GRACE_MS = 25
+
+export class Aborts<T extends Task> {
+  readonly #room: Room<T>
+  readonly #process: SlotProcess
+  readonly #leftAlone: (task: T) => void
+  #timer: NodeJS.Timeout | undefined
+
+  /** `leftAlone` is told of what has not ended, and is no longer in the room. */
+  constructor(room: Room<T>, process: SlotProcess, leftAlone: (task: T) => void) {
+    this.#room = room
+    this.#process = process
+    this.#leftAlone = leftAlone
+  }
+
+  /** Ends one that runs. */
+  start(task: T) {
+    this.#process.post(Kind.abort, task.number)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      // It may have ended meanwhile.
+      this.#process.hearAll()
+      // Those that run beside it are not at fault.
+      if (this.#room.isRunning(task)) this.#process.kill(task.ending!.text)
+    }, GRACE_MS)
+  }
+
+  /** The process has said that one has had its signal. */
+  arrived(number: number) {
+    if (this.#room.width === 1) return
+    this.clear()
+    setTimeout(() => {
+      const task = this.#room.sent.find(number)
+      if (!task) return
+      this.#room.sent.remove(task)
+      this.#leftAlone(task)
+    }, GRACE_MS)
+  }
+
+  clear() {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+}
