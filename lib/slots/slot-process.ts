@@ -48,7 +48,8 @@ export class SlotProcess {
   readonly #child: ChildProcess
   readonly #writer: FrameWriter
   readonly #requests: Socket
-  readonly #results: { pipe: Socket; reader: FrameReader; told: number; read: number }
+  /** `early`: what was read before it was told of, for a moment. */
+  readonly #results: { pipe: Socket; reader: FrameReader; told: number; read: number; early: Buffer }
   readonly #words: { pipe: Socket; reader: FrameReader }
   #isPosting = false
   #hasEnded = false
@@ -68,12 +69,13 @@ export class SlotProcess {
     this.#child = child
     const [, stdout, stderr, requests, results, words] = child.stdio as unknown as Socket[]
     this.#requests = requests!
-    this.#results = { pipe: results!, reader: new FrameReader(secret), told: 0, read: 0 }
+    this.#results = { pipe: results!, reader: new FrameReader(secret), told: 0, read: 0, early: NOTHING }
     this.#words = { pipe: words!, reader: new FrameReader(secret) }
     for (const stream of child.stdio as (Socket | null)[]) stream?.on('error', () => {}).unref()
-    // What user code writes there is nothing to us, but that it closes it.
-    requests!.resume().on('end', () => this.#closed())
-    words!.on('end', () => this.#closed())
+    // What user code writes there is nothing to us, but that it closes it is; or the process has ended.
+    const closed = () => void setTimeout(() => this.#hasEnded || this.kill(CLOSED), EXIT_MS).unref()
+    requests!.resume().on('close', closed)
+    words!.on('close', closed)
     leaveUnread(results!)
     const hear = (chunk: Buffer) => this.#heard(this.#framesOf(chunk))
     if (!readInto(words!, WORDS_BUFFER, hear)) words!.on('data', hear)
@@ -117,11 +119,14 @@ export class SlotProcess {
 
   /** Hears all that the process has told so far, or was about to tell; false where that cannot be known. */
   hearAll(): boolean {
-    // What is not told of lies behind what is; words that have ended were all heard.
-    const words = readAll(this.#words.pipe) ?? NOTHING
-    const frames = this.#framesOf(words)
+    // The results first: what comes among the words meanwhile says which of them are older than a word by itself.
     const results = readAll(this.#results.pipe)
-    this.#heard([...frames, ...this.#resultsOf(results ?? NOTHING)])
+    this.#results.early = results ?? NOTHING
+    // Words that have ended were all heard.
+    const frames = this.#framesOf(readAll(this.#words.pipe) ?? NOTHING)
+    frames.push(...this.#resultsOf(this.#results.early))
+    this.#results.early = NOTHING
+    this.#heard(frames)
     return results !== undefined
   }
 
@@ -155,7 +160,7 @@ export class SlotProcess {
     return this.#words.reader.read(words).flatMap(frame => {
       if (frame.kind === Kind.told) return this.#told(frame)
       // What ended before somebody wrote it is there, and it is not its fault.
-      if (frame === GARBAGE) return [...this.#resultsOf(readAll(this.#results.pipe) ?? NOTHING), GARBAGE]
+      if (frame === GARBAGE) return [...this.#untold(), GARBAGE]
       return frame
     })
   }
@@ -163,7 +168,9 @@ export class SlotProcess {
   #told({ extra: bytes }: Frame): Frame[] {
     const results = this.#results
     results.told += bytes
-    const frames: Frame[] = []
+    const early = results.early.subarray(0, Math.max(0, results.told - results.read))
+    results.early = results.early.subarray(early.length)
+    const frames = this.#resultsOf(early)
     const fd = descriptorOf(results.pipe)
     while (results.read < results.told)
       try {
@@ -175,6 +182,12 @@ export class SlotProcess {
         return [...frames, GARBAGE]
       }
     return frames
+  }
+
+  #untold(): Frame[] {
+    const { pipe, early } = this.#results
+    this.#results.early = NOTHING
+    return [...this.#resultsOf(early), ...this.#resultsOf(readAll(pipe) ?? NOTHING)]
   }
 
   #resultsOf(bytes: Buffer): Frame[] {
@@ -190,11 +203,6 @@ export class SlotProcess {
     if (stream === 'stderr') this.#lastWords = (this.#lastWords + chunk.toString()).slice(-LAST_WORDS)
     // While the function is being loaded it belongs to the error that ends the process.
     if (this.hasLoaded) this.#owner.printed(stream, chunk)
-  }
-
-  /** By user code, unless the process is about to end. */
-  #closed() {
-    setTimeout(() => this.#hasEnded || this.kill(CLOSED), EXIT_MS).unref()
   }
 
   #exited(code: number | null, signal: string | null) {
@@ -229,7 +237,7 @@ function readAll(pipe: Socket): Buffer | undefined {
       if (read === 0) break
       parts.push(Buffer.from(SCRATCH.subarray(0, read)))
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') break
+      if (parts.length > 0 || (error as NodeJS.ErrnoException).code === 'EAGAIN') break
       return undefined
     }
   return Buffer.concat(parts)

@@ -210,14 +210,7 @@ export class Slot<T extends Task> {
         return
       }
       case Kind.garbage:
-        // It is the fault of whoever runs when it is found first.
-        if (this.#process.killedFor !== undefined) return
-        // Its descriptors are spoilt, those of Node's own, too. What it has computed until it ends counts.
-        if (this.room.width === 1 && this.room.sent.first)
-          this.room.sent.first.ending ??= { code: Code.failed, text: WROTE, isFinal: true }
-        else return this.kill(Code.failed, WROTE)
-        this.#process.kill(WROTE)
-        return
+        return this.#spoilt()
       case Kind.exit:
         this.#exitOf = number
         return
@@ -240,13 +233,13 @@ export class Slot<T extends Task> {
     outcomes: Outcome<T>[],
     { code, body, isBytes = false, nanoseconds, failedArguments = 0, thrown }: Ended,
   ) {
-    const task = this.room.width > 1 ? this.room.sent.find(number) : this.room.sent.first
-    if (task?.number !== number) {
-      // It was left alone, and has ended after all.
-      if (this.state === 'leaving') return
-      throw new RangeError('not a frame')
-    }
-    this.room.sent.remove(task)
+    const { sent, width } = this.room
+    // Of several pipes each is in order; when what lies in them is spoilt, they are not with each other.
+    if (width === 1 && sent.first?.number !== number) this.#spoilt()
+    const task = sent.find(number)
+    // It was left alone, and has ended after all.
+    if (!task) return
+    sent.remove(task)
     this.finished++
     this.#output.end()
     this.room.window.learn(nanoseconds / 1e6)
@@ -255,6 +248,16 @@ export class Slot<T extends Task> {
     // It ended by itself, unless it ended because it was told to.
     if (task.ending && (code !== 0 || task.ending.isFinal)) outcomes.push(ended(task, task.ending))
     else outcomes.push({ task, code, body, isBytes, nanoseconds, thrown, failedArguments })
+  }
+
+  /** User code has written to the pipes. It is the fault of whoever runs when it is found first. */
+  #spoilt() {
+    if (this.#process.killedFor !== undefined) return
+    const { first } = this.room.sent
+    // Its descriptors are spoilt, those of Node's own, too. What it has computed until it ends counts.
+    if (this.room.width > 1 || !first) return this.kill(Code.failed, WROTE)
+    first.ending ??= { code: Code.failed, text: WROTE, isFinal: true }
+    this.#process.kill(WROTE)
   }
 
   #firstIsNew() {
