@@ -66,24 +66,24 @@ const amongExecutors = ({ service, executorIds }: Target) => [
 
 export const ATTACKS: Attack[] = [
   {
-    name: '30,000 reply subjects that are no inboxes',
+    name: '10,000 reply subjects that are no inboxes',
     run: target => {
       const { client, service } = target
       const replies = ['$JS.API.STREAM.DELETE.x', service, '$SRV.PING', '_INBOX..x', 'x', ...amongExecutors(target)]
       const subjects = [service, ...holds(target)]
-      return times(client, 30_000, i =>
+      return times(client, 10_000, i =>
         client.publish(subjects[i % subjects.length]!, '1', { reply: replies[i % replies.length]! }),
       )
     },
   },
   {
-    name: '30,000 messages like those of executors',
+    name: '10,000 messages like those of executors',
     run: target => {
       const { client } = target
       const subjects = [...holds(target), ...amongExecutors(target)]
       const kinds = ['order', 'report', 'beacon', 'transfer', 'copy', 'copies']
       const bodies = target.executorIds.map(id => JSON.stringify({ id, give: [[`${id.slice(0, 10)}-1`, 'x']], n: 1e9 }))
-      return times(client, 30_000, i =>
+      return times(client, 10_000, i =>
         client.publish(subjects[i % subjects.length]!, bodies[i % bodies.length], {
           headers: head({ Dispatch: kinds[i % kinds.length]!, 'Nats-Service-Error-Code': '408' }),
           reply: nobody(i),

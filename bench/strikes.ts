@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type NatsConnection, connect } from 'nats'
-import { ExecutorClient, type Reply } from 'nats-executor'
+import { ExecutorClient } from 'nats-executor'
 import { startCluster } from '../test/fixtures/cluster.js'
 import { type Link, startLink } from '../test/fixtures/link.js'
 import { type Arrival, poissonList } from './arrivals.js'
@@ -19,7 +19,7 @@ import { type Member, equalMembers } from './pool-members.js'
 import { startExecutor, startServers, stopAll, stopAllOnSignals } from './processes.js'
 import { warnUnlessQuiet } from './quiet.js'
 import { whenReady } from './run.js'
-import type { Sample } from './send.js'
+import { send } from './send-calls.js'
 
 const USAGE = `usage: npm run bench:strikes -- [options]
   --rounds <n>    of each strike (default: 5)
@@ -69,12 +69,6 @@ interface Outcome {
   againMs: number
   /** How many there were at the end. */
   matchmakers: number
-}
-
-/** What became of a request. */
-interface Sent extends Pick<Sample, 'sent' | 'answered' | 'computeMs' | 'member'> {
-  executorId: string
-  attempt: number
 }
 
 const STRIKES: Strike[] = [
@@ -231,31 +225,6 @@ function arrivals(ms: number, share = 1, seed = 1): Arrival[] {
   const slots = SLOTS * share
   const count = Math.round((ms * slots * LOAD) / MEAN_MS)
   return poissonList({ durations: 'exponential', load: LOAD, seed, count, slots })
-}
-
-/** Sends each request when it is due; resolves with those that were answered. Without `failures` all have to be. */
-async function send(client: ExecutorClient, list: Arrival[], members: Map<string, Member>, failures?: string[]) {
-  const start = performance.now()
-  const answers: Promise<Sent | undefined>[] = []
-  for (const { at, ms } of list) {
-    const wait = start + at - performance.now()
-    if (wait > 0) await sleep(wait)
-    const sent = performance.now()
-    const answer = client
-      .request<number>(ms)
-      .then(({ result: attempt, executorId, computeMs }: Reply<number>): Sent => {
-        const member = members.get(executorId!)!
-        return { sent, answered: performance.now(), computeMs: computeMs!, member, executorId: executorId!, attempt }
-      })
-    answers.push(
-      answer.catch((error: Error) => {
-        if (!failures) throw error
-        failures.push(error.message)
-        return undefined
-      }),
-    )
-  }
-  return (await Promise.all(answers)).filter(sample => sample !== undefined)
 }
 
 function startMember(url: string, member: Member) {
