@@ -1,6 +1,6 @@
 // `npm run bench:functions`: what a service of many functions costs beside one of a single function: messages and processor time of
 // a request, memory of an idle executor, subscriptions. All functions are the same, and the same requests go to them by turns.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import { startNatsServer } from '../cmd/nats-server.js'
 import { type Arrival, poissonList } from './arrivals.js'
 import { childrenOf } from './cpu.js'
 import { capacity, equalMembers } from './pool-members.js'
+import { privateMiB } from './private-memory.js'
 import { SLEEP, startExecutor, stop, stopAll, stopAllOnSignals } from './processes.js'
 import { warnUnlessQuiet } from './quiet.js'
 import { type Site, compare, run, whenReady } from './run.js'
@@ -98,11 +99,4 @@ async function measureIdle({ nc, urls }: Site, module: string, monitorPort: numb
   await stop(...executors)
   const ofRequests = subjects.filter(subject => subject === SERVICE || subject.startsWith(`${SERVICE}.`)).length
   return { executorMiB, slotMiB, ofRequests, inAll: subjects.length }
-}
-
-/** What a process shares with no other one. */
-function privateMiB(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1')
-  const sizes = [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].map(([, kiB]) => Number(kiB))
-  return sizes.reduce((sum, kiB) => sum + kiB, 0) / 1024
 }

@@ -19,6 +19,8 @@ export interface ExecutorChoice {
   member: Member
   /** Not the one that sleeps. */
   module?: string | undefined
+  /** Further arguments. */
+  flags?: string[]
 }
 
 /** Starts nats-servers on free ports of the loopback interface, as one cluster if there are several. */
@@ -35,7 +37,7 @@ export async function startServers(count: number): Promise<NatsServer[]> {
   return servers
 }
 
-export function startExecutor({ url, service, balance, member, module }: ExecutorChoice): ChildProcess {
+export function startExecutor({ url, service, balance, member, module, flags = [] }: ExecutorChoice): ChildProcess {
   const child = start(process.execPath, [
     EXECUTOR,
     `--servers=${url}`,
@@ -44,6 +46,7 @@ export function startExecutor({ url, service, balance, member, module }: Executo
     `--concurrency=${member.concurrency}`,
     '--log=none',
     ...(balance ? [] : ['--no-balance']),
+    ...flags,
   ])
   child.stderr!.on('data', text => void process.stderr.write(text))
   return child

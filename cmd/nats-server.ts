@@ -56,10 +56,13 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   // It listens to other servers a moment later.
   const isReady = () =>
     said.includes('Server is ready') && (!args.includes('--cluster') || said.includes('for route connections'))
-  for await (const line of createInterface({ input: child.stderr, signal })) {
+  const lines = createInterface({ input: child.stderr, signal })
+  for await (const line of lines) {
     said += `${line}\n`
     if (isReady()) break
   }
+  // Else the signal closes it later, and that stops the reading for good: a server waits for whoever reads its log.
+  lines.close()
   child.stderr.resume()
   const ownPort = portIn(/client connections on \S+:(\d+)$/m)
   if (!isReady() || !ownPort) {

@@ -30,6 +30,28 @@ t.test('requests that lie at a busy executor go to those that come later', async
   t.equal((await long).executorId, busy.id)
 })
 
+t.test('nobody waits behind what has no end while others have slots that get free', async t => {
+  const server = await startServer(t)
+  await startExecutor(t, server, { concurrency: 2 })
+  const client = newClient(t, server, { timeout: 100_000 })
+  for (const i of ECHOES) t.equal(await client.call(['echo', i]), i)
+  const gate = new Gate(t)
+  const endless = [1, 2].map(() => client.call(['gate', gate.name]))
+  await gate.heard('here', 2)
+  await startExecutor(t, server)
+  // More than it takes to keep the other one busy all the time.
+  const counts = Array.from({ length: 5 }, () => 0)
+  const lanes = counts.map(async (_, lane) => {
+    while (counts.some(count => count < 20)) {
+      await client.call(['sleep', 20])
+      counts[lane]!++
+    }
+  })
+  await Promise.all(lanes)
+  gate.open()
+  t.strictSame(await Promise.all(endless), ['go', 'go'])
+})
+
 t.test('clients that know nothing of executors are balanced too, and get their headers', async t => {
   const server = await startServer(t)
   const executors = [await startExecutor(t, server), await startExecutor(t, server)]

@@ -35,6 +35,8 @@ export interface BalanceParts {
   heard(kind: string, message: Msg): void
   /** How long a computation is likely to take, in milliseconds; `Infinity` if that is not known. */
   computeMs(): number
+  /** From when on all slots are taken for as good as lost, if none gets free before. */
+  stuckAt(): number
 }
 
 /** Between two looks at what is to be told: one for each of many short computations would cost more than they do. */
@@ -165,16 +167,19 @@ export class Balance {
     this.#act(this.#election.tick(now))
     this.#departures.rttMs = this.#election.rttMs = rttOf(this.#parts.post.nc)
     this.#departures.expire(now)
-    if (this.#isUp) this.#report(now)
+    const stuckAt = this.#parts.stuckAt()
+    if (this.#isUp) this.#report(now, stuckAt)
     this.#matchmaking?.giveOrders(now)
     const { nextAt } = this.#reporter
     const matchAt = this.#matchmaking?.wakeAt(now) ?? Infinity
     this.#alarm.ringBy(Math.min(nextAt, matchAt, this.#election.wakeAt, this.#departures.wakeAt))
+    if (stuckAt > now) this.#alarm.ringBy(stuckAt)
   }
 
-  #report(now: number) {
+  #report(now: number, stuckAt: number) {
     const { pool, post, concurrency } = this.#parts
-    const takes = !this.#takesNoMore && pool.isOpen
+    // What waits here goes elsewhere then, where slots get free: nobody knows when one does here.
+    const takes = !this.#takesNoMore && pool.isOpen && stuckAt > now
     const load = {
       slots: takes ? concurrency : 0,
       free: takes ? pool.free : 0,

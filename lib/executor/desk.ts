@@ -27,6 +27,7 @@ import { Questions } from './questions.js'
 import { Registry } from './registry.js'
 import { Replies } from './replies.js'
 import { Statistics } from './statistics.js'
+import { stuckAt } from './stuck.js'
 import type { Teller } from './teller.js'
 import { readTransfer } from './transfer-message.js'
 
@@ -124,6 +125,7 @@ export class Desk {
       pool,
       concurrency,
       computeMs: () => this.#computeMs(),
+      stuckAt: () => stuckAt(pool, this.#statistics.meanMs),
       take: job => this.#admission.takeTransfer(job),
       stays: job => pool.insert(job),
       left: (job, to) => {

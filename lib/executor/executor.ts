@@ -183,7 +183,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       (await open(
         connection as CheckedOptions,
         // What it publishes is for others: its own questions are not to come back to it.
-        { name: `executor ${service}`, noEcho: true },
+        { name: `executor ${service}`, noEcho: true, isMember: true },
         this.#abort.signal,
         error => {
           if (!told) this.#tell.emit('warning', `no nats-server yet: ${error.message}`)

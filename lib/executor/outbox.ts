@@ -3,7 +3,8 @@
 // The answer to a request that was here for less than OLD_MS leaves at once and is forgotten, unless the connection is down. Any other:
 // unsent (the connection is down) → sent → confirmed, when the server has answered a flush that was sent after it. The connection lost
 // before that: it is sent again when it is back. A server that says that there is no such inbox: the client may come back later than
-// we do, so within LATE_MS of a lost connection it is sent again, after longer and longer pauses. A confirmed answer is forgotten, or,
+// we do, so for as long as the connection was down, and LATE_MS more, it is sent again, after longer and longer pauses: TCP, too, tries again
+// after up to as long as it was in vain. A confirmed answer is forgotten, or,
 // if its client watches, kept for RETAINED_MS: a client that asks for its request instead gets the answer again.
 // What is kept has MAX_BYTES at most; the oldest go first.
 import { createHash } from 'node:crypto'
@@ -16,7 +17,11 @@ import type { Post } from './post.js'
 import type { Answer } from './replies.js'
 
 const LATE_MS = 30_000
-const PAUSE_MS = { first: 100, most: 1000 }
+/** TCP never waits for longer. */
+const MOST_DOWN_MS = 120_000
+const PAUSE_MS = { first: 100, most: 1000, late: 5000 }
+/** After so many tries, about LATE_MS, the pauses are the late ones. */
+const MANY_TRIES = 30
 const RETAINED_MS = 120_000
 const MAX_BYTES = 64 * 1024 * 1024
 /** Who gets one of these may send the request again, and has it computed. */
@@ -52,6 +57,7 @@ export class Outbox {
   readonly #open = new Set<Kept>()
   #bytes = 0
   #isUp = true
+  #downAt = 0
   /** Until then clients may be back later than we are. */
   #lateUntil = 0
   #isFlushing = false
@@ -118,9 +124,11 @@ export class Outbox {
 
   /** The connection was lost, or is back. */
   connected(isUp: boolean) {
+    const now = performance.now()
     this.#isUp = isUp
+    if (!isUp) this.#downAt = now
     if (!isUp) return
-    this.#lateUntil = performance.now() + LATE_MS
+    this.#lateUntil = now + LATE_MS + Math.min(MOST_DOWN_MS, now - this.#downAt)
     for (const kept of this.#open) this.#deliver(kept)
   }
 
@@ -155,7 +163,8 @@ export class Outbox {
   /** Its client is not there. */
   #returned(kept: Kept) {
     if (kept.state !== 'sent') return
-    const pause = Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** kept.tries++)
+    const pause = kept.tries < MANY_TRIES ? Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** kept.tries) : PAUSE_MS.late
+    kept.tries++
     if (!this.#isUp || this.#kept.get(kept.name) !== kept) return
     if (performance.now() + pause > this.#lateUntil) return this.#confirmed(kept)
     kept.state = 'unsent'

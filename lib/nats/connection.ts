@@ -35,13 +35,18 @@ const PASSING = new Set([
 /** Where a choice of connection options goes, for messages. */
 export const serversOf = ({ servers }: ConnectionOptions) => [servers].flat().join(', ')
 
+export interface OwnOptions extends ConnectionOptions {
+  /** Whether it is a member of queue groups: a server must not take an old connection of it for one, too. */
+  isMember?: boolean
+}
+
 /**
  * Connects, again and again until there is a server or `signal` is aborted; then it rejects at once, with the last error.
  * What a new attempt would not change, such as wrong credentials, rejects at once. The connection reconnects for ever.
  */
 export async function open(
   chosen: CheckedOptions,
-  own: ConnectionOptions,
+  { isMember = false, ...own }: OwnOptions,
   signal: AbortSignal,
   onRefused: (error: Error) => void = () => {},
 ): Promise<NatsConnection> {
@@ -64,7 +69,7 @@ export async function open(
     try {
       // nats.js changes the options that it is given.
       return await dial(
-        async () => keep(await connect({ ...options, timeout }), { servers, longestMs }, signal),
+        async () => keep(await connect({ ...options, timeout }), { servers, longestMs, isMember }, signal),
         signal,
       )
     } catch (error) {
@@ -81,13 +86,13 @@ export async function open(
 
 function keep(
   nc: NatsConnection,
-  dials: { servers: string[]; longestMs: number },
+  { isMember, ...dials }: { servers: string[]; longestMs: number; isMember: boolean },
   signal: AbortSignal,
 ): NatsConnection {
   // Nobody waits for it any more.
   if (signal.aborted) void nc.close()
   const closed = new AbortController()
-  const pings = new Pings(nc)
+  const pings = new Pings(nc, isMember)
   const { roundTripTime } = pings
   void nc.closed().then(() => {
     closed.abort()

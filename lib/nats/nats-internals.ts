@@ -117,6 +117,20 @@ export function wireParts(nc: NatsConnection): WireParts | undefined {
   return isKnown && !debug ? (protocol as WireParts) : undefined
 }
 
+/** nats.js takes the connection for lost; its socket stays as it is, for whoever gets it to end. One of TLS is ended at once. */
+export function abandon(parts: PingParts): Socket | undefined {
+  const { socket } = parts.transport
+  if (!socket || 'encrypted' in socket) return void socket?.destroy()
+  // It ends what it finds here.
+  delete parts.transport.socket
+  socket.pause()
+  socket.emit('close')
+  return socket
+    .removeAllListeners()
+    .on('error', () => {})
+    .unref()
+}
+
 /** Ends a socket at once. What is unsent is not sent later either, when its peer is back. */
 export function reset(socket: Socket | undefined) {
   // One that has ended, or is of TLS, cannot be reset: it would stay open.

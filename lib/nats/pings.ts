@@ -3,7 +3,11 @@
 //
 // Every two seconds it sends a PING and looks whether anything came. Any byte is a sign of life, since a PONG comes late behind a
 // long message. The timer runs while the connection is up; the dials of nats.js tell when it is.
-import { type PingParts, pingParts, reset } from './nats-internals.js'
+//
+// The socket that was left is reset at once, or, that of a member of queue groups, when the next connection is there: earlier the server may
+// not hear of it, and would go on sending requests into it until its own TCP tries again, after up to as long as the network was down.
+import type { Socket } from 'node:net'
+import { type PingParts, abandon, pingParts, reset } from './nats-internals.js'
 import type { NatsConnection } from './nats.js'
 import { RoundTripTime } from './round-trip-time.js'
 import { Silence } from './silence.js'
@@ -13,15 +17,18 @@ import { tellLost } from './watch.js'
 export class Pings {
   readonly roundTripTime = new RoundTripTime()
   readonly #nc: NatsConnection
+  readonly #isMember: boolean
   readonly #parts: PingParts | undefined
   #traffic: Traffic | undefined
   #silence = new Silence(0)
   #timer: NodeJS.Timeout | undefined
+  #left: Socket | undefined
   /** The PING that is not answered yet. */
   #ping: { isSpoilt: boolean } | undefined
 
-  constructor(nc: NatsConnection) {
+  constructor(nc: NatsConnection, isMember: boolean) {
     this.#nc = nc
+    this.#isMember = isMember
     this.#parts = pingParts(nc)
     owned.set(nc, this)
   }
@@ -41,7 +48,8 @@ export class Pings {
 
   stop() {
     clearTimeout(this.#timer)
-    this.#ping = this.#traffic = undefined
+    reset(this.#left)
+    this.#ping = this.#traffic = this.#left = undefined
   }
 
   #schedule() {
@@ -85,7 +93,8 @@ export class Pings {
       return
     }
     this.stop()
-    reset(this.#parts!.transport.socket)
+    if (this.#isMember) this.#left = abandon(this.#parts!)
+    else reset(this.#parts!.transport.socket)
     tellLost(this.#nc)
   }
 }

@@ -52,8 +52,8 @@ function withStandIn({ id, sent, ms, ended }: Call, { brokenAt, begunOn, struck 
 }
 
 /** Nothing arrives while the link is down; what was under way is computed meanwhile. */
-function withOutage({ sent, ms }: Call, { brokenAt, mendedAt }: Times) {
-  if (sent > mendedAt || sent + ms < brokenAt) return sent + ms
+function withOutage({ sent, ms, ended }: Call, { brokenAt, mendedAt }: Times) {
+  if (sent > mendedAt || ended < brokenAt) return sent + ms
   return sent < brokenAt ? Math.max(sent + ms, mendedAt) : mendedAt + ms
 }
 

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -109,6 +109,11 @@ export class Site {
     const program = this.#programs.get(host)!
     program.kill('SIGKILL')
     if (program.exitCode === null && program.signalCode === null) await once(program, 'exit')
+  }
+
+  /** Writes it beside the logs. */
+  async keep(file: string, ...what: unknown[]) {
+    await writeFile(join(this.#folder, file), JSON.stringify(what))
   }
 
   /** Those of the executors and callers. */

@@ -67,10 +67,16 @@ export async function strike(name: string, site: Site, options: Strike, burstSec
   const connectionsAfter = await site.connections()
 
   const entries = await site.journal.read()
+  await site.keep(
+    'calls.json',
+    callers.flatMap(({ calls }) => calls),
+    { brokenAt, mendedAt },
+  )
   const begunOn = new Map(entries.filter(({ at }) => at < brokenAt).map(({ id, host }) => [id, host]))
   const times = { brokenAt, mendedAt, begunOn, struck: hosts.map(host => host.name) }
   const rows = callers.map(caller => {
     const row = judgeCalls(startRow(name, caller, twice(entries, options, times)), caller.calls, options, times)
+    row.notes.push(...fates(caller.calls, entries))
     return { ...row, isJudged: !options.unjudged?.includes(caller.kind) }
   })
   const [first, second] = rows as [Row, Row]
@@ -111,6 +117,18 @@ function judgeCalls(row: Row, calls: Call[], { ideal, limits, isOnce }: Strike, 
   if (late > 0) failures.push(`${late} answered later than ${limits[row.kind] / 1000} s beyond the ideal`)
   if (isOnce && row.twice > 0) failures.push(`${row.twice} computed again`)
   return { ...row, worst, failures }
+}
+
+/** How far the requests came that were not answered. */
+function fates(calls: Call[], entries: Entry[]): string[] {
+  const lost = calls.filter(({ error }) => error !== undefined)
+  if (lost.length === 0) return []
+  const idsOf = (what: Entry['what']) => new Set(entries.filter(entry => entry.what === what).map(({ id }) => id))
+  const [begun, ended] = [idsOf('start'), idsOf('end')]
+  const count = (isSo: (id: string) => boolean) => lost.filter(({ id }) => isSo(id)).length
+  return [
+    `not answered: ${count(id => !begun.has(id))} never began, ${count(id => begun.has(id) && !ended.has(id))} did not end, ${count(id => ended.has(id))} were computed`,
+  ]
 }
 
 /** Each host is to have as many as before, and to keep them once all is well again. */
