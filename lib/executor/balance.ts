@@ -10,34 +10,12 @@ import { type Beacon, Dispatch, type Order, type Report } from '../protocol/disp
 import { parseBeacon, parseOrder } from '../protocol/dispatch.js'
 import { Header } from '../protocol/headers.js'
 import { line } from '../protocol/raw-headers.js'
-import type { Subjects } from '../protocol/subjects.js'
 import { Alarm } from '../slots/alarm.js'
-import type { Pool } from '../slots/pool.js'
+import type { BalanceParts } from './balance-parts.js'
 import { Departures } from './departures.js'
 import type { Job } from './job.js'
 import { Matchmaking } from './matchmaking.js'
-import type { Post } from './post.js'
 import { fits, kindOf, readTransfer } from './transfer-message.js'
-
-export interface BalanceParts {
-  readonly executorId: string
-  readonly post: Post
-  readonly subjects: Subjects
-  readonly pool: Pool<Job>
-  readonly concurrency: number
-  /** Takes a request of another executor in, unless there is no room for it; it may be here already. */
-  take(job: Job): 'added' | 'joined' | 'refused' | 'unfit'
-  /** A request that was to leave is here again. */
-  stays(job: Job): void
-  /** It is `to`'s now. */
-  left(job: Job, to: string): void
-  /** A message of another kind that came for this executor. */
-  heard(kind: string, message: Msg): void
-  /** How long a computation is likely to take, in milliseconds; `Infinity` if that is not known. */
-  computeMs(): number
-  /** From when on all slots are taken for as good as lost, if none gets free before. */
-  stuckAt(): number
-}
 
 /** Between two looks at what is to be told: one for each of many short computations would cost more than they do. */
 const LOOK_MS = 2

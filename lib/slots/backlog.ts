@@ -27,6 +27,10 @@ export class Backlog<T extends Task> {
     }
   }
 
+  countOf(functionName: string): number {
+    return this.#tasks.filter(task => task.functionName === functionName).length
+  }
+
   /** Whether one of them may start. */
   hasStartable(isBlocked: (task: T) => boolean): boolean {
     return this.#tasks.some(task => !isBlocked(task))

@@ -83,6 +83,17 @@ export class Crew<T extends Task> implements SlotOwner<T> {
     return this.#leaving.size === 0 ? this.slots : [...this.slots, ...this.#leaving]
   }
 
+  /** The slot that has the fewest requests, of those that have room. */
+  leastBusy(): Slot<T> | undefined {
+    let best: Slot<T> | undefined
+    for (const slot of this.slots)
+      if (slot.room.isThere && (!best || slot.room.outstanding < best.room.outstanding)) {
+        best = slot
+        if (slot.room.outstanding === 0) break
+      }
+    return best
+  }
+
   /** A computation may have to be ended by force. */
   prepareSpare() {
     if (this.#failures === 0) this.#startSpare()

@@ -5,6 +5,7 @@ import type { Slot } from './slot.js'
 import type { Task } from './task.js'
 
 export class FunctionTable {
+  #warnings: readonly string[] = []
   #functions = new Map<string, ServedFunction>()
   /** Those with a limit: how many at once. */
   #limited = new Map<string, number>()
@@ -17,12 +18,15 @@ export class FunctionTable {
     return this.#functions.get(name)
   }
 
-  /** A slot has loaded the module; the last one is right. */
-  set({ functions }: Served) {
+  /** A slot has loaded the module; the last one is right. Which of its warnings are new: each slot says them. */
+  set({ functions, warnings = [] }: Served): string[] {
+    const fresh = warnings.filter(text => !this.#warnings.includes(text))
+    this.#warnings = warnings
     this.#functions = new Map(functions.map(each => [each.name, each]))
     this.#limited = new Map(
       functions.flatMap(({ name, concurrency }) => (concurrency === undefined ? [] : [[name, concurrency]])),
     )
+    return fresh
   }
 
   /** How long a computation may take, in milliseconds, if not longer than `most`. */

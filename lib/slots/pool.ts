@@ -24,8 +24,6 @@ export class Pool<T extends Task> {
   readonly #options: PoolOptions
   readonly #owner: PoolOwner<T>
   readonly #alarm = new Alarm(() => this.#look())
-  /** Of the module. */
-  #warnings = new Set<string>()
   #isClosed = false
 
   constructor(options: PoolOptions, owner: PoolOwner<T>) {
@@ -81,7 +79,7 @@ export class Pool<T extends Task> {
 
   /** Takes a request in; false when the backlog is full. */
   add(task: T): boolean {
-    const slot = this.#mayStart(task) && this.#leastBusy()
+    const slot = this.#mayStart(task) && this.#crew.leastBusy()
     if (slot) {
       this.#send(slot, task)
       return true
@@ -99,8 +97,7 @@ export class Pool<T extends Task> {
 
   /** Whether its function's limit keeps so many here that more of them would not be told of: who sends it does not know of the limit. */
   isCrowded({ functionName }: T): boolean {
-    const isLimited = this.functions.limit(functionName) < Infinity
-    return isLimited && this.#backlog.all.filter(task => task.functionName === functionName).length >= MAX_TICKETS
+    return this.functions.limit(functionName) < Infinity && this.#backlog.countOf(functionName) >= MAX_TICKETS
   }
 
   /** Takes a request in whatever the backlog's length. */
@@ -160,10 +157,7 @@ export class Pool<T extends Task> {
   // What slots tell.
 
   #loaded(served: Served) {
-    // Each slot says them.
-    for (const text of served.warnings ?? []) if (!this.#warnings.has(text)) this.#owner.warning(text)
-    this.#warnings = new Set(served.warnings)
-    this.functions.set(served)
+    for (const text of this.functions.set(served)) this.#owner.warning(text)
   }
 
   #opened() {
@@ -179,7 +173,7 @@ export class Pool<T extends Task> {
       this.#announce(outcome.task)
       this.#owner.ended(outcome)
     }
-    this.#announceRunning(slot)
+    for (const task of slot.room.running) this.#announce(task)
     if (slot.room.outstanding > 0) this.#watch(slot)
     this.#fill()
     this.#owner.changed()
@@ -201,16 +195,6 @@ export class Pool<T extends Task> {
     return this.#crew.slots
   }
 
-  #leastBusy(): Slot<T> | undefined {
-    let best: Slot<T> | undefined
-    for (const slot of this.slots)
-      if (slot.room.isThere && (!best || slot.room.outstanding < best.room.outstanding)) {
-        best = slot
-        if (slot.room.outstanding === 0) break
-      }
-    return best
-  }
-
   #fill() {
     this.#start()
     // What is left, if anything, may not start now.
@@ -229,7 +213,7 @@ export class Pool<T extends Task> {
   /** Sends requests to slots that have room. */
   #start() {
     while (this.#backlog.length > 0) {
-      const slot = this.#leastBusy()
+      const slot = this.#crew.leastBusy()
       if (!slot) break
       const task = this.#next()
       if (!task) break
@@ -261,10 +245,6 @@ export class Pool<T extends Task> {
     if (!isNew) return
     this.#announce(task)
     this.#watch(slot)
-  }
-
-  #announceRunning(slot: Slot<T>) {
-    for (const task of slot.room.running) this.#announce(task)
   }
 
   /** Tells once of each computation, though one that has just been sent may be taken back and sent anew. */
