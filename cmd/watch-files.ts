@@ -1,10 +1,12 @@
 // Tells when files change that somebody edits. What is watched are their folders, since editors put a new file into the old one's place.
 //
 // A save is several events, and a file may be missing between two of them: it is told when there was silence for a moment.
-import { type FSWatcher, existsSync, readdirSync, watch } from 'node:fs'
+import { type FSWatcher, existsSync, readdirSync, statSync, watch } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 
 const SILENCE_MS = 50
+/** Of a file it is told so long after it was loaded; Node may call its hooks in another thread. */
+const TOLD_AFTER_MS = 200
 /** One that is missing for longer has been deleted. */
 const MISSING_MS = 500
 
@@ -30,10 +32,14 @@ export class FileWatcher {
   }
 
   add(file: string) {
+    if (this.#files.has(file)) return
     this.#files.add(file)
     this.#endings.add(extname(file))
     const folder = dirname(file)
     if (!this.#folders.has(folder)) this.#watch(folder)
+    // It was loaded a moment ago, and may have been changed since.
+    const { mtimeMs = -Infinity } = statSync(file, { throwIfNoEntry: false }) ?? {}
+    if (Date.now() - mtimeMs < TOLD_AFTER_MS) this.#hear(file, false)
   }
 
   close() {

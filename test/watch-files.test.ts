@@ -1,5 +1,5 @@
 // What an editor does to a file is one change.
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -13,6 +13,7 @@ function watchFile(t: Test) {
     (folder, error) => t.fail(`${folder}: ${error.message}`),
   )
   t.teardown(() => watcher.close())
+  for (const name of ['a.mjs', 'other.mjs']) utimesSync(join(folder, name), 0, 0)
   watcher.add(join(folder, 'a.mjs'))
   return {
     watcher,
@@ -95,4 +96,13 @@ t.test('a folder that comes later, and one that is made anew', async t => {
     writeFileSync(file('later/b.mjs'), text)
     t.equal(await changes(), 1)
   }
+})
+
+t.test('it was changed after it was loaded, before it is told of', async t => {
+  const { watcher, file, changes, none } = watchFile(t)
+  watcher.add(file('other.mjs'))
+  t.ok(await none())
+  writeFileSync(file('late.mjs'), '2')
+  watcher.add(file('late.mjs'))
+  t.equal(await changes(), 1)
 })
