@@ -3,6 +3,7 @@
 import t from 'tap'
 import type { CheckedOptions } from '../lib/nats/connection-options.js'
 import { open } from '../lib/nats/connection.js'
+import { pingParts } from '../lib/nats/nats-internals.js'
 import { INFO, startPeer } from './fixtures/peer.js'
 
 for (const isMember of [true, false])
@@ -21,9 +22,18 @@ for (const isMember of [true, false])
     t.teardown(() => (end.abort(), nc.close()))
     const [first] = peer.sockets
     await nc.flush()
+    let heard = 0
+    nc.subscribe('there', { callback: () => heard++ })
+    await nc.flush()
     isCutOff = true
     await peer.until(() => peer.count >= 3)
     t.equal(peer.sockets.has(first!), isMember)
+    // What it still brings belongs to nobody: a PONG would be taken for that of the next one.
+    first!.write('MSG there 1 5\r\nstale\r\nPONG\r\nPONG\r\n')
+    const { count } = peer
+    await peer.until(() => peer.count > count)
+    t.notOk(pingParts(nc)!.connected)
+    t.equal(heard, 0)
     isCutOff = false
     await peer.until(() => !peer.sockets.has(first!))
     await peer.until(() => peer.sockets.size === 1)

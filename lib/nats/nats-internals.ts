@@ -117,17 +117,21 @@ export function wireParts(nc: NatsConnection): WireParts | undefined {
   return isKnown && !debug ? (protocol as WireParts) : undefined
 }
 
-/** nats.js takes the connection for lost; its socket stays as it is, for whoever gets it to end. One of TLS is ended at once. */
+/**
+ * nats.js takes the connection for lost. Its socket is open until whoever gets it ends it, and nothing is read from it any more. One
+ * of TLS is ended at once.
+ */
 export function abandon(parts: PingParts): Socket | undefined {
   const { socket } = parts.transport
   if (!socket || 'encrypted' in socket) return void socket?.destroy()
   // It ends what it finds here.
   delete parts.transport.socket
-  socket.pause()
   socket.emit('close')
+  // Without a name it would have the socket read on.
+  for (const event of ['data', 'end', 'error', 'close']) socket.removeAllListeners(event)
   return socket
-    .removeAllListeners()
     .on('error', () => {})
+    .pause()
     .unref()
 }
 
