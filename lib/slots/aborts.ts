@@ -1,8 +1,8 @@
 // Ends the computations of a slot: each by its signal, and if that does not help by the end of its process. A wider slot is not
 // blocked: what does not end by its signal is left alone there.
 //
-// Its timers: one runs while the process has yet to say anything of a signal, until `clear`; one for each computation that had
-// its signal in a wider slot, to the end.
+// Its timers: one for each computation whose signal the process has yet to confirm; one for each computation that had its signal in a
+// wider slot, to the end.
 import { Kind } from './frames.js'
 import type { Room } from './room.js'
 import type { SlotProcess } from './slot-process.js'
@@ -15,7 +15,8 @@ export class Aborts<T extends Task> {
   readonly #room: Room<T>
   readonly #process: SlotProcess
   readonly #leftAlone: (task: T) => void
-  #timer: NodeJS.Timeout | undefined
+  /** By the numbers of the computations. */
+  readonly #timers = new Map<number, NodeJS.Timeout>()
 
   /** `leftAlone` is told of what has not ended, and is no longer in the room. */
   constructor(room: Room<T>, process: SlotProcess, leftAlone: (task: T) => void) {
@@ -26,20 +27,22 @@ export class Aborts<T extends Task> {
 
   /** Ends one that runs. */
   start(task: T) {
-    this.#process.post(Kind.abort, task.number)
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      // It may have ended meanwhile.
+    const { number } = task
+    this.#process.post(Kind.abort, number)
+    const look = () => {
+      // It may have ended meanwhile, or had its signal.
       this.#process.hearAll()
       // Those that run beside it are not at fault.
-      if (this.#room.isRunning(task)) this.#process.kill(task.ending!.text)
-    }, GRACE_MS)
+      if (this.#timers.delete(number) && this.#room.isRunning(task)) this.#process.kill(task.ending!.text)
+    }
+    this.#timers.set(number, setTimeout(look, GRACE_MS))
   }
 
   /** The process has said that one has had its signal. */
   arrived(number: number) {
     if (this.#room.width === 1) return
-    this.clear()
+    clearTimeout(this.#timers.get(number))
+    this.#timers.delete(number)
     setTimeout(() => {
       const task = this.#room.sent.find(number)
       if (!task) return
@@ -49,7 +52,7 @@ export class Aborts<T extends Task> {
   }
 
   clear() {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
   }
 }
