@@ -1,5 +1,5 @@
-// What this project uses of Node beyond its documentation, all in one place. Where a version of it keeps other parts, whoever needs
-// them is told so, and does the same by public methods.
+// What this project uses of Node beyond its documentation, all in one place. A pipe must have a descriptor and be left unread; all
+// else is faster with it, and done by public methods where a version of Node keeps other parts.
 import type { Socket } from 'node:net'
 
 interface SocketParts {

@@ -43,6 +43,8 @@ export class SlotProcess {
   hasLoaded = false
   /** Why it is ended, if it is by us. */
   killedFor: string | undefined
+  /** What is heard now is its last. */
+  hasExited = false
   readonly #owner: ProcessOwner
   readonly #memoryLimit: number
   readonly #child: ChildProcess
@@ -175,7 +177,11 @@ export class SlotProcess {
     while (results.read < results.told)
       try {
         const read = readSync(fd, SCRATCH, 0, Math.min(SCRATCH.length, results.told - results.read), null)
-        if (read === 0) break
+        if (read === 0) {
+          // What was told of was written: somewhere else.
+          this.kill(CLOSED)
+          break
+        }
         frames.push(...this.#resultsOf(SCRATCH.subarray(0, read)))
       } catch {
         // There is less than was told.
@@ -210,6 +216,7 @@ export class SlotProcess {
       const unread = readAll(this.#child[stream] as Socket)
       if (unread && unread.length > 0) this.#printed(stream, unread)
     }
+    this.hasExited = true
     this.hearAll()
     const { hasLoaded } = this
     this.#end(deathText({ code, signal, hasLoaded, lastWords: this.#lastWords, memoryLimit: this.#memoryLimit }))

@@ -76,7 +76,7 @@ export class Slot<T extends Task> {
 
   /** From here on it takes requests; false if it has ended. */
   open(): boolean {
-    if (this.state !== 'loaded') return false
+    if (this.state !== 'loaded' || this.#process.hasExited) return false
     this.state = 'open'
     this.room.isOpen = true
     this.openedAt = performance.now()
@@ -153,6 +153,7 @@ export class Slot<T extends Task> {
   }
 
   #heard(frames: Frame[]) {
+    if (this.#process.hasExited) this.room.isOpen = false
     const facts: (() => void)[] = []
     const outcomes: Outcome<T>[] = []
     try {
@@ -218,6 +219,7 @@ export class Slot<T extends Task> {
         facts.push(() => this.#owner.imported(body.toString()))
         return
       case Kind.ready:
+        if (this.#process.hasExited) return
         this.state = 'loaded'
         this.served = JSON.parse(body.toString())
         this.#process.hasLoaded = true

@@ -2,7 +2,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { Writable } from 'node:stream'
 import { Kind, NOBODY } from '../frames.js'
-import { send, tell } from './pipes.js'
+import { sendNow } from './pipes.js'
 
 /** In characters. */
 const PIECE = 2 ** 20
@@ -19,8 +19,8 @@ class Output extends Writable {
   override _write(chunk: string | Buffer, _encoding: string, done: () => void) {
     const text = typeof chunk === 'string' ? chunk : this.#decoder.write(chunk)
     const id = this.#idOf()
-    for (let at = 0; at < text.length; at += PIECE) send(Kind.output, NOBODY, this.fd, text.slice(at, at + PIECE), id)
-    tell()
+    for (let at = 0; at < text.length; at += PIECE)
+      sendNow(Kind.output, NOBODY, this.fd, text.slice(at, at + PIECE), id)
     done()
   }
 }

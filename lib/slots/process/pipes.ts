@@ -8,8 +8,9 @@ import { PREAMBLE, type Setup } from './setup.js'
 const IN = 3
 const RESULTS = 4
 const WORDS = 5
-/** The pipe takes a few hundred small frames; before it is full the executor must hear of it. */
-const MAX_UNTOLD = { frames: 100, bytes: 2 ** 14 }
+/** A pipe takes 8 KiB at least; before it is full the executor must hear of it. */
+const MAX_UNTOLD = { frames: 100, bytes: 2 ** 12 }
+
 function readExactly(length: number): Buffer {
   const bytes = Buffer.alloc(length)
   for (let at = 0; at < length;) {
@@ -34,8 +35,7 @@ const untold = { frames: 0, bytes: 0 }
 export function send(...frame: Parameters<FrameWriter['add']>) {
   writer.add(...frame)
   const parts = writer.take()
-  // A large one has several.
-  if (parts.length > 1) return sendWord(parts)
+  if (parts.length > 1 || parts[0]!.length >= MAX_UNTOLD.bytes) return sendWord(parts)
   write(RESULTS, parts[0]!)
   untold.bytes += parts[0]!.length
   if (++untold.frames >= MAX_UNTOLD.frames || untold.bytes >= MAX_UNTOLD.bytes) tell()
