@@ -17,8 +17,8 @@ import type { Job } from './job.js'
 import { Matchmaking } from './matchmaking.js'
 import { fits, kindOf, readTransfer } from './transfer-message.js'
 
-/** Between two looks at what is to be told: one for each of many short computations would cost more than they do. */
-const LOOK_MS = 2
+/** So often is looked at what is to be told: for each of many short computations it would cost more than they do. */
+const LOOKS = { most: 3, ms: 2 }
 
 /** To a transfer, by what became of it. */
 const ANSWERS = { added: Dispatch.taken, joined: Dispatch.taken, refused: Dispatch.refused, unfit: Dispatch.unfit }
@@ -37,7 +37,8 @@ export class Balance {
   #reportToken = ''
   #ticketCount = 0
   #isScheduled = false
-  #lookedAt = -Infinity
+  /** When the last ones were. */
+  readonly #looks: number[] = Array.from({ length: LOOKS.most }, () => -Infinity)
   #isUp = true
   #takesNoMore = false
   #isClosed = false
@@ -95,7 +96,7 @@ export class Balance {
   /** A slot became free or busy, or requests that wait came or left: it is reported at the end of this turn, or a moment later. */
   changed() {
     if (this.#isScheduled || this.#isClosed) return
-    const soonestAt = this.#lookedAt + LOOK_MS
+    const soonestAt = this.#looks[0]! + LOOKS.ms
     if (soonestAt > performance.now()) return this.#alarm.ringBy(soonestAt)
     this.#isScheduled = true
     setImmediate(() => {
@@ -141,7 +142,9 @@ export class Balance {
 
   readonly #look = () => {
     if (this.#isClosed || !this.#parts.post.isOpen) return
-    const now = (this.#lookedAt = performance.now())
+    const now = performance.now()
+    this.#looks.shift()
+    this.#looks.push(now)
     this.#act(this.#election.tick(now))
     this.#departures.rttMs = this.#election.rttMs = rttOf(this.#parts.post.nc)
     this.#departures.expire(now)

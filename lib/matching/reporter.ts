@@ -128,18 +128,22 @@ export class Reporter<T extends Reportable> {
   }
 }
 
+/** So many are looked at, at most. */
+const MOST_SEEN = 8 * MAX_TICKETS
 const NONE: ReadonlySet<string> = new Set()
 
 /** Those that may be told of: many that one function's limit keeps do not hide the others. */
 function firstOfEach<T extends Reportable>(waiting: Iterable<T>, limited: ReadonlySet<string>): T[] {
   const first: T[] = []
   const counts = new Map<string | undefined, number>()
+  let seen = 0
   for (const one of waiting) {
     const kind = limited.has(one.functionName) ? one.functionName : undefined
     const count = counts.get(kind) ?? 0
     counts.set(kind, count + 1)
     if (count < MAX_TICKETS) first.push(one)
     else if (limited.size === 0) break
+    if (++seen === MOST_SEEN) break
   }
   return first
 }
