@@ -18,7 +18,7 @@ import { Matchmaking } from './matchmaking.js'
 import { fits, kindOf, readTransfer } from './transfer-message.js'
 
 /** So often is looked at what is to be told: for each of many short computations it would cost more than they do. */
-const LOOKS = { most: 3, ms: 2 }
+const LOOKS = { most: 2, ms: 3 }
 
 /** To a transfer, by what became of it. */
 const ANSWERS = { added: Dispatch.taken, joined: Dispatch.taken, refused: Dispatch.refused, unfit: Dispatch.unfit }
