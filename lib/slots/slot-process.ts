@@ -75,7 +75,9 @@ export class SlotProcess {
     this.#words = { pipe: words!, reader: new FrameReader(secret) }
     for (const stream of child.stdio as (Socket | null)[]) stream?.on('error', () => {}).unref()
     // What user code writes there is nothing to us, but that it closes it is; or the process has ended.
-    const closed = () => void setTimeout(() => this.#hasEnded || this.kill(CLOSED), EXIT_MS).unref()
+    const end = () => this.#hasEnded || this.kill(CLOSED)
+    // After the poll phase: a timer comes before what has happened meanwhile is heard, such as the end of the process.
+    const closed = () => void setTimeout(setImmediate, EXIT_MS, end).unref()
     requests!.resume().on('close', closed)
     words!.on('close', closed)
     leaveUnread(results!)

@@ -1,5 +1,6 @@
 // The ends of the pipes in the process of a slot. What is sent lies in its pipe before the code goes on, whatever it does then; the
-// executor is told of it by `tell`, or by `sendNow` in the same write. Reading is left to the event loop, and between two computations done by hand.
+// executor is told of it by `tell`, or by `sendNow` in the same write. Reading is left to the event loop, and between two computations
+// done by hand.
 import { readSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { type Frame, FrameReader, FrameWriter, Kind, NOBODY } from '../frames.js'
