@@ -9,7 +9,6 @@ import { stop } from './children.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { logTo } from './executor-log.js'
 import { type NatsServer, startNatsServer } from './nats-server.js'
-import { Reloads } from './reloads.js'
 import { holdSignals, stopOnSignals } from './stop-on-signals.js'
 import { FileWatcher } from './watch-files.js'
 
@@ -86,19 +85,20 @@ async function serve(
   }
   child.once('exit', serverEnded)
 
-  const reloads = new Reloads(
-    () => executor.reload(),
-    error => {
-      if (state === 'over' || signals.count > 0) return
-      const goesOn = state === 'serving' ? '; the old code goes on' : ''
-      if (error) warn(`${NAME}: ${error.message}${goesOn} (pid=${process.pid})`)
-      else if (state === 'serving') say(` [x] Loaded anew: ${executor.subjects.join(', ')} (pid=${process.pid})`)
-    },
-  )
-  const watcher = new FileWatcher(
-    () => reloads.changed(),
-    (folder, { message }) => warn(`${NAME}: cannot watch ${folder}: ${message}`),
-  )
+  let newest: Promise<void> | undefined
+  const told = (error?: Error) => {
+    if (state === 'over' || signals.count > 0) return
+    const goesOn = state === 'serving' ? '; the old code goes on' : ''
+    if (error) warn(`${NAME}: ${error.message}${goesOn} (pid=${process.pid})`)
+    else if (state === 'serving') say(` [x] Loaded anew: ${executor.subjects.join(', ')} (pid=${process.pid})`)
+  }
+  const changed = () => {
+    const loading = executor.reload()
+    newest = loading
+    const tell = (error?: Error) => loading === newest && told(error)
+    loading.then(() => tell(), tell)
+  }
+  const watcher = new FileWatcher(changed, (folder, { message }) => warn(`${NAME}: cannot watch ${folder}: ${message}`))
   executor.on('imported', file => watcher.add(file))
 
   const error = await executor.start().then(

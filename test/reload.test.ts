@@ -1,5 +1,5 @@
 // A module is loaded anew: by the pool, whatever its slots do just then, and by an executor.
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
@@ -85,11 +85,15 @@ class Workshop {
 
   /** Of a module: says that it is being loaded. */
   get loading() {
-    return `writeFileSync(${JSON.stringify(this.#loading)}, '');`
+    return `writeFileSync(${JSON.stringify(this.#loading)}, String(process.pid));`
   }
 
-  async isLoading() {
-    while (!existsSync(this.#loading)) await sleep(1)
+  /** The process that loads it. */
+  async isLoading(): Promise<number> {
+    for (; ; await sleep(1)) {
+      const pid = existsSync(this.#loading) && Number(readFileSync(this.#loading, 'utf8'))
+      if (pid) return pid
+    }
   }
 
   go() {
@@ -153,32 +157,37 @@ t.test('what cannot be loaded changes nothing, and is no failure of a slot', asy
   t.equal(await shop.compute('short'), '0: "new"')
 })
 
-t.test('who asks while it is loaded waits, and it is loaded once more', async t => {
-  const shop = new Workshop(t)
-  await shop.ready
-  shop.write('first', shop.loading + 'await setTimeout(200)')
-  const first = shop.pool.reload()
-  await shop.isLoading()
-  shop.write('second')
-  const second = [shop.pool.reload(), shop.pool.reload()]
-  await first
-  t.equal(await shop.compute('short'), '0: "first"')
-  await Promise.all(second)
-  t.equal(second[0], second[1])
-  t.equal(await shop.compute('short'), '0: "second"')
-})
+for (const [how, text] of [
+  ['is slow', 'await setTimeout(200)'],
+  ['never ends', NEVER],
+] as const)
+  t.test(`what is loaded, and ${how}, when it changes again is given up for the newest`, async t => {
+    const shop = new Workshop(t)
+    await shop.ready
+    shop.write('first', shop.loading + text)
+    const first = shop.pool.reload()
+    const pid = await shop.isLoading()
+    shop.write('second')
+    await Promise.all([first, shop.pool.reload(), shop.pool.reload()])
+    t.equal(await shop.compute('short'), '0: "second"')
+    t.strictSame(await survivors([pid]), [])
+    t.strictSame([shop.failures, shop.isWorking], [[], []])
+  })
 
-t.test('a module that does not end loading does not hold up the next one for ever', async t => {
+t.test('of many changes the last one counts', async t => {
   const shop = new Workshop(t)
   await shop.ready
-  shop.write('never', shop.loading + NEVER)
-  const first = rejection(shop.pool.reload())
-  await shop.isLoading()
-  const second = shop.pool.reload()
-  shop.write('new')
-  await second
-  t.match(await first, { message: /too long/ })
-  t.equal(await shop.compute('short'), '0: "new"')
+  const earlier: Promise<Error | void>[] = []
+  for (let i = 0; i < 30; i++) {
+    shop.write(`${i}`, i % 3 === 0 ? 'throw new Error("broken")' : '')
+    earlier.push(shop.pool.reload().catch((error: Error) => error))
+    await sleep(Math.random() * 120)
+  }
+  shop.write('last')
+  await shop.pool.reload()
+  t.equal(await shop.compute('short'), '0: "last"')
+  for (const error of await Promise.all(earlier)) if (error) t.match(error, { message: /broken/ })
+  t.strictSame(shop.failures, [])
 })
 
 t.test('while the slots start', async t => {

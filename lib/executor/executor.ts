@@ -102,7 +102,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
 
   /**
    * Loads the module anew, with all that it imports. When that is done, requests are computed by the new code; what runs is finished by
-   * the old one. A call while another one is under way waits for it, and loads the module once more.
+   * the old one. A call while another one is under way ends that loading and begins anew; both end as the newest does.
    * @throws if it cannot be loaded: then the old code goes on; or if the executor has not been started, or is stopped
    */
   async reload(): Promise<void> {

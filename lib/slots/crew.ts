@@ -134,8 +134,9 @@ export class Crew<T extends Task> implements SlotOwner<T> {
 
   loaded(slot: Slot<T>) {
     if (this.#isClosed) return
-    if (this.#reload.isTriedBy(slot)) this.#replaceAll(slot)
-    else if (slot === this.#spare) this.#placeSpare()
+    if (this.#reload.isTriedBy(slot)) {
+      if (this.#reload.loaded()) this.#replaceAll(slot)
+    } else if (slot === this.#spare) this.#placeSpare()
     // One that follows a failure has to live for a while.
     else if (this.#failures > 0) this.#later(SOON_MS, () => this.#open(slot))
     else this.#open(slot)
@@ -180,7 +181,7 @@ export class Crew<T extends Task> implements SlotOwner<T> {
 
   ended(slot: Slot<T>, why: string, wasIdle: boolean) {
     // It is no slot's failure: all others have the code with which they work.
-    if (this.#reload.isTriedBy(slot)) return this.#reload.failed(why)
+    if (this.#reload.isTriedBy(slot)) return this.#reload.ended(why)
     this.#leaving.delete(slot)
     this.#wornOut.delete(slot)
     if (this.#isClosed) return
@@ -251,7 +252,6 @@ export class Crew<T extends Task> implements SlotOwner<T> {
       else slot.close()
     }
     this.#open(first)
-    this.#reload.succeeded()
   }
 
   #failed(why: string) {

@@ -1,24 +1,19 @@
 // Loads the module anew while its old code serves: one slot tries it, and the others are replaced only when that one has loaded it.
 //
-// One at a time. Who asks meanwhile gets the next one, since what is being loaded may be older than the change that they have seen.
+// States: idle → trying → idle. Who asks while one is trying has seen a change that this one may lack: it is ended, and when it has
+// ended the next one begins. All that have asked until then hear how the last one ends.
+import { type Deferred, deferred } from '../deferred.js'
 import { Code } from '../protocol/codes.js'
 import type { Slot } from './slot.js'
 import type { Task } from './task.js'
 
-/** A module that does not come to an end with loading keeps the next try waiting for so long. */
-const PATIENCE_MS = 5000
-
-interface Try<T extends Task> {
-  slot: Slot<T>
-  resolve(): void
-  reject(error: Error): void
-}
+const CLOSED = 'the slots are closed'
 
 export class Reload<T extends Task> {
   readonly #start: () => Slot<T>
-  #try: Try<T> | undefined
-  #underWay: Promise<void> | undefined
-  #next: Promise<void> | undefined
+  #slot: Slot<T> | undefined
+  #isStale = false
+  #told: Deferred<void> | undefined
   /** The last try has failed. */
   hasFailed = false
   #isClosed = false
@@ -29,55 +24,52 @@ export class Reload<T extends Task> {
 
   /** Resolves when the slots are replaced; rejects with the reason if the module cannot be loaded. */
   run(): Promise<void> {
-    if (this.#try) this.#next ??= this.#afterwards(this.#underWay!)
-    return this.#next ?? (this.#underWay = this.#begin())
+    if (this.#isClosed) return Promise.reject(new Error(CLOSED))
+    this.#told ??= deferred()
+    if (this.#slot) this.#endTry('it is loaded once more')
+    else this.#slot = this.#start()
+    return this.#told
   }
 
   isTriedBy(slot: Slot<T>) {
-    return this.#try?.slot === slot
+    return this.#slot === slot
   }
 
-  /** The slot that tries it has loaded the module, and has its place. */
-  succeeded() {
+  /** The slot that tries it has loaded it; whether all are to be replaced. */
+  loaded() {
+    if (this.#isStale) return false
     this.hasFailed = false
     this.#take().resolve()
+    return true
   }
 
   /** That slot has ended. */
-  failed(why: string) {
+  ended(why: string) {
+    if (this.#isStale && !this.#isClosed) {
+      this.#isStale = false
+      this.#slot = this.#start()
+      return
+    }
     this.hasFailed = true
-    this.#take().reject(new Error(why))
+    this.#take().reject(new Error(this.#isClosed ? CLOSED : why))
   }
 
   async close() {
     this.#isClosed = true
-    const slot = this.#try?.slot
-    slot?.kill(Code.unavailable, CLOSED)
+    const slot = this.#slot
+    if (slot) this.#endTry(CLOSED)
     await slot?.whenEnded
   }
 
-  #begin() {
-    return new Promise<void>((resolve, reject) => {
-      if (this.#isClosed) reject(new Error(CLOSED))
-      else this.#try = { slot: this.#start(), resolve, reject }
-    })
+  #endTry(why: string) {
+    this.#isStale = true
+    this.#slot!.kill(Code.unavailable, why)
   }
 
-  async #afterwards(underWay: Promise<void>) {
-    const giveUp = () =>
-      this.#try?.slot.kill(Code.unavailable, 'loading it took too long, and it is to be loaded again')
-    const timer = setTimeout(giveUp, PATIENCE_MS)
-    await underWay.catch(() => {})
-    clearTimeout(timer)
-    this.#next = undefined
-    return (this.#underWay = this.#begin())
-  }
-
-  #take(): Try<T> {
-    const taken = this.#try!
-    this.#try = undefined
-    return taken
+  #take(): Deferred<void> {
+    const told = this.#told!
+    this.#slot = undefined
+    this.#told = undefined
+    return told
   }
 }
-
-const CLOSED = 'the slots are closed'
