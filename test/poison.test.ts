@@ -12,6 +12,7 @@ const cases: Poison[] = [
   [['kill'], 'ExecutionError', /^the process of the function was ended by SIGKILL$/],
   [['abort'], 'ExecutionError', /^the process of the function was ended by SIGABRT$/],
   [['exit', 0], 'ExecutionError', /^the process of the function ended with exit code 0$/],
+  [['exit', -1], 'ExecutionError', /^the process of the function ended with exit code 255$/],
   [['exitElsewhere'], 'ExecutionError', /^the process of the function ended with exit code 6$/],
   [['toJSON'], 'ExecutionError', /^the process of the function ended with exit code 5$/],
   [['throwsLater', 'too late'], 'ExecutionError', /^too late$/],

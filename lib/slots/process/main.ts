@@ -49,7 +49,7 @@ const { functions, served } = load(namespace)
 
 process.on('uncaughtException', error => stray('an exception', error))
 process.on('unhandledRejection', error => stray('a rejection', error))
-process.on('exit', code => sendNow(Kind.exit, contexts.getStore()?.number, code))
+process.on('exit', () => sendNow(Kind.exit, contexts.getStore()?.number))
 
 sendNow(Kind.ready, NOBODY, 0, stringify(served))
 listen(frames => {
