@@ -25,6 +25,10 @@ export function deathText({ code, signal, hasLoaded, lastWords, memoryLimit }: D
   return `the process of the function ${signal ? `was ended by ${signal}` : `ended with exit code ${code}`}`
 }
 
+/** Why there is no process at all. */
+export const unstartedText = ({ code, message }: NodeJS.ErrnoException) =>
+  `its process cannot be started: ${code === 'EMFILE' ? 'too many open files (see `ulimit -n`)' : message}`
+
 /** What is wrong with a module, and where, from what Node prints of it. */
 function loadError(text: string): string {
   const lines = text.split('\n')
