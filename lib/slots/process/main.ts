@@ -160,8 +160,12 @@ function succeed(computation: Computation, result: unknown) {
   })
 }
 
-/** The last frame of a computation. When there is nothing else to compute, the executor is to know at once. */
-const sendLast = (...frame: Parameters<typeof send>) => (queue.isEmpty ? sendNow(...frame) : send(...frame))
+/**
+ * The last frame of a computation. When there is nothing else to compute, the executor is to know at once; and where several run, since it
+ * does not look for what it was not told of while one of them blocks the others.
+ */
+const sendLast = (...frame: Parameters<typeof send>) =>
+  queue.isEmpty || setup.width > 1 ? sendNow(...frame) : send(...frame)
 
 function fail(computation: Computation, error: unknown) {
   const { code, ...failure } = failureOf(error)
