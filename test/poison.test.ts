@@ -24,6 +24,19 @@ const cases: Poison[] = [
 ]
 for (const poison of cases) t.test(JSON.stringify(poison[0]).slice(0, 40), t => costsOnlyItself(t, server, poison, []))
 
+t.test('what each time closes the pipe by which it would be answered', async t => {
+  const { executors, journal } = await startExecutors(t, server, 2)
+  const client = newClient(t, server, { service: 'poison', timeout: 15_000 })
+  t.match(await rejection(client.call(['reopens', 5])), {
+    name: 'ExecutionError',
+    message: 'the function closed the pipes of its slot',
+    attempts: 3,
+  })
+  t.equal(journal.entries.length, 3)
+  t.equal(await client.call(['echo', 'next']), 'next')
+  t.ok(executors.every(({ isRunning }) => isRunning))
+})
+
 t.test('a result that is larger than any message', async t => {
   const { executors } = await startExecutors(t, server, 1)
   const client = newClient(t, server, { service: 'poison' })

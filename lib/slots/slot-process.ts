@@ -20,7 +20,8 @@ const WORDS_BUFFER = Buffer.allocUnsafe(2 ** 16)
 /** As much of what the process has written to its standard error is kept as tells why it ended. */
 const LAST_WORDS = 8192
 const STDIO: StdioOptions & string[] = ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe']
-const CLOSED = 'the function closed the pipes of its slot'
+/** Why it is ended then. */
+export const CLOSED = 'the function closed the pipes of its slot'
 /** A process has ended so long after its pipes. */
 const EXIT_MS = 100
 const NOTHING = Buffer.alloc(0)
