@@ -244,7 +244,7 @@ export class Slot<T extends Task> {
     sent.remove(task)
     this.finished++
     this.#output.end()
-    this.room.window.learn(nanoseconds / 1e6)
+    if (nanoseconds > 0) this.room.window.learn(nanoseconds / 1e6)
     this.room.isLong = false
     if (this.room.width === 1) this.#firstIsNew()
     // It ended by itself, unless it ended because it was told to.

@@ -73,7 +73,9 @@ function hear(frames: Frame[]) {
     else if (frame.kind === Kind.recall) send(Kind.recalled, queue.recall(frame), frame.extra)
     else if (frame.kind === Kind.abort) {
       send(Kind.aborted, frame.number)
-      running.get(frame.number)?.abort()
+      // What has not started is over.
+      if (queue.drop(frame.number)) send(Kind.error, frame.number, Code.cancelled, stringify({ text: 'not started' }))
+      else running.get(frame.number)?.abort()
     } else if (frame.kind === Kind.end)
       void runStopHooks(error => process.stderr.write(`onStop: ${textOf(error)}\n`)).then(() => process.exit())
 }
