@@ -13,7 +13,7 @@ import { BatchResult, computeBatch } from './compute-batch.js'
 import { OurError, failureOf, textOf } from './failure.js'
 import { type LoadedModule, readModule } from './module.js'
 import { captureOutput } from './output.js'
-import { listen, look, send, sendNow, setup, tell } from './pipes.js'
+import { listen, look, send, sendNow, setup, starts, tell } from './pipes.js'
 import { Queue } from './queue.js'
 import { runStopHooks } from './stop.js'
 import { isThenable } from './thenable.js'
@@ -105,6 +105,7 @@ function pump() {
 function start(frame: Frame) {
   const computation = new Computation(frame, queue.begunAt(frame))
   running.set(computation.number, computation)
+  starts(computation.number)
   contexts.run(computation, () => {
     try {
       const result = compute(computation, frame.body)
