@@ -13,6 +13,7 @@ const cases: Poison[] = [
   [['abort'], 'ExecutionError', /^the process of the function was ended by SIGABRT$/],
   [['exit', 0], 'ExecutionError', /^the process of the function ended with exit code 0$/],
   [['exit', -1], 'ExecutionError', /^the process of the function ended with exit code 255$/],
+  [['says', 'device out of memory'], 'ExecutionError', /^the process of the function ended with exit code 3$/],
   [['exitElsewhere'], 'ExecutionError', /^the process of the function ended with exit code 6$/],
   [['toJSON'], 'ExecutionError', /^the process of the function ended with exit code 5$/],
   [['throwsLater', 'too late'], 'ExecutionError', /^too late$/],
