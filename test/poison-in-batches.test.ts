@@ -10,6 +10,7 @@ const ROUNDS = 10
 /** These end soon after they were answered. */
 const answers = new Map<unknown[], RegExp>([
   [['closes', [3]], /^closed$/],
+  [['closes', [5]], /^closed$|^ExecutionError: the (function|process)/],
   [['reopens'], /^reopened$|^Error: the function closed/],
 ])
 

@@ -12,6 +12,8 @@ const cases: Poison[] = [
   [['kill'], 'ExecutionError', /^the process of the function was ended by SIGKILL$/],
   [['abort'], 'ExecutionError', /^the process of the function was ended by SIGABRT$/],
   [['exit', 0], 'ExecutionError', /^the process of the function ended with exit code 0$/],
+  [['exit', -1], 'ExecutionError', /^the process of the function ended with exit code 255$/],
+  [['says', 'device out of memory'], 'ExecutionError', /^the process of the function ended with exit code 3$/],
   [['exitElsewhere'], 'ExecutionError', /^the process of the function ended with exit code 6$/],
   [['toJSON'], 'ExecutionError', /^the process of the function ended with exit code 5$/],
   [['throwsLater', 'too late'], 'ExecutionError', /^too late$/],
@@ -22,6 +24,19 @@ const cases: Poison[] = [
   [['closes'], 'ExecutionError', /pipe|ended/],
 ]
 for (const poison of cases) t.test(JSON.stringify(poison[0]).slice(0, 40), t => costsOnlyItself(t, server, poison, []))
+
+t.test('what each time closes the pipe by which it would be answered', async t => {
+  const { executors, journal } = await startExecutors(t, server, 2)
+  const client = newClient(t, server, { service: 'poison', timeout: 15_000 })
+  t.match(await rejection(client.call(['reopens', 5])), {
+    name: 'ExecutionError',
+    message: 'the function closed the pipes of its slot',
+    attempts: 3,
+  })
+  t.equal(journal.entries.length, 3)
+  t.equal(await client.call(['echo', 'next']), 'next')
+  t.ok(executors.every(({ isRunning }) => isRunning))
+})
 
 t.test('a result that is larger than any message', async t => {
   const { executors } = await startExecutors(t, server, 1)

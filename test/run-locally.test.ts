@@ -1,6 +1,7 @@
 // Slots of one's own answer as a client does that has one executor.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import {
   Executor,
@@ -293,6 +294,22 @@ t.test('without a server', async t => {
     t.match(cause.stack, /^TypeError: odd\n +at .*caller\.mjs:\d+/)
   })
 })
+
+for (const processes of [1, 4])
+  t.test(`a call that is cancelled before it starts, with 4 slots in ${processes}`, async t => {
+    const local = await start(t, { concurrency: 4, processes })
+    const pids = () => Promise.all(Array.from({ length: 4 }, () => local.call(null, { function: 'pid' })))
+    const before = new Set(await pids())
+    for (let i = 0; i < 4; i++) {
+      const controller = new AbortController()
+      const call = rejection(local.call(i, { function: 'once', signal: controller.signal }))
+      controller.abort()
+      t.match(await call, { name: 'CancelledError' })
+    }
+    // Longer than what does not listen to its signal may take.
+    await sleep(100)
+    t.strictSame(new Set(await pids()), before, 'no process was replaced')
+  })
 
 t.test('bytes are those of the call', async t => {
   const local = await start(t, { concurrency: 1 })

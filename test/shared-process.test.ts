@@ -93,4 +93,18 @@ t.test('those in a process that is blocked are computed elsewhere', async t => {
   }
 })
 
+t.test('those that are over are answered while another one blocks their process', async t => {
+  const { journal } = await startExecutors(t, server, 1, ['--concurrency', '8', '--processes', '1'])
+  const client = newClient(t, server, { service: 'poison', timeout: 5000 })
+  await client.call(['echo', 0])
+  const controller = new AbortController()
+  const values = [1, 2, 3, 4, 5]
+  const calls = values.map(value => client.call(['echo', value]).catch(error => error.name))
+  const loop = rejection(client.call(['loop'], { signal: controller.signal, timeout: 20_000 }))
+  await journal.started('loop')
+  t.strictSame(await Promise.all(calls), values)
+  controller.abort()
+  t.match(await loop, { name: 'CancelledError' })
+})
+
 const slotsOf = (pid: number) => descendants(pid).length - 1

@@ -1,4 +1,5 @@
 // What is larger than the server's max_payload is an error, and stops nobody.
+import { once } from 'node:events'
 import t from 'tap'
 import { newClient, rejection, startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
@@ -31,4 +32,24 @@ t.test('it is counted as an error', async t => {
 
 t.test('and the next one is answered', async t => {
   t.equal(await client.call<string>(['text', 10_000]), 'x'.repeat(10_000))
+})
+
+t.test('a result that was there before the server took less', async t => {
+  const folder = t.testdir({
+    'slow.mjs': `import { setTimeout } from 'node:timers/promises'
+      export default length => setTimeout(500, 'x'.repeat(length))`,
+    'less.conf': 'max_payload: 20000',
+  })
+  const server = await startServer(t)
+  const executor = await startExecutor(t, server, { module: `${folder}/slow.mjs` })
+  const client = newClient(t, server, { timeout: 15_000 })
+  const call = rejection(client.call(30_000))
+  await once(executor, 'started')
+  await server.kill()
+  await once(executor, 'completed')
+  server.args.push('-c', `${folder}/less.conf`)
+  await server.start()
+  const error = await call
+  t.match(error, { name: 'TooLargeError', code: 413, executorId: executor.id })
+  t.match(error.message, /result has 30002 bytes .* max_payload is 20000/)
 })

@@ -9,12 +9,15 @@
 // What is kept has MAX_BYTES at most; the oldest go first.
 import { createHash } from 'node:crypto'
 import { headersOf } from '../nats/headers.js'
-import { Code } from '../protocol/codes.js'
 import type { Listener } from '../nats/inbox.js'
+import { ErrorCode, type NatsError } from '../nats/nats.js'
+import { Code } from '../protocol/codes.js'
+import { Header } from '../protocol/headers.js'
+import { line } from '../protocol/raw-headers.js'
 import { type Job, nameOf } from './job.js'
 import { OLD_MS } from './notices.js'
 import type { Post } from './post.js'
-import type { Answer } from './replies.js'
+import { type Answer, tooLargeText } from './replies.js'
 
 const LATE_MS = 30_000
 /** TCP never waits for longer. */
@@ -136,11 +139,13 @@ export class Outbox {
     for (const kept of this.#kept.values()) this.#forget(kept)
   }
 
-  #publish(replyTo: string[], { body, lines }: Answer, reply = '') {
+  #publish(replyTo: string[], { body, lines, code }: Answer, reply = '') {
     try {
       for (const inbox of replyTo) this.#post.publish(inbox, body, lines, reply)
-    } catch {
-      // Another server, which takes less: its client finds out that it is lost.
+    } catch (error) {
+      const isTooLarge = (error as Partial<NatsError>).code === ErrorCode.MaxPayloadExceeded
+      // Another server, or another one than it was, which takes less.
+      if (code === 0 && isTooLarge) this.#publish(replyTo, tooLarge(lines, body, this.#post.maxPayload), reply)
     }
   }
 
@@ -214,6 +219,13 @@ export class Outbox {
       this.#forget(kept)
     }
   }
+}
+
+/** In place of a result. */
+function tooLarge(lines: string, { byteLength }: Uint8Array, most: number): Answer {
+  const error = tooLargeText(byteLength, most)
+  const errorLines = line(Header.errorCode, Code.tooLarge) + line(Header.error, error)
+  return { body: new Uint8Array(0), lines: lines + errorLines, code: Code.tooLarge, error }
 }
 
 const digestOf = ({ functionName, isBytes, batchSize, body }: Job) =>

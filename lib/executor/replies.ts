@@ -14,6 +14,9 @@ const WHITE_SPACE = /\s{2,}|[^\S ]/g
 /** More than what our headers take, which count for `max_payload` too. */
 const HEADERS_SIZE = 1024
 
+export const tooLargeText = (bytes: number, most: number) =>
+  `the result has ${bytes} bytes and the server's max_payload is ${most}`
+
 export interface Answer {
   body: Uint8Array
   /** The headers. */
@@ -45,10 +48,8 @@ export class Replies {
   /** The answer that says a result, or the error that it is too large. */
   result(request: Job, body: Uint8Array, isBytes: boolean, computeMs: number): Answer {
     const most = this.#post.maxPayload
-    if (body.byteLength + HEADERS_SIZE > most) {
-      const text = `the result has ${body.byteLength} bytes and the server's max_payload is ${most}`
-      return this.error(request, Code.tooLarge, text, { computeMs })
-    }
+    if (body.byteLength + HEADERS_SIZE > most)
+      return this.error(request, Code.tooLarge, tooLargeText(body.byteLength, most), { computeMs })
     const id = request.isNamed ? line(Header.requestId, request.id) : ''
     return {
       body,

@@ -19,11 +19,17 @@ const UNKNOWN_KIND = /Unknown file extension "\.[cm]?ts(x?)" for (.+)$/
 const RUNS_TYPESCRIPT = '22.18'
 
 export function deathText({ code, signal, hasLoaded, lastWords, memoryLimit }: Death): string {
-  if (OUT_OF_MEMORY.test(lastWords)) return `the function ran out of memory: the heap limit is ${memoryLimit} MiB`
+  // What a library says of another memory is no such end.
+  if (signal && OUT_OF_MEMORY.test(lastWords))
+    return `the function ran out of memory: the heap limit is ${memoryLimit} MiB`
   if (!hasLoaded && code === UNSETTLED) return 'an `await` outside of its functions never ends'
   if (!hasLoaded) return loadError(lastWords) || `its process ended with ${signal ?? `exit code ${code}`}`
   return `the process of the function ${signal ? `was ended by ${signal}` : `ended with exit code ${code}`}`
 }
+
+/** Why there is no process at all. */
+export const unstartedText = ({ code, message }: NodeJS.ErrnoException) =>
+  `its process cannot be started: ${code === 'EMFILE' ? 'too many open files (see `ulimit -n`)' : message}`
 
 /** What is wrong with a module, and where, from what Node prints of it. */
 function loadError(text: string): string {

@@ -39,7 +39,7 @@ export const Kind = {
   output: 16,
   /** User code has thrown where nobody could catch it, or left a rejection unhandled; `number` whose it was. */
   stray: 17,
-  /** User code ends the process with the exit code `extra`, on behalf of `number`. */
+  /** User code ends the process, on behalf of `number`. */
   exit: 18,
   /** The result of `number`, bytes as they are. */
   bytes: 20,

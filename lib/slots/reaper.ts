@@ -1,6 +1,7 @@
 // Ends slots whose executor was killed: a computation that never ends would not notice. A shell waits at the end of a pipe for
 // the executor's death and knows the processes that are to end with it; it takes less than a megabyte.
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
 
 const SCRIPT = `
 live=
@@ -35,10 +36,14 @@ function start() {
   // Not of the terminal's foreground group, whose signals would end it too early.
   const started = spawn('/bin/sh', ['-c', SCRIPT], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
   shell = started
-  started.on('error', () => {})
-  started.stdin!.on('error', () => {})
+  started.on('error', () => {
+    // The next slot that starts tries it again.
+    if (shell === started) shell = undefined
+  })
+  // Without a free descriptor it has none.
+  const stdin = started.stdin as Socket | undefined
+  stdin?.on('error', () => {}).unref()
   started.unref()
-  ;(started.stdin as unknown as { unref(): void }).unref()
   started.on('exit', () => {
     if (shell !== started) return
     shell = undefined

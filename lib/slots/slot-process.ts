@@ -3,12 +3,12 @@
 // Results lie in a pipe that the event loop does not watch, since to be woken for each of them would cost more than most
 // computations. A second pipe, of words, tells how many bytes there are, not for each result; what was not told can be read all the
 // same, before something is decided, and when the process has ended. What is told by itself comes among the words, in its order.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { readSync, writeSync } from 'node:fs'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { deathText } from './death.js'
+import { deathText, unstartedText } from './death.js'
 import { descriptorOf, leaveUnread, readInto } from '../node-internals.js'
 import { type Frame, FrameReader, FrameWriter, GARBAGE, Kind } from './frames.js'
 import { PREAMBLE, type Setup } from './process/setup.js'
@@ -19,7 +19,9 @@ const SCRATCH = Buffer.allocUnsafe(2 ** 16)
 const WORDS_BUFFER = Buffer.allocUnsafe(2 ** 16)
 /** As much of what the process has written to its standard error is kept as tells why it ended. */
 const LAST_WORDS = 8192
-const CLOSED = 'the function closed the pipes of its slot'
+const STDIO: StdioOptions & string[] = ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe']
+/** Why it is ended then. */
+export const CLOSED = 'the function closed the pipes of its slot'
 /** A process has ended so long after its pipes. */
 const EXIT_MS = 100
 const NOTHING = Buffer.alloc(0)
@@ -48,6 +50,7 @@ export class SlotProcess {
   readonly #owner: ProcessOwner
   readonly #memoryLimit: number
   readonly #child: ChildProcess
+  readonly #pipes: (Socket | null)[]
   readonly #writer: FrameWriter
   readonly #requests: Socket
   /** `early`: what was read before it was told of, for a moment. */
@@ -65,15 +68,18 @@ export class SlotProcess {
     // A group of its own: what it starts ends with it, and Ctrl-C of a terminal does not reach it.
     const child = spawn(process.execPath, [...execArgv, `--max-old-space-size=${memoryLimit}`, MAIN], {
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: STDIO,
       env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NATS_'))),
     })
     this.#child = child
-    const [, stdout, stderr, requests, results, words] = child.stdio as unknown as Socket[]
+    // Node makes no pipes where there is no descriptor left for them; sockets without one tell nothing.
+    const made = child.stdio as unknown as (Socket | null)[] | undefined
+    this.#pipes = made ?? Array.from({ length: STDIO.length }, () => new Socket())
+    const [, stdout, stderr, requests, results, words] = this.#pipes as Socket[]
     this.#requests = requests!
     this.#results = { pipe: results!, reader: new FrameReader(secret), told: 0, read: 0, early: NOTHING }
     this.#words = { pipe: words!, reader: new FrameReader(secret) }
-    for (const stream of child.stdio as (Socket | null)[]) stream?.on('error', () => {}).unref()
+    for (const stream of this.#pipes) stream?.on('error', () => {}).unref()
     // What user code writes there is nothing to us, but that it closes it is; or the process has ended.
     const end = () => this.#hasEnded || this.kill(CLOSED)
     // After the poll phase: a timer comes before what has happened meanwhile is heard, such as the end of the process.
@@ -85,7 +91,7 @@ export class SlotProcess {
     if (!readInto(words!, WORDS_BUFFER, hear)) words!.on('data', hear)
     stdout!.on('data', (chunk: Buffer) => this.#printed('stdout', chunk))
     stderr!.on('data', (chunk: Buffer) => this.#printed('stderr', chunk))
-    child.on('error', error => this.#end(error.message))
+    child.on('error', error => this.#end(unstartedText(error)))
     child.on('exit', (code, signal) => this.#exited(code, signal))
     if (child.pid !== undefined) watchOver(child.pid)
     const text = Buffer.from(JSON.stringify(setup))
@@ -230,7 +236,7 @@ export class SlotProcess {
     // What it started ends as well.
     this.kill()
     if (this.#child.pid !== undefined) forget(this.#child.pid)
-    for (const stream of this.#child.stdio) stream?.destroy()
+    for (const stream of this.#pipes) stream?.destroy()
     this.#owner.ended(this.killedFor ?? why)
   }
 }

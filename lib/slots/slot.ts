@@ -12,7 +12,7 @@ import { writeLine } from './request-line.js'
 import { Room } from './room.js'
 import type { Served } from './served.js'
 import type { SlotOwner } from './slot-owner.js'
-import { type ProcessOptions, SlotProcess } from './slot-process.js'
+import { CLOSED, type ProcessOptions, SlotProcess } from './slot-process.js'
 import type { Ended, Outcome, Task } from './task.js'
 import { STOP_HOOKS_MS } from './process/setup.js'
 
@@ -244,7 +244,7 @@ export class Slot<T extends Task> {
     sent.remove(task)
     this.finished++
     this.#output.end()
-    this.room.window.learn(nanoseconds / 1e6)
+    if (nanoseconds > 0) this.room.window.learn(nanoseconds / 1e6)
     this.room.isLong = false
     if (this.room.width === 1) this.#firstIsNew()
     // It ended by itself, unless it ended because it was told to.
@@ -278,8 +278,9 @@ export class Slot<T extends Task> {
     const sent = this.room.sent.clear()
     this.state = 'ended'
     this.room.isOpen = false
-    const isKilled = this.#process.killedFor !== undefined
-    const { outcomes, interrupted } = endingsOf(started, { why, isKilled, exitOf: this.#exitOf })
+    const { killedFor } = this.#process
+    const end = { why, isKilled: killedFor !== undefined, isClosed: killedFor === CLOSED, exitOf: this.#exitOf }
+    const { outcomes, interrupted } = endingsOf(started, end)
     this.#owner.returned(sent.slice(started.length))
     this.#owner.interrupted(interrupted, why)
     this.#owner.settled(this, outcomes)

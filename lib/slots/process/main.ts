@@ -13,7 +13,7 @@ import { BatchResult, computeBatch } from './compute-batch.js'
 import { OurError, failureOf, textOf } from './failure.js'
 import { type LoadedModule, readModule } from './module.js'
 import { captureOutput } from './output.js'
-import { listen, look, send, sendNow, setup, tell } from './pipes.js'
+import { listen, look, send, sendNow, setup, starts, tell } from './pipes.js'
 import { Queue } from './queue.js'
 import { runStopHooks } from './stop.js'
 import { isThenable } from './thenable.js'
@@ -49,7 +49,7 @@ const { functions, served } = load(namespace)
 
 process.on('uncaughtException', error => stray('an exception', error))
 process.on('unhandledRejection', error => stray('a rejection', error))
-process.on('exit', code => sendNow(Kind.exit, contexts.getStore()?.number, code))
+process.on('exit', () => sendNow(Kind.exit, contexts.getStore()?.number))
 
 sendNow(Kind.ready, NOBODY, 0, stringify(served))
 listen(frames => {
@@ -73,7 +73,9 @@ function hear(frames: Frame[]) {
     else if (frame.kind === Kind.recall) send(Kind.recalled, queue.recall(frame), frame.extra)
     else if (frame.kind === Kind.abort) {
       send(Kind.aborted, frame.number)
-      running.get(frame.number)?.abort()
+      // What has not started is over.
+      if (queue.drop(frame.number)) send(Kind.error, frame.number, Code.cancelled, stringify({ text: 'not started' }))
+      else running.get(frame.number)?.abort()
     } else if (frame.kind === Kind.end)
       void runStopHooks(error => process.stderr.write(`onStop: ${textOf(error)}\n`)).then(() => process.exit())
 }
@@ -103,6 +105,7 @@ function pump() {
 function start(frame: Frame) {
   const computation = new Computation(frame, queue.begunAt(frame))
   running.set(computation.number, computation)
+  starts(computation.number)
   contexts.run(computation, () => {
     try {
       const result = compute(computation, frame.body)
@@ -160,8 +163,12 @@ function succeed(computation: Computation, result: unknown) {
   })
 }
 
-/** The last frame of a computation. When there is nothing else to compute, the executor is to know at once. */
-const sendLast = (...frame: Parameters<typeof send>) => (queue.isEmpty ? sendNow(...frame) : send(...frame))
+/**
+ * The last frame of a computation. When there is nothing else to compute, the executor is to know at once; and where several run, since it
+ * does not look for what it was not told of while one of them blocks the others.
+ */
+const sendLast = (...frame: Parameters<typeof send>) =>
+  queue.isEmpty || setup.width > 1 ? sendNow(...frame) : send(...frame)
 
 function fail(computation: Computation, error: unknown) {
   const { code, ...failure } = failureOf(error)

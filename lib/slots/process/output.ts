@@ -16,8 +16,10 @@ class Output extends Writable {
     this.fd = fd
     this.#idOf = idOf
   }
-  override _write(chunk: string | Buffer, _encoding: string, done: () => void) {
-    const text = typeof chunk === 'string' ? chunk : this.#decoder.write(chunk)
+  override _write(chunk: string | Buffer, encoding: BufferEncoding, done: () => void) {
+    const isString = typeof chunk === 'string'
+    const isText = isString && encoding === 'utf8'
+    const text = isText ? chunk : this.#decoder.write(isString ? Buffer.from(chunk, encoding) : chunk)
     const id = this.#idOf()
     for (let at = 0; at < text.length; at += PIECE)
       sendNow(Kind.output, NOBODY, this.fd, text.slice(at, at + PIECE), id)

@@ -32,6 +32,12 @@ const scratch = Buffer.allocUnsafe(2 ** 16)
 const exit = process.exit.bind(process)
 
 const untold = { frames: 0, bytes: 0 }
+let lastStarted = NOBODY
+
+/** The computation of that number starts. */
+export function starts(number: number) {
+  lastStarted = number
+}
 
 export function send(...frame: Parameters<FrameWriter['add']>) {
   writer.add(...frame)
@@ -67,8 +73,15 @@ function write(pipe: number, bytes: Uint8Array) {
     for (let at = 0; at < bytes.length;) at += writeSync(pipe, bytes, at)
   } catch {
     // The executor is gone, or user code has closed the pipe.
+    if (pipe === WORDS && setup.width === 1) tellCulprit()
     process.kill(process.pid, 'SIGKILL')
   }
+}
+
+/** Its result may be there already, and the executor would take the next one for what ran. */
+function tellCulprit() {
+  writer.add(Kind.exit, lastStarted)
+  for (const part of writer.take()) write(RESULTS, part)
 }
 
 /** Hears frames as they come; the process ends when the executor is gone or closes the pipe. */

@@ -20,6 +20,12 @@ export class Queue {
     return at < 0 ? before : this.#frames.splice(at)[0]!.number
   }
 
+  /** Drops one; false if it is not here. */
+  drop(number: number): boolean {
+    const at = this.#frames.findIndex(frame => frame.number === number)
+    return at >= 0 && this.#frames.splice(at, 1).length > 0
+  }
+
   /** The next request; before, `look` hears what has come, if the executor may have taken requests back. */
   next(look: () => void): Frame | undefined {
     if (this.#mustLook) {
