@@ -90,6 +90,11 @@ export class Pool<T extends Task> {
     return true
   }
 
+  /** Takes those out of the backlog that make room for a request for which `add` had none. */
+  evictFor(task: T): readonly T[] {
+    return this.#backlog.evictFor(task, this.#options)
+  }
+
   /** Whether as many requests of its function are in slots as may be. */
   isBlocked(task: T): boolean {
     return this.functions.fullness(this.#crew.all)?.(task) ?? false
@@ -277,18 +282,13 @@ export class Pool<T extends Task> {
         if (why !== undefined) slot.end(task, Code.deadline, why)
       }
     }
-    this.#dropExpired()
+    this.#recall(({ room: { prefetched } }) => prefetched !== undefined && prefetched.deadline <= now)
+    for (const task of this.#backlog.takeExpired(now)) this.#expire(task)
     this.#fill()
     if (turnedLong) this.#owner.changed()
     let at = this.#backlog.nextDeadline
     for (const slot of this.#crew.all) at = Math.min(at, this.#limits.nextLookAt(slot.room, this.#backlog.length > 0))
     this.#alarm.ringBy(Math.max(at, performance.now() + LONG_MS))
-  }
-
-  #dropExpired() {
-    const now = performance.now()
-    this.#recall(({ room: { prefetched } }) => prefetched !== undefined && prefetched.deadline <= now)
-    for (const task of this.#backlog.takeExpired(now)) this.#expire(task)
   }
 
   #expire(task: T) {
