@@ -39,16 +39,23 @@ export class Backlog<T extends Task> {
     return this.#tasks.some(task => !isBlocked(task))
   }
 
-  /** Takes the first one out that may start. */
+  /** The first one that may start. */
+  first(isBlocked?: (task: T) => boolean): T | undefined {
+    return isBlocked ? this.#tasks.find(task => !isBlocked(task)) : this.#tasks[0]
+  }
+
+  /** Takes it out. */
   shift(isBlocked?: (task: T) => boolean): T | undefined {
-    if (!isBlocked) return this.#leaves(this.#tasks.shift())
-    const at = this.#tasks.findIndex(task => !isBlocked(task))
-    return at < 0 ? undefined : this.#leaves(this.#tasks.splice(at, 1)[0])
+    const task = this.first(isBlocked)
+    if (task) this.remove(task)
+    return task
   }
 
   /** Whether it was here. */
   remove(task: T): boolean {
-    return remove(this.#tasks, task) && this.#leaves(task) !== undefined
+    const isHere = remove(this.#tasks, task)
+    if (isHere) this.#leaves(task)
+    return isHere
   }
 
   clear(): T[] {
@@ -78,10 +85,8 @@ export class Backlog<T extends Task> {
     return expired
   }
 
-  #leaves(task: T | undefined): T | undefined {
-    if (!task) return undefined
+  #leaves(task: T) {
     this.#shares.delete(task)
     this.bytes -= task.body.byteLength
-    return task
   }
 }

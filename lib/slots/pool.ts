@@ -9,6 +9,7 @@ import { unstarted } from './endings.js'
 import { LONG_MS } from './frames.js'
 import { FunctionTable } from './function-table.js'
 import type { PoolOptions, PoolOwner } from './pool-owner.js'
+import { isSmall } from './room.js'
 import type { Served } from './served.js'
 import type { Slot } from './slot.js'
 import { stuck } from './stuck.js'
@@ -210,8 +211,9 @@ export class Pool<T extends Task> {
     // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
     // moment; until it starts it can be taken back.
     for (const slot of this.slots) {
-      const next = this.#backlog.length > 0 && slot.room.mayPrefetch ? this.#next() : undefined
-      if (next) slot.send(next)
+      if (this.#backlog.length === 0 || !slot.room.mayPrefetch) continue
+      const next = this.#backlog.first(this.functions.fullness(this.#crew.all))
+      if (next && isSmall(next) && this.#backlog.remove(next)) slot.send(next)
     }
   }
 
