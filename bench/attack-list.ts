@@ -108,6 +108,15 @@ export const ATTACKS: Attack[] = [
       times(client, 1000, i => client.publish(`${service}.text`, '900000', { reply: nobody(i) })),
   },
   {
+    name: '15,000 of 10 ms in 6 s, more than backlogs take',
+    takesSlots: true,
+    // A few at a time: between bursts there would be room.
+    run: ({ client, service }) =>
+      paced(5000, 1000, i => {
+        for (let j = 0; j < 3; j++) client.publish(service, '10', { reply: nobody(3 * i + j) })
+      }),
+  },
+  {
     name: '300 requests of 1 MB, 50 a second',
     run: ({ client, service }) => {
       const body = JSON.stringify('x'.repeat(1e6))

@@ -1,7 +1,7 @@
 // The indexed heap has always the same first one as a plain list, whatever comes, leaves and changes its order.
 import * as fc from 'fast-check'
 import t from 'tap'
-import { IndexedHeap } from '../lib/matching/indexed-heap.js'
+import { IndexedHeap } from '../lib/indexed-heap.js'
 
 const NAMES = [...'abcdefghijkl']
 const step = fc.record({

@@ -123,3 +123,34 @@ t.test('a backlog is bounded by bytes, too', async t => {
   }
   t.ok(pool.add(requestOf(body)))
 })
+
+t.test(
+  'behind a computation without an end nothing is sent ahead again and again, until it cannot be taken back',
+  async t => {
+    const { pool, compute } = await startPool(t, 2)
+    await compute('sleep', 20)
+    pool.add(requestOf(bodyOf(['loop'])))
+    // More than a pipe takes, and always one that waits while the other slot computes.
+    for (let round = 0; round < 600; round++) {
+      if (pool.size < 2) pool.add(requestOf(bodyOf(['spin', 3])))
+      await compute('spin', 3)
+    }
+    while (pool.waiting > 0 || pool.free === 0) await sleep(1)
+    t.equal(pool.size, 1, 'only that one is left')
+  },
+)
+
+t.test('nor what is so large that it cannot be taken back', async t => {
+  const { pool } = await startPool(t)
+  pool.add(requestOf(bodyOf(['loop'])))
+  while (pool.slots[0].room.longAt >= performance.now());
+  const large = requestOf(Buffer.from(JSON.stringify(['size', 'x'.repeat(500_000)])))
+  const small = requestOf(bodyOf(['echo']))
+  pool.add(large)
+  pool.add(small)
+  t.notOk(large.slot)
+  t.notOk(small.slot, 'it does not overtake')
+  t.ok(pool.release(large))
+  t.ok(small.slot, 'it is sent ahead')
+  t.ok(pool.release(small))
+})

@@ -63,6 +63,7 @@ export class Admission {
     if (this.#refusesRest || isMoving) return 'refused'
     this.#parts.dropCopy(job.ticket)
     if (this.#joins(job)) return 'joined'
+    // Where it comes from it has its place: nobody loses one for it.
     if (!pool.add(job)) {
       registry.delete(job)
       return 'refused'
@@ -93,9 +94,17 @@ export class Admission {
   }
 
   #admit(job: Job) {
-    const { pool, answers, concurrency } = this.#parts
+    const { pool, answers } = this.#parts
     if (this.#refusesRest) answers.stopping(job)
-    else if (!pool.add(job)) answers.overloaded(job, pool.waiting, concurrency)
+    else if (!pool.add(job)) this.#makeRoom(job)
+  }
+
+  /** The backlog is full: it is too much itself, or what a client has most of that holds more. */
+  #makeRoom(job: Job) {
+    const { pool, answers, concurrency } = this.#parts
+    const evicted = pool.evictFor(job)
+    if (evicted.length > 0) pool.insert(job)
+    for (const each of evicted.length > 0 ? evicted : [job]) answers.overloaded(each, pool.waiting, concurrency)
   }
 
   /** One that was lost before: an executor may die of it, and its client is to know of which. */

@@ -125,7 +125,7 @@ export class Desk {
       pool,
       concurrency,
       computeMs: () => this.#computeMs(),
-      stuckAt: () => stuckAt(pool, this.#statistics.meanMs),
+      stuckAt: () => stuckAt(pool, name => this.#statistics.usualMs(name)),
       take: job => this.#admission.takeTransfer(job),
       stays: job => pool.insert(job),
       left: (job, to) => {

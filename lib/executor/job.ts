@@ -2,7 +2,7 @@
 //
 // States: held (it waits or is computed) → moving (on its way to another executor) → held again, if that one did not get it, or
 // over; held → over, when it is answered or dropped.
-import type { Request } from '../protocol/request.js'
+import { type Request, clientOf } from '../protocol/request.js'
 import type { Task } from '../slots/task.js'
 
 export interface Job extends Request, Task {
@@ -41,6 +41,7 @@ export const newJob = (request: Request, ticket = ''): Job => ({
   deadline: request.deadline,
   since: request.since,
   arrivedAt: request.arrivedAt,
+  client: clientOf(request),
   startedAt: 0,
   isAnnounced: false,
   slot: undefined,

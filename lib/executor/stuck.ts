@@ -2,12 +2,16 @@
 import type { Pool } from '../slots/pool.js'
 import type { Job } from './job.js'
 
-/** So many times longer than in the mean, and so many milliseconds at least. */
+/** So many times longer than the function usually takes, and so many milliseconds at least. */
 const STUCK = { times: 10, leastMs: 200 }
 
 /** From when on it is so, if no slot gets free before; by `performance.now()`. */
-export function stuckAt(pool: Pool<Job>, meanMs = Infinity): number {
+export function stuckAt(pool: Pool<Job>, usualMs: (functionName: string) => number | undefined): number {
   if (pool.free > 0) return Infinity
-  const lastStartedAt = Math.max(...pool.running.map(({ startedAt }) => startedAt))
-  return lastStartedAt + Math.max(STUCK.leastMs, STUCK.times * meanMs)
+  return Math.max(
+    ...pool.running.map(({ startedAt, functionName }) => {
+      const usual = usualMs(functionName) ?? Infinity
+      return startedAt + Math.max(STUCK.leastMs, STUCK.times * usual)
+    }),
+  )
 }

@@ -45,6 +45,7 @@ export class LocalCall implements Task, Abortable {
   readonly wantsProgress: boolean
   readonly headers: Task['headers']
   readonly priority: number
+  readonly client = ''
   readonly since = performance.now()
   readonly deadline: number
   body: Uint8Array

@@ -5,7 +5,7 @@
 // Each kind of requests, those of one function with a limit and all others, has its holders and receivers; of all kinds the first ticket
 // that somebody can start goes first.
 import type { Order, Report, Ticket } from '../protocol/dispatch.js'
-import { IndexedHeap } from './indexed-heap.js'
+import { IndexedHeap } from '../indexed-heap.js'
 import { isBefore, type Kind, type Lane, Member, type Move, NO_LIMITS, type Waiting } from './member.js'
 
 /** An executor that is silent for so long is forgotten: whoever is asked for its requests would be idle for nothing. */

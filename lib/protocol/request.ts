@@ -133,3 +133,10 @@ export function parseRequest(
     arrivedAt: now,
   }
 }
+
+/**
+ * Whose a request is, as far as it says: its key, which nobody else knows, or all of its inbox but the last token, which is another one
+ * for each request.
+ */
+export const clientOf = ({ key, replyTo: [inbox = ''] }: Pick<Request, 'key' | 'replyTo'>) =>
+  key === '' ? inbox.slice(0, inbox.lastIndexOf('.') + 1) : key

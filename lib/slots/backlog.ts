@@ -1,8 +1,11 @@
 // The requests that have not been sent to a slot, in the order in which they are to be computed.
-import { type Task, compareTasks } from './task.js'
+import { insert, remove } from './in-order.js'
+import { type Limits, Shares } from './shares.js'
+import type { Task } from './task.js'
 
 export class Backlog<T extends Task> {
   #tasks: T[] = []
+  readonly #shares = new Shares<T>()
   /** Of all bodies. */
   bytes = 0
 
@@ -20,8 +23,8 @@ export class Backlog<T extends Task> {
   /** Puts requests in, each at its place. */
   add(...tasks: T[]) {
     for (const task of tasks) {
-      const at = this.#tasks.findLastIndex(other => compareTasks(other, task) <= 0) + 1
-      this.#tasks.splice(at, 0, task)
+      insert(this.#tasks, task)
+      this.#shares.add(task)
       this.bytes += task.body.byteLength
       this.nextDeadline = Math.min(this.nextDeadline, task.deadline)
     }
@@ -36,23 +39,40 @@ export class Backlog<T extends Task> {
     return this.#tasks.some(task => !isBlocked(task))
   }
 
-  /** Takes the first one out that may start. */
+  /** The first one that may start. */
+  first(isBlocked?: (task: T) => boolean): T | undefined {
+    return isBlocked ? this.#tasks.find(task => !isBlocked(task)) : this.#tasks[0]
+  }
+
+  /** Takes it out. */
   shift(isBlocked?: (task: T) => boolean): T | undefined {
-    if (!isBlocked) return this.#leaves(this.#tasks.shift())
-    const at = this.#tasks.findIndex(task => !isBlocked(task))
-    return at < 0 ? undefined : this.#leaves(this.#tasks.splice(at, 1)[0])
+    const task = this.first(isBlocked)
+    if (task) this.remove(task)
+    return task
   }
 
   /** Whether it was here. */
   remove(task: T): boolean {
-    const at = this.#tasks.indexOf(task)
-    return at >= 0 && this.#leaves(this.#tasks.splice(at, 1)[0]) !== undefined
+    const isHere = remove(this.#tasks, task)
+    if (isHere) this.#leaves(task)
+    return isHere
   }
 
   clear(): T[] {
-    this.bytes = 0
     this.nextDeadline = Infinity
-    return this.#tasks.splice(0)
+    const all = this.#tasks.splice(0)
+    for (const task of all) this.#leaves(task)
+    return all
+  }
+
+  /** Takes those out that make room for a request for which there is none, if its client holds less than another one; see `Shares`. */
+  evictFor(task: T, limits: Limits): readonly T[] {
+    const { byteLength } = task.body
+    // What is beyond the limit already is not that one's affair.
+    const missingBytes = Math.min(byteLength, this.bytes + byteLength - limits.backlogBytes)
+    const evicted = this.#shares.evictedFor(task, missingBytes, limits)
+    for (const each of evicted) this.remove(each)
+    return evicted
   }
 
   /** Takes all out whose deadline has passed. */
@@ -65,8 +85,8 @@ export class Backlog<T extends Task> {
     return expired
   }
 
-  #leaves(task: T | undefined): T | undefined {
-    this.bytes -= task?.body.byteLength ?? 0
-    return task
+  #leaves(task: T) {
+    this.#shares.delete(task)
+    this.bytes -= task.body.byteLength
   }
 }

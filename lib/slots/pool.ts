@@ -9,6 +9,7 @@ import { unstarted } from './endings.js'
 import { LONG_MS } from './frames.js'
 import { FunctionTable } from './function-table.js'
 import type { PoolOptions, PoolOwner } from './pool-owner.js'
+import { isSmall } from './room.js'
 import type { Served } from './served.js'
 import type { Slot } from './slot.js'
 import { stuck } from './stuck.js'
@@ -88,6 +89,11 @@ export class Pool<T extends Task> {
     if (this.waiting >= backlog || this.#backlog.bytes + task.body.byteLength > backlogBytes) return false
     this.insert(task)
     return true
+  }
+
+  /** Takes those out of the backlog that make room for a request for which `add` had none. */
+  evictFor(task: T): readonly T[] {
+    return this.#backlog.evictFor(task, this.#options)
   }
 
   /** Whether as many requests of its function are in slots as may be. */
@@ -205,8 +211,9 @@ export class Pool<T extends Task> {
     // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
     // moment; until it starts it can be taken back.
     for (const slot of this.slots) {
-      const next = this.#backlog.length > 0 && slot.room.mayPrefetch ? this.#next() : undefined
-      if (next) slot.send(next)
+      if (this.#backlog.length === 0 || !slot.room.mayPrefetch) continue
+      const next = this.#backlog.first(this.functions.fullness(this.#crew.all))
+      if (next && isSmall(next) && this.#backlog.remove(next)) slot.send(next)
     }
   }
 
@@ -277,18 +284,13 @@ export class Pool<T extends Task> {
         if (why !== undefined) slot.end(task, Code.deadline, why)
       }
     }
-    this.#dropExpired()
+    this.#recall(({ room: { prefetched } }) => prefetched !== undefined && prefetched.deadline <= now)
+    for (const task of this.#backlog.takeExpired(now)) this.#expire(task)
     this.#fill()
     if (turnedLong) this.#owner.changed()
     let at = this.#backlog.nextDeadline
     for (const slot of this.#crew.all) at = Math.min(at, this.#limits.nextLookAt(slot.room, this.#backlog.length > 0))
     this.#alarm.ringBy(Math.max(at, performance.now() + LONG_MS))
-  }
-
-  #dropExpired() {
-    const now = performance.now()
-    this.#recall(({ room: { prefetched } }) => prefetched !== undefined && prefetched.deadline <= now)
-    for (const task of this.#backlog.takeExpired(now)) this.#expire(task)
   }
 
   #expire(task: T) {

@@ -1,8 +1,17 @@
 // What a slot has to do, and what it has room for: the requests that were sent to it, of which the first runs, or, where the slot is
 // wider, all.
+import { writeLine } from './request-line.js'
 import { Sent } from './sent.js'
 import type { Task } from './task.js'
 import { Window } from './window.js'
+
+/**
+ * What is sent ahead lies unread in the pipe of a process that is blocked, and each word that takes it back. When the pipe is full, nothing
+ * can be taken back any more: then a request would have to wait for the end of a computation that may have none.
+ */
+const MOST_AHEAD = { recalls: 8, bytes: 2 ** 13 }
+
+export const isSmall = (task: Task) => task.body.byteLength + writeLine(task).length <= MOST_AHEAD.bytes
 
 export class Room<T extends Task> {
   /** How many run at the same time. */
@@ -47,10 +56,11 @@ export class Room<T extends Task> {
     return this.sent.length < (this.width > 1 ? this.width : this.isLong ? 0 : this.window.size)
   }
 
-  /** Whether the request that comes next may be sent ahead: it can be taken back. */
+  /** Whether the request that comes next may be sent ahead, if it is a small one: it can be taken back. */
   get mayPrefetch() {
     const { isOpen, isLong, sent, longAt } = this
-    return isOpen && !sent.isUncertain && sent.length === 1 && isLong && longAt < performance.now()
+    const isReady = isOpen && !sent.isUncertain && sent.length === 1 && isLong && longAt < performance.now()
+    return isReady && sent.recalls < MOST_AHEAD.recalls
   }
 
   /** The request that was sent ahead while a long one runs. */

@@ -16,6 +16,8 @@ export class Sent<T extends Task> {
   #firstSince = 0
   /** What has a smaller number is taken back, unless it has started: the process has not said so yet. */
   #uncertainBefore: number | undefined
+  /** How often others were taken back since the first one runs. */
+  recalls = 0
 
   /** `now`: milliseconds on a clock that does not go back. */
   constructor(now = () => performance.now()) {
@@ -57,7 +59,7 @@ export class Sent<T extends Task> {
   push(task: T) {
     this.#nextNumber++
     task.startedAt = this.#now()
-    if (this.#tasks.push(task) === 1) this.#firstSince = task.startedAt
+    if (this.#tasks.push(task) === 1) this.#firstIsNew()
   }
 
   find(number: number): T | undefined {
@@ -69,7 +71,7 @@ export class Sent<T extends Task> {
     const at = this.#tasks.indexOf(task)
     this.#tasks.splice(at, 1)
     task.slot = undefined
-    if (at === 0) this.#firstSince = this.#now()
+    if (at === 0) this.#firstIsNew()
   }
 
   /**
@@ -85,6 +87,7 @@ export class Sent<T extends Task> {
     const wasUncertain = this.isUncertain
     if (!wasUncertain) {
       this.#uncertainBefore = this.#nextNumber
+      this.recalls++
       post(second.number, this.#nextNumber)
     }
     const isWritten = flush()
@@ -115,5 +118,10 @@ export class Sent<T extends Task> {
     if (back.length > 0) this.#tasks = this.#tasks.filter(task => !back.includes(task))
     for (const task of back) task.slot = undefined
     return back
+  }
+
+  #firstIsNew() {
+    this.#firstSince = this.#now()
+    this.recalls = 0
   }
 }

@@ -21,6 +21,8 @@ export interface Task {
   readonly since: number
   /** Higher is computed earlier, whatever the age. */
   readonly priority: number
+  /** Whose it is: no client takes the whole backlog from others. */
+  readonly client: string
   /** When its computation started, as far as the executor knows. */
   startedAt: number
   /** Whether its start was told of. */

@@ -1,5 +1,5 @@
 // A made-up clock: what is to happen happens in the order of its time.
-import { IndexedHeap } from '../../lib/matching/indexed-heap.js'
+import { IndexedHeap } from '../../lib/indexed-heap.js'
 
 interface Due {
   readonly at: number
