@@ -1,7 +1,8 @@
 // Ends slots whose executor was killed: a computation that never ends would not notice. A shell waits at the end of a pipe for
 // the executor's death and knows the processes that are to end with it; it takes less than a megabyte.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
+import { spawnProcess } from './spawn-process.js'
 
 const SCRIPT = `
 live=
@@ -34,7 +35,7 @@ export function forget(pid: number) {
 
 function start() {
   // Not of the terminal's foreground group, whose signals would end it too early.
-  const started = spawn('/bin/sh', ['-c', SCRIPT], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  const started = spawnProcess('/bin/sh', ['-c', SCRIPT], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
   shell = started
   started.on('error', () => {
     // The next slot that starts tries it again.

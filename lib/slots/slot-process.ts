@@ -3,7 +3,7 @@
 // Results lie in a pipe that the event loop does not watch, since to be woken for each of them would cost more than most
 // computations. A second pipe, of words, tells how many bytes there are, not for each result; what was not told can be read all the
 // same, before something is decided, and when the process has ended. What is told by itself comes among the words, in its order.
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { readSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -13,6 +13,7 @@ import { descriptorOf, leaveUnread, readInto } from '../node-internals.js'
 import { type Frame, FrameReader, FrameWriter, GARBAGE, Kind } from './frames.js'
 import { PREAMBLE, type Setup } from './process/setup.js'
 import { forget, watchOver } from './reaper.js'
+import { spawnProcess } from './spawn-process.js'
 
 const MAIN = fileURLToPath(new URL('process/main.js', import.meta.url))
 const SCRATCH = Buffer.allocUnsafe(2 ** 16)
@@ -66,7 +67,7 @@ export class SlotProcess {
     const secret = randomInt(2 ** 32)
     this.#writer = new FrameWriter(secret)
     // A group of its own: what it starts ends with it, and Ctrl-C of a terminal does not reach it.
-    const child = spawn(process.execPath, [...execArgv, `--max-old-space-size=${memoryLimit}`, MAIN], {
+    const child = spawnProcess(process.execPath, [...execArgv, `--max-old-space-size=${memoryLimit}`, MAIN], {
       detached: true,
       stdio: STDIO,
       env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NATS_'))),

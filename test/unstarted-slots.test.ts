@@ -1,4 +1,4 @@
-// Where no descriptor is left for the pipes of a process, that is an error of a slot, which is started again later.
+// Where a process cannot be started, for want of descriptors or else, that is an error of a slot, which is started again later.
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { POISON } from './fixtures/executors.js'
@@ -27,4 +27,11 @@ t.test('a slot that is to be replaced when none is left', async t => {
     Array.from({ length: 13 }, (_, i) => String(i)),
   )
   t.match(program.output, /a slot has failed to start: its process cannot be started: too many open files/)
+})
+
+t.test('a slot that is to be replaced when no process can be started', async t => {
+  const program = runFile(t, process.execPath, [fileURLToPath(fixture('crammed.mjs'))])
+  t.equal(await program.exit, 0, program.output)
+  t.strictSame(program.stdout, ['1'])
+  t.match(program.output, /a slot has failed to start: its process cannot be started: spawn E2BIG/)
 })
