@@ -80,6 +80,9 @@ export class UnavailableError extends withCode(Code.unavailable) {}
 /** The server refuses the connection, or the connection was closed: what trying again would not change. */
 export class ConnectionError extends withCode(Code.unavailable) {}
 
+export const connectionRefused = (servers: string, cause: Error) =>
+  new ConnectionError(`${servers} refuses the connection: ${cause.message}`, { cause })
+
 /** 502: the reply is not JSON, or an error with an unknown code. */
 export class ProtocolError extends withCode(502) {}
 
