@@ -3,6 +3,7 @@ import { type Command, cac } from 'cac'
 import { type CommandName, calledAs, typedAs } from './called-as.js'
 import { type HelpText, helpText } from './help.js'
 import { printable } from './printable.js'
+import { reason } from './reason.js'
 import { VERSION } from '../lib/version.js'
 
 /** Marks what looks like a number: cac would take -5 for options, and turn 007 into 7 and nothing into 0. */
@@ -94,8 +95,8 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
     const argv = process.argv.map(text => text.replace(NUMERIC, (_, flag = '') => flag + MARK))
     cli.parse(argv, { run: false })
     if (cli.options['help'] || cli.options['version']) {
-      process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
-        if (code !== 'EPIPE') exit(name, `cannot write: ${message}`, 1)
+      process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPIPE') exit(name, `cannot write: ${reason(error)}`, 1)
       })
       return
     }

@@ -9,8 +9,8 @@ await startExecutor(t, server, { module: undefined, service: 'fibonacci' })
 
 const cases: [args: string[], text: RegExp][] = [
   [[], /argument is missing/],
-  [['{abc'], /argument is JSON.* \{abc is not/],
-  [['007'], /argument is JSON.* 007 is not/],
+  [['{abc'], /argument is JSON.* got \{abc \(see/],
+  [['007'], /argument is JSON.* got 007 \(see/],
   [['--colour', '30'], /[Uu]nknown option .*--colour/],
   [['--timeout', 'soon', '30'], /--timeout takes a number, got "soon"/],
   [['--timeout', '-1', '30'], /--timeout takes seconds from 0.001 to 2000000, got -1 /],
