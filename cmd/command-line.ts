@@ -29,7 +29,7 @@ export interface CommandLine extends Omit<HelpText, 'command'> {
 }
 
 /** `maxRequests` as it is typed. */
-const flagOf = (name: string) => `--${name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+const flagOf = (name: string) => `--${name.replaceAll(/(?<=[a-z])[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
 
 export class Options {
   readonly #values: Record<string, unknown>
@@ -112,12 +112,19 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
   }
 }
 
-/** An option that the library names is named as it is typed, with its unit. */
+/** An option that the library or cac names is named as it is typed, with its unit. */
 const asTyped = (message: string, options: CommandLine['options']) =>
-  message.replaceAll(MARK, '').replace(/^(expected )?`(\w+)`/, (text, before = '', name) => {
-    const typed = Object.keys(options).find(option => option.split(' ')[0] === flagOf(name))
-    return typed === undefined ? text : before + typed
-  })
+  message
+    .replaceAll(MARK, '')
+    .replace(
+      /^Unknown option `--?(.+)`$/s,
+      (_, name) => `unknown option ${name.length > 1 ? flagOf(name) : `-${name}`}`,
+    )
+    .replace(/^option `(.+)` value is missing$/, '$1 has no value')
+    .replace(/^(expected )?`(\w+)`/, (text, before = '', name) => {
+      const typed = Object.keys(options).find(option => option.split(' ')[0] === flagOf(name))
+      return typed === undefined ? text : before + typed
+    })
 
 /** Says in a line what is wrong, and sets the exit code; the process ends when nothing is left to do. */
 export function exit(
