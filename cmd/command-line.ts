@@ -48,6 +48,11 @@ export class Options {
     return values[0]!.replaceAll(MARK, '')
   }
 
+  /** Options of Node, say: `--import=tsx --no-warnings`. */
+  words(name: string): string[] | undefined {
+    return this.text(name)?.split(/\s+/).filter(Boolean)
+  }
+
   number(name: string): number | undefined {
     const text = this.text(name)
     if (text === undefined) return undefined

@@ -164,6 +164,17 @@ t.test('the lines to copy', async t => {
   t.equal(local.stdout.filter(line => line.includes(url)).length, 3)
 })
 
+t.test('TypeScript by a loader', async t => {
+  const files = {
+    'images.mjs': "import { word } from './word.ts'\nexport default () => word",
+    'word.ts': "export const word: string = 'one'",
+  }
+  const loader = new URL('fixtures/strip-types.mjs', import.meta.url).href
+  const { answer, serves, write } = await startLocal(t, files, [`--exec-argv=--import=${loader}`])
+  t.equal(await answer(), 'one')
+  await serves('two', () => write('word.ts', "export const word: string = 'two'"))
+})
+
 t.test('what is wrong is one line', async t => {
   const folder = t.testdir({ 'images.mjs': 'export default 3', 'works.mjs': 'export default () => 1' })
   const used = await startServer(t)
