@@ -26,6 +26,7 @@ const cases: [args: string[], text: RegExp][] = [
   [['--inbox-prefix', 'a b'], /expected --inbox-prefix <subject> to be a NATS subject without wildcards, got "a b"/],
   [['--inbox-prefixes', 'a,'], /expected --inbox-prefixes <list> to be an array of subjects without wildcards, got a,/],
   [['--servers', '--log', 'json'], /--servers <urls> has no value \(see/],
+  [['--inbox-prefixes', 'a , b.*'], /got a,b\.\* \(see/],
   [['--concurrency', '1', '--concurrency', '2'], /--concurrency is given 2 times/],
   [['--queue', 'a b'], /expected --queue <name> to be 1–64 letters/],
   [['--service', '>'], /expected --service <name> to be a NATS subject/],
