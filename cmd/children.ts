@@ -1,6 +1,7 @@
 // Child processes that do not outlive this one, and the environment that they get.
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { reason } from './reason.js'
 
 const running = new Set<ChildProcess>()
 
@@ -8,13 +9,13 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** Sees to it that a process ends with this one. */
+/** Sees to it that a process ends with this one; says that it does not start, unless another listener does. */
 export function adopt<Child extends ChildProcess>(child: Child): Child {
   running.add(child)
   child.on('exit', () => running.delete(child))
   child.on('error', error => {
     running.delete(child)
-    process.stderr.write(`${child.spawnfile}: ${error.message}\n`)
+    if (child.listenerCount('error') === 1) process.stderr.write(`${child.spawnfile}: ${reason(error)}\n`)
   })
   return child
 }

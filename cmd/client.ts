@@ -9,6 +9,7 @@ import { calledAs, siblingCommand } from './called-as.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { readFile } from './read-file.js'
 import { printable } from './printable.js'
+import { reason } from './reason.js'
 import { tellMissing } from './waiting-lines.js'
 
 const OWN = 'client'
@@ -42,9 +43,10 @@ async function run(positionals: string[], options: Options) {
   process.on('SIGINT', () => interrupt.abort(new Error('Ctrl-C')))
   process.on('SIGTERM', () => interrupt.abort(new Error('SIGTERM')))
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (process.exitCode !== undefined) return
     // Nobody reads on: as a pipe's end does to other commands.
-    if (error.code !== 'EPIPE') exit(NAME, `cannot write the answers: ${error.message}`, 1)
-    else process.exitCode ??= 141
+    if (error.code !== 'EPIPE') exit(NAME, `cannot write the answers: ${reason(error)}`, 1)
+    else process.exitCode = 141
     interrupt.abort(error)
   })
 
@@ -122,7 +124,7 @@ function parse(text: string): unknown {
     return JSON.parse(text)
   } catch {
     throw new UsageError(
-      `an argument is JSON, such as 30 or '"text"', or @file for the bytes of a file, and ${printable(text, 40) || 'nothing'} is not`,
+      `an argument is JSON, such as 30 or '"text"', or @file for the bytes of a file, got ${printable(text, 40).trim() || '""'}`,
     )
   }
 }
@@ -132,7 +134,8 @@ function bytesOf(path: string): Uint8Array {
   try {
     return readFile(path === '-' ? 0 : path, MOST_BYTES)
   } catch (error) {
-    throw new UsageError(`cannot read ${printable(path)}: ${(error as Error).message}`)
+    const file = path === '-' ? 'the standard input' : printable(path)
+    throw new UsageError(`cannot read ${file}: ${reason(error as Error)}`)
   }
 }
 

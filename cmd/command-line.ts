@@ -3,6 +3,7 @@ import { type Command, cac } from 'cac'
 import { type CommandName, calledAs, typedAs } from './called-as.js'
 import { type HelpText, helpText } from './help.js'
 import { printable } from './printable.js'
+import { reason } from './reason.js'
 import { VERSION } from '../lib/version.js'
 
 /** Marks what looks like a number: cac would take -5 for options, and turn 007 into 7 and nothing into 0. */
@@ -28,7 +29,7 @@ export interface CommandLine extends Omit<HelpText, 'command'> {
 }
 
 /** `maxRequests` as it is typed. */
-const flagOf = (name: string) => `--${name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+const flagOf = (name: string) => `--${name.replaceAll(/(?<=[a-z])[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
 
 export class Options {
   readonly #values: Record<string, unknown>
@@ -45,6 +46,11 @@ export class Options {
     const values = [given].flat().map(String)
     if (values.length > 1) throw new UsageError(`${flagOf(name)} is given ${values.length} times`)
     return values[0]!.replaceAll(MARK, '')
+  }
+
+  /** Options of Node, say: `--import=tsx --no-warnings`. */
+  words(name: string): string[] | undefined {
+    return this.text(name)?.split(/\s+/).filter(Boolean)
   }
 
   number(name: string): number | undefined {
@@ -94,8 +100,8 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
     const argv = process.argv.map(text => text.replace(NUMERIC, (_, flag = '') => flag + MARK))
     cli.parse(argv, { run: false })
     if (cli.options['help'] || cli.options['version']) {
-      process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
-        if (code !== 'EPIPE') exit(name, `cannot write: ${message}`, 1)
+      process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPIPE') exit(name, `cannot write: ${reason(error)}`, 1)
       })
       return
     }
@@ -111,12 +117,19 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
   }
 }
 
-/** An option that the library names is named as it is typed, with its unit. */
+/** An option that the library or cac names is named as it is typed, with its unit. */
 const asTyped = (message: string, options: CommandLine['options']) =>
-  message.replaceAll(MARK, '').replace(/^(expected )?`(\w+)`/, (text, before = '', name) => {
-    const typed = Object.keys(options).find(option => option.split(' ')[0] === flagOf(name))
-    return typed === undefined ? text : before + typed
-  })
+  message
+    .replaceAll(MARK, '')
+    .replace(
+      /^Unknown option `--?(.+)`$/s,
+      (_, name) => `unknown option ${name.length > 1 ? flagOf(name) : `-${name}`}`,
+    )
+    .replace(/^option `(.+)` value is missing$/, '$1 has no value')
+    .replace(/^(expected )?`(\w+)`/, (text, before = '', name) => {
+      const typed = Object.keys(options).find(option => option.split(' ')[0] === flagOf(name))
+      return typed === undefined ? text : before + typed
+    })
 
 /** Says in a line what is wrong, and sets the exit code; the process ends when nothing is left to do. */
 export function exit(

@@ -77,7 +77,7 @@ function text(executor: Executor, name: string, say: (line: string) => void, war
 
   executor.on('stopping', ({ computing, waiting, drainTimeout }) => {
     if (computing + waiting === 0) return
-    const what = `for ${computing} computed and ${waiting} waiting requests, ${drainTimeout / 1000} s at most`
+    const what = `for ${computing} running and ${waiting} waiting requests, ${drainTimeout / 1000} s at most`
     say(` [x] Stopping: waits ${what}; a second signal ends it at once (pid=${pid})`)
   })
 

@@ -54,8 +54,15 @@ async function startServer(port: number, signal: AbortSignal): Promise<NatsServe
 function makeExecutor(module: string, url: string, options: Options) {
   const service = options.text('service')
   const concurrency = options.number('concurrency') ?? availableParallelism()
+  const execArgv = options.words('execArgv')
   try {
-    return new Executor({ connection: url, module, concurrency, ...(service !== undefined && { service }) })
+    return new Executor({
+      connection: url,
+      module,
+      concurrency,
+      ...(service !== undefined && { service }),
+      ...(execArgv !== undefined && { execArgv }),
+    })
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
@@ -146,6 +153,8 @@ await runCommand({
   options: {
     '--service <name>': "the subject of the requests (default: the module's name)",
     '--concurrency <n>': 'how many requests are computed at the same time (default: as many as there are cores)',
+    '--exec-argv <options>':
+      'options of Node.js for the processes that compute, as in --exec-argv=--import=tsx for TypeScript',
     '--port <n>': 'where the NATS server listens (default: a free port)',
   },
   examples: [['images.mjs', 'the functions of images.mjs, as the service images']],

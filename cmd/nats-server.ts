@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { adopt, plainEnvironment } from './children.js'
+import { reason } from './reason.js'
 import { forget, watchOver } from '../lib/slots/reaper.js'
 import { findNatsServer } from './find-nats-server.js'
 
@@ -53,6 +54,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const signal = AbortSignal.any([AbortSignal.timeout(START_MS), ...(options.signal ? [options.signal] : [])])
   const portIn = (pattern: RegExp) => Number(pattern.exec(said)?.[1]) || undefined
   let said = ''
+  child.on('error', error => (said = reason(error)))
   // It listens to other servers a moment later.
   const isReady = () =>
     said.includes('Server is ready') && (!args.includes('--cluster') || said.includes('for route connections'))
@@ -67,7 +69,13 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const ownPort = portIn(/client connections on \S+:(\d+)$/m)
   if (!isReady() || !ownPort) {
     child.kill('SIGKILL')
-    throw new Error(`${file} does not start: ${said.trim().split('\n').at(-1) || 'it says nothing'}`)
+    // Without its own prefix, as in `[4711] 2026/11/27 02:51:38.357193 [FTL] Error listening on port`.
+    const why = said
+      .trim()
+      .split('\n')
+      .at(-1)!
+      .replace(/^\[\d+\] .* \[[A-Z]{3}\] /, '')
+    throw new Error(`${file} does not start: ${why || 'it says nothing'}`)
   }
   const url = `nats://127.0.0.1:${ownPort}`
   const monitorPort = portIn(/http monitor on \S+:(\d+)$/m)

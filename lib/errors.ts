@@ -74,11 +74,14 @@ export class CancelledError extends withCode(Code.cancelled) {}
 /** 500: the function threw, or its process died. */
 export class ExecutionError extends withCode(Code.failed) {}
 
-/** 503: the executors were stopping, until the timeout. */
+/** 503: the request could not be sent, as without the server's permission; or no slot works any more (`runLocally`). */
 export class UnavailableError extends withCode(Code.unavailable) {}
 
 /** The server refuses the connection, or the connection was closed: what trying again would not change. */
 export class ConnectionError extends withCode(Code.unavailable) {}
+
+export const connectionRefused = (servers: string, cause: Error) =>
+  new ConnectionError(`${servers} refuses the connection: ${cause.message}`, { cause })
 
 /** 502: the reply is not JSON, or an error with an unknown code. */
 export class ProtocolError extends withCode(502) {}

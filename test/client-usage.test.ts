@@ -9,9 +9,11 @@ await startExecutor(t, server, { module: undefined, service: 'fibonacci' })
 
 const cases: [args: string[], text: RegExp][] = [
   [[], /argument is missing/],
-  [['{abc'], /argument is JSON.* \{abc is not/],
-  [['007'], /argument is JSON.* 007 is not/],
-  [['--colour', '30'], /[Uu]nknown option .*--colour/],
+  [['{abc'], /argument is JSON.* got \{abc \(see/],
+  [['007'], /argument is JSON.* got 007 \(see/],
+  [['--colour', '30'], /^client: unknown option --colour \(see/],
+  [['--inbox-prefx', 'a', '30'], /^client: unknown option --inbox-prefx \(see/],
+  [['-x', '30'], /^client: unknown option -x \(see/],
   [['--timeout', 'soon', '30'], /--timeout takes a number, got "soon"/],
   [['--timeout', '-1', '30'], /--timeout takes seconds from 0.001 to 2000000, got -1 /],
   [['--timeout', '0', '30'], /--timeout takes seconds from 0.001 to 2000000, got 0 /],

@@ -8,7 +8,7 @@ const executor = (...args: string[]) => run(t, 'executor', args, { NATS_URL: ser
 
 const cases: [args: string[], text: RegExp][] = [
   [['a.mjs', 'b.mjs'], /one module at a time: "b.mjs" is too many/],
-  [['--color', 'red'], /[Uu]nknown option .*--color/],
+  [['--color', 'red'], /^executor: unknown option --color \(see/],
   [['--concurrency', '0'], /expected --concurrency <n> to be from 1 to 1024, got 0/],
   [['--concurrency', 'many'], /--concurrency takes a number, got "many"/],
   [['--processes', '2'], /--processes is --concurrency \(1\) at most, got 2/],
@@ -25,11 +25,13 @@ const cases: [args: string[], text: RegExp][] = [
   [['--prefix', '>'], /expected --prefix <subject> to be a NATS subject without wildcards, got ">"/],
   [['--inbox-prefix', 'a b'], /expected --inbox-prefix <subject> to be a NATS subject without wildcards, got "a b"/],
   [['--inbox-prefixes', 'a,'], /expected --inbox-prefixes <list> to be an array of subjects without wildcards, got a,/],
+  [['--servers', '--log', 'json'], /--servers <urls> has no value \(see/],
+  [['--inbox-prefixes', 'a , b.*'], /got a,b\.\* \(see/],
   [['--concurrency', '1', '--concurrency', '2'], /--concurrency is given 2 times/],
   [['--queue', 'a b'], /expected --queue <name> to be 1–64 letters/],
   [['--service', '>'], /expected --service <name> to be a NATS subject/],
   [['--log', 'loud'], /--log is one of text, json, none, got "loud"/],
-  [['--servers'], /`--servers <urls>` value is missing/],
+  [['--servers'], /--servers <urls> has no value \(see/],
   [['--servers', '127.0.0.1:x'], /expected --servers <urls> to be URLs like .*, got "127.0.0.1:…"/],
 ]
 for (const [args, text] of cases)

@@ -33,7 +33,7 @@ for (const [name, installed] of Object.entries(INSTALLED)) {
       const wrong = command('--colour')
       t.equal(await wrong.exit, 2)
       const own = path === file ? name : installed
-      t.strictSame(wrong.stderr, [`${own}: Unknown option \`--colour\` (see ${typed} --help)`])
+      t.strictSame(wrong.stderr, [`${own}: unknown option --colour (see ${typed} --help)`])
       const version = command('--version')
       t.equal(await version.exit, 0)
       t.match(version.output, new RegExp(`^${own}/\\d+\\.\\d+\\.\\d+`))

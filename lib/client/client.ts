@@ -10,7 +10,7 @@ import { listen, unlisten } from './abort.js'
 import { Backoff } from './backoff.js'
 import { Call } from './call.js'
 import type { Argument, CallOwner } from './call-owner.js'
-import { ConnectionError } from '../errors.js'
+import { ConnectionError, connectionRefused } from '../errors.js'
 import { MapRun } from './map.js'
 import type { Reply } from './reply.js'
 import { clientHeaders } from './outgoing.js'
@@ -190,7 +190,7 @@ export class ExecutorClient implements AsyncDisposable {
     const own = { name: `client ${this.service}`, ...(inboxPrefix !== undefined && { inboxPrefix }) }
     const nc = isOwn
       ? await open(connection, own, this.#closing.signal, () => (this.#isServerMissing = true)).catch(cause => {
-          throw new ConnectionError(`${serversOf(connection)} refuses the connection: ${cause.message}`, { cause })
+          throw connectionRefused(serversOf(connection), cause)
         })
       : connection
     this.#nc = nc

@@ -7,8 +7,9 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nanoid } from 'nanoid'
 import { type CheckedOptions, isConnection } from '../nats/connection-options.js'
-import { isOpen, open, within } from '../nats/connection.js'
+import { isOpen, open, serversOf, within } from '../nats/connection.js'
 import { deferred } from '../deferred.js'
+import { connectionRefused } from '../errors.js'
 import type { NatsConnection } from '../nats/nats.js'
 import { watch } from '../nats/watch.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../executor-options.js'
@@ -79,7 +80,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
 
   /**
    * Loads the function, connects and joins the queue group; waits for a server for ever. A second call returns the same promise.
-   * @throws if the function cannot be loaded, the server refuses the connection or the subject, or the executor was stopped
+   * @throws {ConnectionError} if the server refuses the connection
+   * @throws if the function cannot be loaded, the server does not allow the subject, or the executor was stopped
    */
   start(): Promise<void> {
     if (this.#stopping) return Promise.reject(new Error('the executor was stopped: make a new one'))
@@ -177,6 +179,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
 
   async #connect(): Promise<NatsConnection> {
     const { connection, service } = this.#options
+    const { signal } = this.#abort
+    const servers = isConnection(connection) ? '' : serversOf(connection)
     let told = false
     const nc =
       this.#given ??
@@ -184,12 +188,14 @@ export class Executor extends EventEmitter<ExecutorEvents> {
         connection as CheckedOptions,
         // What it publishes is for others: its own questions are not to come back to it.
         { name: `executor ${service}`, noEcho: true, isMember: true },
-        this.#abort.signal,
+        signal,
         error => {
-          if (!told) this.#tell.emit('warning', `no nats-server yet: ${error.message}`)
+          if (!told) this.#tell.emit('warning', `no nats-server yet at ${servers}: ${error.message}`)
           told = true
         },
-      ))
+      ).catch(cause => {
+        throw signal.aborted ? cause : connectionRefused(servers, cause)
+      }))
     const tell = (isUp: boolean) => {
       if (this.#canSend) this.#desk?.connected(isUp)
       this.#tell.emit('warning', isUp ? 'connected again' : 'connection lost')
