@@ -24,8 +24,9 @@ export function checkRetries(retries: number) {
 }
 
 export function checkSubject(name: string, subject: unknown) {
-  if (typeof subject !== 'string' || !isSubject(subject))
-    throw new RangeError(expected(name, 'a NATS subject without wildcards', subject))
+  if (typeof subject === 'string' && isSubject(subject)) return
+  const what = isPrefix(subject) ? 'that does not begin with "$"' : 'without wildcards'
+  throw new RangeError(expected(name, `a NATS subject ${what}`, subject))
 }
 
 /** The first tokens of a subject, where `$` is one as any other. */

@@ -160,6 +160,7 @@ t.test('no more attempts than it allows', async t => {
 })
 
 for (const [setting, message] of [
+  ['timeLimit = "1"', /f: expected `timeLimit` to be a number from 1 to \d+, got "1"/],
   ['timeLimit = 0', /f: expected `timeLimit` to be a number from 1 to \d+, got 0/],
   ['timeLimit = "1 s"', /expected `timeLimit` to be a number/],
   ['concurrency = 1.5', /expected `concurrency` to be a number from 1 to 1024, got 1.5/],

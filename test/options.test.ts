@@ -10,6 +10,7 @@ const common: Case[] = [
   ['service', '>', RangeError, 'expected `service` to be a NATS subject without wildcards, got ">"'],
   ['service', 'a b', RangeError, 'expected `service` to be a NATS subject without wildcards, got "a b"'],
   ['service', 'a..b', RangeError, 'expected `service` to be a NATS subject without wildcards, got "a..b"'],
+  ['service', '$a', RangeError, 'expected `service` to be a NATS subject that does not begin with "$", got "$a"'],
   ['service', 7, RangeError, 'expected `service` to be a NATS subject without wildcards, got 7'],
 ]
 const executor: Case[] = [

@@ -71,7 +71,7 @@ function settingsOf(name: string, compute: ComputeFunction): ServedFunction {
         (setting === 'timeLimit' || Number.isInteger(value))
       )
     )
-      throw new TypeError(`${called}: expected \`${setting}\` to be a number from 1 to ${most}, got ${String(value)}`)
+      throw new TypeError(`${called}: expected \`${setting}\` to be a number from 1 to ${most}, got ${shown(value)}`)
   }
   check('timeLimit', timeLimit, MAX_MS)
   check('concurrency', concurrency, MAX_CONCURRENCY)
@@ -87,3 +87,5 @@ function settingsOf(name: string, compute: ComputeFunction): ServedFunction {
     ...(schema !== undefined && { schema }),
   }
 }
+
+const shown = (value: unknown) => (typeof value === 'string' ? JSON.stringify(value) : String(value))
