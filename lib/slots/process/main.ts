@@ -73,11 +73,18 @@ function hear(frames: Frame[]) {
     else if (frame.kind === Kind.recall) send(Kind.recalled, queue.recall(frame), frame.extra)
     else if (frame.kind === Kind.abort) {
       send(Kind.aborted, frame.number)
-      // What has not started is over.
-      if (queue.drop(frame.number)) send(Kind.error, frame.number, Code.cancelled, stringify({ text: 'not started' }))
+      const unstarted = queue.take(frame.number)
+      if (unstarted) endUnstarted(unstarted)
       else running.get(frame.number)?.abort()
     } else if (frame.kind === Kind.end)
       void runStopHooks(error => process.stderr.write(`onStop: ${textOf(error)}\n`)).then(() => process.exit())
+}
+
+function endUnstarted(frame: Frame) {
+  const begun = queue.begunAt(frame)
+  const ended = sharedNow()
+  send(Kind.error, frame.number, Code.cancelled, stringify({ text: 'not started' }))
+  queue.sent(begun, ended, sharedNow())
 }
 
 function pump() {

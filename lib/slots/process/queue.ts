@@ -20,15 +20,16 @@ export class Queue {
     return at < 0 ? before : this.#frames.splice(at)[0]!.number
   }
 
-  /** Drops one; false if it is not here. */
-  drop(number: number): boolean {
+  /** Takes one out that is to end before it has started: it is a computation that ends at once. */
+  take(number: number): Frame | undefined {
     const at = this.#frames.findIndex(frame => frame.number === number)
-    return at >= 0 && this.#frames.splice(at, 1).length > 0
+    return at < 0 ? undefined : this.#frames.splice(at, 1)[0]
   }
 
   /** The next request; before, `look` hears what has come, if the executor may have taken requests back. */
   next(look: () => void): Frame | undefined {
-    if (this.#mustLook) {
+    // What comes may be the end of one that has not started.
+    while (this.#mustLook) {
       this.#mustLook = false
       look()
     }
