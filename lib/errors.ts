@@ -74,7 +74,7 @@ export class CancelledError extends withCode(Code.cancelled) {}
 /** 500: the function threw, or its process died. */
 export class ExecutionError extends withCode(Code.failed) {}
 
-/** 503: the executors were stopping, until the timeout. */
+/** 503: the executors were stopping, or interrupted it, until the timeout. */
 export class UnavailableError extends withCode(Code.unavailable) {}
 
 /** The server refuses the connection, or the connection was closed: what trying again would not change. */

@@ -52,5 +52,6 @@ export function timeoutError(
   if (isTaken) return new TimeoutError(`no answer ${after}${strange ? ` (${strange})` : ''}`, details)
   if (refusal instanceof OverloadedError)
     return new OverloadedError(`no room in any backlog ${after}`, { ...details, cause: refusal })
+  if (refusal) return new UnavailableError(`not computed ${after}: ${refusal.message}`, { ...details, cause: refusal })
   return new NoExecutorsError(missing, details)
 }
