@@ -40,6 +40,7 @@ async function run(positionals: string[], options: Options) {
   })
 
   const interrupt = new AbortController()
+  const interrupted = new Promise(resolve => interrupt.signal.addEventListener('abort', resolve))
   process.on('SIGINT', () => interrupt.abort(new Error('Ctrl-C')))
   process.on('SIGTERM', () => interrupt.abort(new Error('SIGTERM')))
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -104,6 +105,9 @@ async function run(positionals: string[], options: Options) {
   stopTelling()
   bar.clear()
   await client.close()
+  // Who reads slowly gets all of it.
+  await Promise.race([new Promise(resolve => process.stdout.write('', resolve)), interrupted])
+  if (interrupt.signal.aborted) codes.push(130)
   process.exitCode ??= [130, 1, 3, 4].find(code => codes.includes(code)) ?? 0
 }
 

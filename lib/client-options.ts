@@ -198,7 +198,8 @@ const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/
 const MAX_HEADERS = 8192
 
 function headerLines(headers: Readonly<Record<string, string>>): string {
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
+  // Of a `Map`, or of `Headers`, nothing would be sent.
+  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)
     throw new TypeError(expected('headers', 'an object of texts', headers))
   for (const [name, value] of Object.entries(headers)) {
     if (!HEADER_NAME.test(name)) throw new RangeError(`a header cannot be called ${JSON.stringify(name)}`)

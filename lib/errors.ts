@@ -74,7 +74,10 @@ export class CancelledError extends withCode(Code.cancelled) {}
 /** 500: the function threw, or its process died. */
 export class ExecutionError extends withCode(Code.failed) {}
 
-/** 503: the request could not be sent, as without the server's permission; or no slot works any more (`runLocally`). */
+/**
+ * 503: the request could not be sent, as without the server's permission; the executors were stopping, or interrupted it, until the
+ * timeout; or no slot works any more (`runLocally`).
+ */
 export class UnavailableError extends withCode(Code.unavailable) {}
 
 /** The server refuses the connection, or the connection was closed: what trying again would not change. */

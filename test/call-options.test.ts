@@ -26,6 +26,13 @@ const wrong: [options: any, name: string, message: string][] = [
   [{ priority: 0.5 }, 'TypeError', 'expected `priority` to be an integer from -1000 to 1000, got 0.5'],
   [{ priority: '1' }, 'TypeError', 'expected `priority` to be an integer from -1000 to 1000, got "1"'],
   [{ priority: 1001 }, 'RangeError', 'expected `priority` to be from -1000 to 1000, got 1001'],
+  [{ headers: new Map([['a', 'b']]) }, 'TypeError', 'expected `headers` to be an object of texts, got [object Map]'],
+  [
+    { headers: new Headers({ a: 'b' }) },
+    'TypeError',
+    'expected `headers` to be an object of texts, got [object Headers]',
+  ],
+  [{ headers: ['a'] }, 'TypeError', 'expected `headers` to be an object of texts, got a'],
   [{ detached: 1 }, 'TypeError', 'expected `detached` to be a boolean, got 1'],
 ]
 

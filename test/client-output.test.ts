@@ -1,4 +1,5 @@
 // What `cmd/client` prints: only the answers on stdout.
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
@@ -6,7 +7,7 @@ import { run } from './fixtures/processes.js'
 
 const server = await startServer(t)
 const executor = await startExecutor(t, server, { module: undefined, service: 'fibonacci' })
-const echo = 'data:text/javascript,export default value => value'
+const echo = 'data:text/javascript,export default value => value; export const texts = length => "x".repeat(length)'
 await startExecutor(t, server, { module: echo, service: 'echo' })
 const client = (...args: string[]) => run(t, 'client', ['--servers', server.url, ...args])
 
@@ -54,6 +55,26 @@ t.test('control characters do not reach the terminal', async t => {
   const process = client('--service', 'echo', '"a\u001b[31m\u0007"')
   t.equal(await process.exit, 2, 'they are no JSON')
   t.notMatch(process.output, '\u001b')
+})
+
+t.test('who reads slowly gets all of it', async t => {
+  const text = 'x'.repeat(900_000)
+  const process = client('--service', 'echo', 'texts', '900000', '900000')
+  process.pauseOutput()
+  // It would have ended long ago.
+  await sleep(2500)
+  process.resumeOutput()
+  t.equal(await process.exit, 0)
+  t.strictSame(process.stdout, [`900000 "${text}"`, `900000 "${text}"`])
+})
+
+t.test('who reads nothing at all ends it with Ctrl-C', async t => {
+  const process = client('--service', 'echo', 'texts', '900000', '900000')
+  process.pauseOutput()
+  await sleep(2500)
+  t.ok(process.isRunning)
+  process.kill('SIGINT')
+  t.equal(await process.ended, 130)
 })
 
 t.test('$NATS_URL names the server', async t => {

@@ -225,7 +225,7 @@ for (const [name, value] of [
     const replies = [{ status: undefined, entries, echoes: true, body: new Bytes('') }]
     tell([{ replies, held: undefined, timeout: 500, retries: Infinity, abortAfter: undefined }])
     // What it was sent alone it does not even refuse.
-    await t.rejects(client.call(0, { timeout: 500 }), { name: /^(NoExecutors|Timeout)Error$/ })
+    await t.rejects(client.call(0, { timeout: 500 }), { name: /^(Unavailable|NoExecutors|Timeout)Error$/ })
     t.ok(attempts[0]! < 20, `${attempts[0]} attempts`)
   })
 

@@ -178,6 +178,50 @@ for (const how of ['the loop is left', 'its signal is aborted', 'the client is c
     await executor.stop()
   })
 
+for (const how of ['the loop is left', 'its signal is aborted', 'the client is closed'])
+  t.test(`when ${how}, a source of which a step is awaited hears of it`, async t => {
+    const executor = await startExecutor(t, server)
+    const client = newClient(t, server)
+    const controller = new AbortController()
+    let steps = 0
+    let returns = 0
+    const returned = new Promise<void>(resolve => {
+      const iterator = {
+        next: () => (steps++ === 0 ? Promise.resolve({ value: ['echo', 1] }) : new Promise<never>(() => {})),
+        return: async () => {
+          returns++
+          setImmediate(resolve)
+          throw new Error('nobody hears it')
+        },
+      }
+      const source = { [Symbol.asyncIterator]: () => iterator } as any
+      void (async () => {
+        for await (const _ of client.map(source, { signal: controller.signal })) {
+          if (how === 'the loop is left') break
+          if (how === 'its signal is aborted') controller.abort()
+          else await client.close()
+        }
+      })().catch(() => {})
+    })
+    await returned
+    t.equal(returns, 1)
+    t.equal(steps, 2)
+    await executor.stop()
+  })
+
+t.test('a client that is closed maps nothing, whatever its source does', async t => {
+  const client = newClient(t, server)
+  await client.close()
+  let isReturned = false
+  const iterator = {
+    next: () => new Promise<never>(() => {}),
+    return: async () => ((isReturned = true), { done: true }),
+  }
+  const error = await rejection(collect(client.map({ [Symbol.asyncIterator]: () => iterator } as any)))
+  t.match(error, { name: 'CancelledError', cause: { message: 'the client was closed' } })
+  t.ok(isReturned)
+})
+
 t.test('chunks of an executor that is killed are computed by another', async t => {
   const flags = ['--servers', server.url, '--service', 'chunks', '--log', 'json']
   const executors = [run(t, 'executor', flags), run(t, 'executor', flags)]

@@ -118,6 +118,22 @@ t.test('through a transfer and the death of an executor', async t => {
   t.ok(heard.slice(before).includes(heard.at(-1)!) && heard.at(-1)! > 10)
 })
 
+t.test('what hears it may fail, at once or later', async t => {
+  const warnings: string[] = []
+  const note = ({ message }: Error) => void warnings.push(message)
+  process.on('warning', note)
+  t.teardown(() => process.off('warning', note))
+  const fails = () => {
+    throw new Error('at once')
+  }
+  const failsLater = async () => {
+    throw new Error('later')
+  }
+  for (const onProgress of [fails, failsLater])
+    t.equal(await client.call({ count: 2, ms: 150 }, { function: 'steps', onProgress }), 2)
+  t.ok(warnings.includes('at once') && warnings.includes('later'), warnings.join())
+})
+
 t.test('a bar on a terminal', t => {
   const written: string[] = []
   const out = { isTTY: true, columns: 64, write: (text: string) => void written.push(text) }

@@ -2,7 +2,7 @@
 import { Executor, ExecutorClient } from 'nats-executor'
 import t from 'tap'
 import { watch } from '../lib/nats/watch.js'
-import { fixture } from './fixtures/library.js'
+import { fixture, newClient, rejection, startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 
 /** The iterators of `nc.status()` that nats.js keeps. */
@@ -29,6 +29,21 @@ t.test('clients and executors', async t => {
   }
   await new Executor({ connection, module: 'data:text/javascript,throw 1', service: 'none' }).start().catch(() => {})
   t.equal(listeners(connection), 0, 'nor others')
+})
+
+t.test('a client that is given a connection whose server is gone waits for that one', async t => {
+  const server = await startServer(t)
+  const connection = await connectTo(t, server)
+  const executor = await startExecutor(t, server)
+  await server.kill()
+  for await (const { type } of connection.status()) if (type === 'disconnect') break
+  const client = newClient(t, server, { connection })
+  const call = client.call(['echo', 1])
+  t.match(await rejection(client.call(1, { timeout: 300 })), { name: 'NoExecutorsError', message: 'no nats-server' })
+  t.equal(client.missing, 'no nats-server')
+  await server.start()
+  t.equal(await call, 1)
+  await executor.stop()
 })
 
 t.test('watch', async t => {

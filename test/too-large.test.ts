@@ -24,6 +24,12 @@ t.test('an argument is not even sent', async t => {
   t.match(error.message, /argument .* max_payload/)
 })
 
+t.test('an argument that would fit alone: its headers do not', async t => {
+  const error = await rejection(client.call(['echo', 'x'.repeat(19_980)]))
+  t.match(error, { name: 'TooLargeError', code: 413, executorId: undefined })
+  t.match(error.message, /argument has 19991 bytes, too many with the headers .* max_payload is 20000/)
+})
+
 t.test('it is counted as an error', async t => {
   const nc = await connectTo(t, server)
   const [endpoint] = (await nc.request('$SRV.STATS')).json<any>().endpoints

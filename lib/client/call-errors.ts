@@ -23,8 +23,10 @@ export interface Sending {
 export function unsentError(error: NatsError, { body, inbox, isDirect }: Sending, details: ErrorDetails) {
   if (inbox?.isClosing) return new ConnectionError('the connection was closed', details)
   if (error.code === ErrorCode.MaxPayloadExceeded) {
-    const limit = `the server's max_payload is ${inbox?.maxPayload}`
-    return new TooLargeError(`the argument has ${body.byteLength} bytes and ${limit}`, details)
+    const most = inbox?.maxPayload ?? 0
+    const isHeaders = body.byteLength <= most ? ', too many with the headers of the request,' : ''
+    const text = `the argument has ${body.byteLength} bytes${isHeaders} and the server's max_payload is ${most}`
+    return new TooLargeError(text, details)
   }
   if (isDirect || error.code === ErrorCode.NoResponders) return undefined
   return new UnavailableError(`the request could not be sent: ${error.message}`, details)
@@ -52,5 +54,6 @@ export function timeoutError(
   if (isTaken) return new TimeoutError(`no answer ${after}${strange ? ` (${strange})` : ''}`, details)
   if (refusal instanceof OverloadedError)
     return new OverloadedError(`no room in any backlog ${after}`, { ...details, cause: refusal })
+  if (refusal) return new UnavailableError(`not computed ${after}: ${refusal.message}`, { ...details, cause: refusal })
   return new NoExecutorsError(missing, details)
 }

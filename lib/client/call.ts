@@ -126,12 +126,13 @@ export class Call implements Watched, Waiting, Listener {
 
   /**
    * Nobody holds the request any more: sends it again, after a pause if that is called for. `hasDied`: whether an
-   * executor died while it computed it; undefined if the server can tell, which knows whether anybody is there.
+   * executor died while it computed it; undefined if the server can tell, which knows whether anybody is there. `cause`: what
+   * was said of it.
    */
-  lost(hasDied: boolean | undefined, pause = 0) {
+  lost(hasDied: boolean | undefined, pause = 0, cause?: RequestError) {
     this.losses++
     if (this.#retries-- <= 0)
-      return this.#reject(new RequestLostError('the request was lost with its executor', this.details()))
+      return this.#reject(new RequestLostError('the request was lost with its executor', this.details({ cause })))
     if (hasDied && this.#countDeath()) return
     this.#isUncertain = hasDied === undefined
     if (pause > 0) this.#tryAgain(pause)
@@ -169,6 +170,7 @@ export class Call implements Watched, Waiting, Listener {
 
   #awaitConnection() {
     this.hasFoundNobody = false
+    this.#refusal = undefined
     this.#owner.watcher.forget(this.#watch)
     this.#owner.connection().then(
       () => this.send(),
@@ -217,8 +219,9 @@ export class Call implements Watched, Waiting, Listener {
       this.#outgoing.forget(this.#owner.inbox)
       this.hasFoundNobody = false
       const { error, afterMs, hasStarted } = answer
-      if (hasStarted) return this.lost(false, this.losses === 0 ? 0 : this.#owner.backoff.pause(this.#tries++, false))
       this.#refusal = error
+      if (hasStarted)
+        return this.lost(false, this.losses === 0 ? 0 : this.#owner.backoff.pause(this.#tries++, false), error)
       const isOverloaded = error.code === Code.overloaded
       this.#tryAgain(afterMs * (1 + Math.random()) + this.#owner.backoff.pause(this.#tries++, isOverloaded))
       if (isOverloaded) this.#hasNoRoom()

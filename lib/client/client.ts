@@ -3,7 +3,7 @@ import { nanoid } from 'nanoid'
 import { type Deferred, deferred } from '../deferred.js'
 import type { NatsConnection } from '../nats/nats.js'
 import { isConnection } from '../nats/connection-options.js'
-import { closeWithin, open, serversOf } from '../nats/connection.js'
+import { closeWithin, isUp, open, serversOf } from '../nats/connection.js'
 import { Inbox } from '../nats/inbox.js'
 import { watch } from '../nats/watch.js'
 import { listen, unlisten } from './abort.js'
@@ -195,20 +195,24 @@ export class ExecutorClient implements AsyncDisposable {
       : connection
     this.#nc = nc
     const inbox = (this.#inbox = new Inbox(nc, isOwn, inboxPrefix))
-    this.#isUp = true
-    this.#isServerMissing = false
-    const tell = (isUp: boolean) => {
-      this.#isUp = isUp
-      this.#isServerMissing = !isUp
-      if (!isUp) return
+    const set = (isThere: boolean) => {
+      this.#isUp = isThere
+      this.#isServerMissing = !isThere
+    }
+    // One of somebody else may have lost its server.
+    set(isUp(nc))
+    const tell = (isThere: boolean) => {
+      set(isThere)
+      if (!isThere) return
       this.#watcher.reconnected()
       this.#up?.resolve()
     }
     const from = performance.now()
-    nc.flush().then(
-      () => this.#watcher.connected(performance.now() - from),
-      () => {},
-    )
+    if (this.#isUp)
+      nc.flush().then(
+        () => this.#watcher.connected(performance.now() - from),
+        () => {},
+      )
     void watch(nc, tell, this.#closing.signal).then(cause => {
       this.#isUp = false
       inbox.close()

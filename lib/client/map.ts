@@ -80,6 +80,8 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   /** A step of an asynchronous source that has been asked for. */
   #step: Promise<IteratorResult<Item>> | undefined
   #isRead = false
+  /** The source knows that nothing more is read. */
+  #isLeft = false
   /** What the source threw: the last thing to happen. */
   #sourceError: { error: unknown } | undefined
   /** What ends the run at once. */
@@ -113,7 +115,8 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     const { signal } = this.#options.call
     if (signal?.aborted) this.#user.cancel(signal.reason)
     else listen(signal, this.#user)
-    listen(this.#closing, this.#client)
+    if (this.#closing.aborted) this.#client.cancel(undefined)
+    else listen(this.#closing, this.#client)
     void this.#read()
     try {
       for (let batch; (batch = await this.#next());) for (const outcome of batch) yield outcome
@@ -154,22 +157,29 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     this.#fatal ??= error
     this.#room.resolve()
     this.#news.resolve()
+    // A step that is awaited may never come.
+    if (this.#step && !this.#isRead) void this.#leave()
+  }
+
+  /** Tells the source that nothing more is read; what it answers is nobody's affair. */
+  async #leave() {
+    if (this.#isLeft) return
+    this.#isLeft = true
+    try {
+      await this.#source.return?.()
+    } catch {}
   }
 
   /** Reads and sends all that the source has. */
   async #read() {
-    try {
-      while (!this.#isRead && !this.#fatal) {
-        const { most, mostKept } = this.#inFlight
-        const pauseMs = this.#pace.pauseMs(performance.now())
-        if (this.#sent >= most || this.#batches.length >= mostKept) await (this.#room = deferred())
-        else if (pauseMs > 0) await this.#pause(pauseMs)
-        else this.#sendBatch(await this.#gather())
-      }
-      if (!this.#isRead) await this.#source.return?.()
-    } catch (error) {
-      this.#sourceError = { error }
+    while (!this.#isRead && !this.#fatal) {
+      const { most, mostKept } = this.#inFlight
+      const pauseMs = this.#pace.pauseMs(performance.now())
+      if (this.#sent >= most || this.#batches.length >= mostKept) await (this.#room = deferred())
+      else if (pauseMs > 0) await this.#pause(pauseMs)
+      else this.#sendBatch(await this.#gather())
     }
+    if (!this.#isRead) void this.#leave()
     this.#isRead = true
     this.#news.resolve()
   }

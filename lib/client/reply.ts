@@ -58,7 +58,7 @@ export function readReply(message: Msg, call: Asker): Answer {
     return { kind: 'strange', text: `${STRANGE}: ${JSON.stringify((echoed ?? message.string()).slice(0, MOST_TOLD))}` }
   const notice = head!.get(Header.notice)
   if (notice !== undefined) return { kind: 'notice', notice: readNotice(message, notice, executorId) }
-  const computeMs = Number(head!.get(Header.computeMs)) || undefined
+  const computeMs = readMs(head!.get(Header.computeMs))
   if (code) {
     const thrown = message.data.length > 0 ? parseThrown(message.string()) : undefined
     const details = call.details({ executorId, thrown })
@@ -74,6 +74,12 @@ export function readReply(message: Msg, call: Asker): Answer {
   } catch (cause) {
     return { kind: 'error', error: new ProtocolError('the reply is not JSON', call.details({ executorId, cause })) }
   }
+}
+
+/** More than nothing, and not for ever: whatever is reckoned with it is a number. */
+function readMs(text: string | undefined): number | undefined {
+  const ms = Number(text)
+  return ms > 0 && Number.isFinite(ms) ? ms : undefined
 }
 
 function readNotice(message: Msg, notice: string, executorId: string | undefined): Notice {

@@ -116,6 +116,9 @@ async function leaveStale(nc: NatsConnection) {
 /** Whether a connection takes what is published: not one that its owner drains or has closed. */
 export const isOpen = (nc: NatsConnection) => !nc.isClosed() && !nc.isDraining()
 
+/** Whether there is a server at its other end now, as far as is known. */
+export const isUp = (nc: NatsConnection) => pingParts(nc)?.connected ?? true
+
 /** Closes a connection when all that was published has arrived, but after `ms` milliseconds at the latest. */
 export async function closeWithin(nc: NatsConnection, ms: number): Promise<void> {
   await within(nc.flush(), ms)
