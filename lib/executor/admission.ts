@@ -74,7 +74,8 @@ export class Admission {
 
   /** The holder of a plain request is gone, and this executor has the copy. */
   takeLost(job: Job) {
-    if (this.#refuses(job)) return
+    // Its client may have found out, too, and have sent it again.
+    if (this.#joins(job) || this.#refuses(job)) return
     this.#parts.notices.add(job)
     if (this.#refusesRest) this.#parts.answers.stopping(job)
     else this.#parts.pool.insert(job)
