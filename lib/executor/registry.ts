@@ -1,4 +1,5 @@
 // What is here by name, and where to what was here has gone.
+import { Code } from '../protocol/codes.js'
 import { type Job, nameOf } from './job.js'
 
 /** For so long it is told where a request went. */
@@ -14,7 +15,8 @@ export class Registry {
     if (!job.isNamed) return undefined
     const name = nameOf(job)
     const same = this.#jobs.get(name)
-    if (!same) {
+    // Who has cancelled one and sends it again wants it computed.
+    if (!same || same.ending?.code === Code.cancelled) {
       this.#jobs.set(name, job)
       if (this.#moved.size > 0) this.#moved.delete(name)
       return undefined
