@@ -160,9 +160,11 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const options = this.#options
     const post: Post = new Post(nc, !this.#given, options.inboxPrefixes, message => this.#desk!.dropped(message))
     const desk = (this.#desk = new Desk({ executorId: this.id, options, post, pool: this.#pool, tell: this.#tell }))
-    const rights = new Rights(post, this.#watching.signal, text => this.#tell.emit('warning', text))
+    const inboxes = options.inboxPrefixes.map(prefix => `${prefix}.${this.id}`)
+    const needs = { ...desk.needs, publishes: [...desk.needs.publishes, ...inboxes] }
+    const rights = new Rights(post, needs, this.#watching.signal, text => this.#tell.emit('warning', text))
     desk.start()
-    await rights.check([...desk.publishes, ...options.inboxPrefixes.map(prefix => `${prefix}.${this.id}`)])
+    await rights.check()
   }
 
   /** Rejects when the executor is told to stop meanwhile. */
