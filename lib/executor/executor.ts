@@ -164,7 +164,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const needs = { ...desk.needs, publishes: [...desk.needs.publishes, ...inboxes] }
     const rights = new Rights(post, needs, this.#watching.signal, text => this.#tell.emit('warning', text))
     desk.start()
-    await rights.check()
+    await rights.check(() => this.#stopping !== undefined)
   }
 
   /** Rejects when the executor is told to stop meanwhile. */

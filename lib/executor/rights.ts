@@ -30,11 +30,17 @@ export class Rights {
   }
 
   /**
-   * Tries what was not tried yet.
+   * Tries what was not tried yet, again when the connection was lost meanwhile, unless it `isStopped`.
    * @throws if the server refuses any of it
    */
-  async check() {
-    await this.#try()
+  async check(isStopped: () => boolean) {
+    for (;;)
+      try {
+        await this.#try()
+        break
+      } catch (error) {
+        if (!this.#post.isOpen || isStopped()) throw error
+      }
     // What the status says comes a little later.
     await setImmediate()
     const missing = this.#missing!
