@@ -47,6 +47,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   #desk: Desk | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  #isWorking = true
   /** Why it stops, if it was not told to. */
   #error: Error | undefined
 
@@ -164,6 +165,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const needs = { ...desk.needs, publishes: [...desk.needs.publishes, ...inboxes] }
     const rights = new Rights(post, needs, this.#watching.signal, text => this.#tell.emit('warning', text))
     desk.start()
+    // While it waited for a server all slots may have ended.
+    if (!this.#isWorking) this.#tellWorking()
     await rights.check(() => this.#stopping !== undefined)
   }
 
@@ -233,11 +236,17 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       this.#loaded.reject(notLoaded(this.#options.moduleName, error))
     },
     isWorking: isWorking => {
-      if (!this.#canSend || this.#stopping) return
-      this.#tell.emit('warning', isWorking ? 'a slot works again' : 'no slot works: this executor takes no requests')
-      void this.#desk?.isWorking(isWorking)
+      this.#isWorking = isWorking
+      this.#tellWorking()
     },
     hopeless: error => this.#fail(new Error(`no slot has worked for a minute: ${error.message}`)),
+  }
+
+  #tellWorking() {
+    const isWorking = this.#isWorking
+    if (!this.#canSend || !this.#desk || this.#stopping) return
+    this.#tell.emit('warning', isWorking ? 'a slot works again' : 'no slot works: this executor takes no requests')
+    void this.#desk.isWorking(isWorking)
   }
 
   async #stop() {
