@@ -65,7 +65,7 @@ export class Admission {
     if (this.#joins(job)) return 'joined'
     // Where it comes from it has its place: nobody loses one for it.
     if (!pool.add(job)) {
-      registry.delete(job)
+      registry.refused(job)
       return 'refused'
     }
     notices.add(job)
