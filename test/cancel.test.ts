@@ -53,6 +53,24 @@ t.test('a request that waits is dropped, and never computed', async t => {
   executor.off('started', note)
 })
 
+t.test('one that is sent again under its id, while it still ends, is computed again', async t => {
+  const two = await startExecutor(t, server, { service: 'two', concurrency: 2 })
+  const client = newClient(t, server, { service: 'two' })
+  const gate = new Gate(t)
+  const abort = new AbortController()
+  const call = (signal?: AbortSignal) => client.call(['gate', gate.name], { requestId: 'mine', signal })
+  const cancelled = rejection(call(abort.signal))
+  await gate.heard('here')
+  const ended = once(two, 'failed')
+  abort.abort()
+  t.match(await cancelled, { name: 'CancelledError' })
+  const again = call()
+  t.match(await ended, [{ code: 499 }])
+  await Promise.race([gate.heard('here', 2), again])
+  gate.open()
+  t.equal(await again, 'go')
+})
+
 t.test('a signal that is aborted already sends nothing', async t => {
   const calling: unknown[] = []
   const note = (call: unknown) => calling.push(call)

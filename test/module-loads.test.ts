@@ -1,9 +1,10 @@
 // A module that cannot be loaded is found before anything is connected; one that stops working, and works again, too.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { descendants, survivors } from './fixtures/executors.js'
-import { newClient } from './fixtures/library.js'
+import { newClient, rejection } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
@@ -120,4 +121,30 @@ t.test('a module that does not stay', async t => {
   t.notOk(existsSync(flag))
   executor.kill('SIGTERM')
   t.equal(await executor.exit, 0)
+})
+
+t.test('a module that does not stay until there is a server', async t => {
+  const server = await startServer(t)
+  await server.kill()
+  const [flag, loads] = [join(folder, 'ends'), join(folder, 'loads')]
+  const file = join(folder, 'ends-early.mjs')
+  writeFileSync(
+    file,
+    `import { appendFileSync, existsSync } from 'node:fs'
+     appendFileSync(${JSON.stringify(loads)}, '.')
+     setInterval(() => existsSync(${JSON.stringify(flag)}) && process.exit(7), 20)
+     export default n => n + 1`,
+  )
+  const executor = run(t, 'executor', ['--servers', server.url, '--no-balance', file])
+  await executor.line(/no nats-server yet/)
+  mkdirSync(flag)
+  while (readFileSync(loads).length < 3) await sleep(20)
+  await server.start()
+  await executor.line(/no slot works: this executor takes no requests/)
+  const nc = await connectTo(t, server)
+  while ((await server.subscriptions()).includes('ends-early'));
+  t.match(await rejection(nc.request('ends-early', '1')), { code: '503' })
+  rmSync(flag, { recursive: true })
+  await executor.line(/a slot works again/)
+  t.equal((await nc.request('ends-early', '1', { timeout: 5000 })).json(), 2)
 })

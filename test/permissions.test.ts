@@ -80,6 +80,29 @@ for (const [missing, said] of [
     t.match(error.message, /docs\/permissions\.md/)
   })
 
+t.test('one that may not become the matchmaker ends, too', async t => {
+  // It may publish there, which is said later.
+  const server = await startServer(t, users(rights('executor').replace('"_EXEC.match.executors.acts"', '')))
+  const error = await rejection(newExecutor(t, server, { connection: as(server, 'executor') }).start())
+  t.match(error.message, /lack subscribe: "_EXEC.match.executors.acts" \(/)
+})
+
+t.test("what others lack on a connection that was handed in is not the executor's", async t => {
+  const denied = 'publish: { deny: "other" }, subscribe: { deny: ["rest", "rest.*"] }'
+  const server = await startServer(t, `authorization { users: [{ user: u, password: p, permissions: { ${denied} } }] }`)
+  const connection = await connectTo(t, server, { user: 'u', pass: 'p' })
+  const publishing = setInterval(() => connection.publish('other'), 0)
+  t.teardown(() => clearInterval(publishing))
+  const executor = newExecutor(t, server, { connection })
+  const warnings: string[] = []
+  executor.on('warning', text => warnings.push(text))
+  const rest = rejection(newExecutor(t, server, { connection, service: 'rest' }).start())
+  await executor.start()
+  t.match((await rest).message, /lack subscribe: "rest", subscribe: "rest\.\*" \(/)
+  await connection.flush()
+  t.strictSame(warnings, [])
+})
+
 t.test('an inbox prefix that it may not publish to is missing, too', async t => {
   const server = await startServer(t, users())
   const options = { connection: as(server, 'executor'), inboxPrefixes: ['_INBOX', 'elsewhere'] }

@@ -1,8 +1,8 @@
 // A plain request, of a client that knows nothing of executors, survives its executor: a copy of it is with another one.
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import type { NatsConnection } from 'nats'
-import { statistics } from './fixtures/library.js'
+import type { Msg, NatsConnection } from 'nats'
+import { newClient, statistics } from './fixtures/library.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { type Process, run } from './fixtures/processes.js'
 
@@ -88,4 +88,22 @@ t.test('a holder that stops in order leaves nothing to be computed again', async
   await once(process, 'never', { signal: AbortSignal.timeout(2500) }).catch(() => {})
   const started = executors.flatMap(({ stdout }) => stdout.filter(line => line.includes('"started"')))
   t.equal(started.length, answers.length)
+})
+
+t.test('one whose client sends it again as well is computed once where its copy is', async t => {
+  const server = await startServer(t)
+  const executors = await startExecutors(t, server, 2, ['--concurrency', '4'])
+  const nc = await connectTo(t, server)
+  const copied = new Promise<void>(resolve => {
+    const callback = (_: unknown, { headers }: Msg) => headers?.get('Dispatch') === 'copy' && resolve()
+    nc.subscribe('_EXEC.peer.executors.acts.*', { callback })
+  })
+  await nc.flush()
+  const answer = newClient(t, server).call(['sleep', 2500], { detached: true })
+  const holder = await Promise.race(executors.map(executor => executor.line(/"started"/).then(() => executor)))
+  await copied
+  holder.kill('SIGKILL')
+  t.equal(await answer, 2500)
+  const started = executors.flatMap(({ stdout }) => stdout.filter(line => line.includes('"started"')))
+  t.equal(started.length, 2)
 })

@@ -1,10 +1,11 @@
 // A server that goes away and comes back costs no request, and executors have the same subscriptions afterwards.
 import { once } from 'node:events'
+import { headers } from 'nats'
 import type { Executor } from 'nats-executor'
 import t from 'tap'
 import { Gate } from './fixtures/gate.js'
 import { newClient, startExecutor } from './fixtures/library.js'
-import { type Server, startServer } from './fixtures/nats-server.js'
+import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 
 /** What the executor has subscribed to, but for its inbox. */
 const subjectsOf = async (server: Server) =>
@@ -54,4 +55,25 @@ t.test('a computation that goes on meanwhile', async t => {
   while ((await server.connections()).length < 2);
   gate.open()
   t.equal(await call, 'go')
+})
+
+t.test('strangers without a key may use one id', async t => {
+  const server = await startServer(t)
+  const executor = await startExecutor(t, server, { concurrency: 2 })
+  const nc = await connectTo(t, server)
+  const gates = [new Gate(t), new Gate(t)]
+  const id = headers()
+  id.set('Request-Id', '1')
+  const answers = gates.map(({ name }) =>
+    nc.request('acts', JSON.stringify(['gate', name]), { timeout: 10_000, headers: id }),
+  )
+  for (const gate of gates) await gate.heard('here')
+  await goAway(server, executor)
+  for (const gate of gates) {
+    const answered = once(executor, 'completed')
+    gate.open()
+    await answered
+  }
+  await comeBack(server, executor)
+  t.strictSame(await Promise.all(answers.map(answer => answer.then(message => message.json()))), ['go', 'go'])
 })

@@ -2,7 +2,8 @@
 import { once } from 'node:events'
 import t from 'tap'
 import { newClient, newExecutor, rejection, startExecutor } from './fixtures/library.js'
-import { startServer } from './fixtures/nats-server.js'
+import { Link } from './fixtures/link.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
 
 t.test('both wait for it', async t => {
   const server = await startServer(t)
@@ -29,6 +30,32 @@ t.test('a server that comes back', async t => {
   const call = client.call(['echo', 2])
   await server.start()
   t.equal(await call, 2)
+})
+
+t.test('a connection that is lost while an executor starts', async t => {
+  for (const isStopped of [false, true]) {
+    const server = await startServer(t)
+    const link = new Link(server.port)
+    await link.listen()
+    t.teardown(() => link.close())
+    const connection = await connectTo(t, server, { servers: link.url })
+    const executor = newExecutor(t, server, { connection })
+    link.cutTowards('client')
+    const starting = isStopped ? rejection(executor.start()) : executor.start()
+    while (!(await server.subscriptions()).includes('acts'));
+    if (isStopped) await server.kill()
+    const lost = once(executor, 'warning')
+    link.reset()
+    link.mend()
+    t.match(await lost, ['connection lost'])
+    if (isStopped) {
+      await executor.stop()
+      await starting
+    } else {
+      await starting
+      t.equal(await newClient(t, server).call(['echo', 1]), 1)
+    }
+  }
 })
 
 t.test('stopping ends the waiting', async t => {

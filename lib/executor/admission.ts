@@ -65,7 +65,7 @@ export class Admission {
     if (this.#joins(job)) return 'joined'
     // Where it comes from it has its place: nobody loses one for it.
     if (!pool.add(job)) {
-      registry.delete(job)
+      registry.refused(job)
       return 'refused'
     }
     notices.add(job)
@@ -74,7 +74,8 @@ export class Admission {
 
   /** The holder of a plain request is gone, and this executor has the copy. */
   takeLost(job: Job) {
-    if (this.#refuses(job)) return
+    // Its client may have found out, too, and have sent it again.
+    if (this.#joins(job) || this.#refuses(job)) return
     this.#parts.notices.add(job)
     if (this.#refusesRest) this.#parts.answers.stopping(job)
     else this.#parts.pool.insert(job)

@@ -159,10 +159,11 @@ export class Desk {
     return [...pool.functions.all].map(({ name }) => functionSubject(options.service, name))
   }
 
-  /** The subjects that this executor publishes to, beside inboxes. */
-  get publishes(): string[] {
+  /** What the server has to allow, beside inboxes and what is subscribed at the start. */
+  get needs() {
     const { pool, match } = this.#subjects
-    return this.#balance ? [pool, match, this.#subjects.peer(this.#parts.executorId)] : []
+    const [own, peers] = [this.#parts.executorId, ''].map(id => this.#subjects.peer(id)) as [string, string]
+    return { publishes: this.#balance ? [pool, match, own] : [], later: this.#balance ? [match] : [], peers }
   }
 
   /** No new ones come any more, and none from others; what is here is still computed. */

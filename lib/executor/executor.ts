@@ -48,6 +48,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   #desk: Desk | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  #isWorking = true
   /** Why it stops, if it was not told to. */
   #error: Error | undefined
 
@@ -162,9 +163,13 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const options = this.#options
     const post: Post = new Post(nc, !this.#given, options.inboxPrefixes, message => this.#desk!.dropped(message))
     const desk = (this.#desk = new Desk({ executorId: this.id, options, post, pool: this.#pool, tell: this.#tell }))
-    const rights = new Rights(post, this.#watching.signal, text => this.#tell.emit('warning', text))
+    const inboxes = options.inboxPrefixes.map(prefix => `${prefix}.${this.id}`)
+    const needs = { ...desk.needs, publishes: [...desk.needs.publishes, ...inboxes] }
+    const rights = new Rights(post, needs, this.#watching.signal, text => this.#tell.emit('warning', text))
     desk.start()
-    await rights.check([...desk.publishes, ...options.inboxPrefixes.map(prefix => `${prefix}.${this.id}`)])
+    // While it waited for a server all slots may have ended.
+    if (!this.#isWorking) this.#tellWorking()
+    await rights.check(() => this.#stopping !== undefined)
   }
 
   /** Rejects when the executor is told to stop meanwhile. */
@@ -237,11 +242,17 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       this.#loaded.reject(notLoaded(this.#options.moduleName, error))
     },
     isWorking: isWorking => {
-      if (!this.#canSend || this.#stopping) return
-      this.#tell.emit('warning', isWorking ? 'a slot works again' : 'no slot works: this executor takes no requests')
-      void this.#desk?.isWorking(isWorking)
+      this.#isWorking = isWorking
+      this.#tellWorking()
     },
     hopeless: error => this.#fail(new Error(`no slot has worked for a minute: ${error.message}`)),
+  }
+
+  #tellWorking() {
+    const isWorking = this.#isWorking
+    if (!this.#canSend || !this.#desk || this.#stopping) return
+    this.#tell.emit('warning', isWorking ? 'a slot works again' : 'no slot works: this executor takes no requests')
+    void this.#desk.isWorking(isWorking)
   }
 
   async #stop() {

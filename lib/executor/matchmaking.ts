@@ -50,6 +50,8 @@ export class Matchmaking {
 
   giveOrders(now: number) {
     const { executorId, subjects } = this.#parts
+    if (this.#orderTokens.size > this.#matchmaker.size)
+      for (const holder of this.#orderTokens.keys()) if (!this.#matchmaker.knows(holder)) this.#forgetOrders(holder)
     for (const [holder, order] of this.#matchmaker.match(now))
       if (holder === executorId) this.#parts.ordered(order)
       else this.#parts.send(subjects.peer(holder), JSON.stringify(order), Dispatch.order, this.#orderReply(holder))

@@ -80,12 +80,14 @@ export class Outbox {
     const isOld = performance.now() - job.since >= OLD_MS
     if (!isOld && this.#isUp && performance.now() > this.#lateUntil) return this.#publish(job.replyTo, answer)
     // What is kept must not keep the whole packet alive that it came in.
+    const isRetained = job.isWatched && !PASSING.includes(answer.code)
     const kept: Kept = {
-      name: job.isNamed ? nameOf(job) : `#${++this.#count}`,
+      // Nobody asks for any other one, and strangers without a key may use one id.
+      name: isRetained ? nameOf(job) : `#${++this.#count}`,
       replyTo: job.replyTo,
       answer: { ...answer, body: new Uint8Array(answer.body) },
       bytes: answer.body.byteLength + ENTRY_BYTES,
-      isRetained: job.isWatched && !PASSING.includes(answer.code),
+      isRetained,
       until: performance.now() + RETAINED_MS,
       digest: job.isWatched ? digestOf(job) : '',
       state: 'unsent',

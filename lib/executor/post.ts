@@ -57,6 +57,17 @@ export class Post {
     return subscription
   }
 
+  /** Has the server say if it does not allow a subject. */
+  trySubscribing(subject: string) {
+    // Both in one turn: nothing can come in between.
+    subscribeSafely(this.nc, subject, () => {}).unsubscribe()
+  }
+
+  /** Whether it is one of the subjects that are subscribed here. */
+  isSubscribed(subject: string) {
+    return subject === this.inbox.subject || [...this.#subscriptions].some(each => each.getSubject() === subject)
+  }
+
   /** What comes is to be answered. */
   serve(subject: string, handle: (message: Msg) => void) {
     this.subscribe(subject, message => {

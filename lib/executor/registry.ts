@@ -1,4 +1,5 @@
 // What is here by name, and where to what was here has gone.
+import { Code } from '../protocol/codes.js'
 import { type Job, nameOf } from './job.js'
 
 /** For so long it is told where a request went. */
@@ -14,9 +15,9 @@ export class Registry {
     if (!job.isNamed) return undefined
     const name = nameOf(job)
     const same = this.#jobs.get(name)
-    if (!same) {
+    // Who has cancelled one and sends it again wants it computed.
+    if (!same || same.ending?.code === Code.cancelled) {
       this.#jobs.set(name, job)
-      if (this.#moved.size > 0) this.#moved.delete(name)
       return undefined
     }
     // An id that somebody uses for something else as well is that one's own affair.
@@ -32,6 +33,7 @@ export class Registry {
     const name = nameOf(job)
     if (!job.isNamed || this.#jobs.get(name) !== job) return
     this.#jobs.delete(name)
+    if (this.#moved.size > 0) this.#moved.delete(name)
     if (movedTo === undefined) return
     const now = performance.now()
     this.#moved.set(name, { to: movedTo, at: now })
@@ -39,6 +41,12 @@ export class Registry {
       if (at + MOVED_FOR_MS > now) break
       this.#moved.delete(old)
     }
+  }
+
+  /** It was not taken in: if it has been here before, it is still known where it went. */
+  refused(job: Job) {
+    const name = nameOf(job)
+    if (this.#jobs.get(name) === job) this.#jobs.delete(name)
   }
 
   /** Who has got it from here not long ago. */

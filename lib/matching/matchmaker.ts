@@ -54,6 +54,10 @@ export class Matchmaker {
     return this.#members.size
   }
 
+  knows(id: string) {
+    return this.#members.has(id)
+  }
+
   /** An executor that was heard of lately, other than that one. */
   another(than: string): string | undefined {
     let last: string | undefined

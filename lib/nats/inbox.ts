@@ -71,6 +71,11 @@ export class Inbox {
     return this.#prefix + token
   }
 
+  /** Where all replies come. */
+  get subject() {
+    return `${this.#prefix}*`
+  }
+
   forget(token: string) {
     this.#listeners.delete(token)
   }
