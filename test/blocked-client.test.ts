@@ -44,3 +44,12 @@ t.test('what has no answer ends all the same', async t => {
   block()
   await t.rejects(call, { name: 'TimeoutError' })
 })
+
+t.test('what its executor has ended at the timeout ends by the timeout', async t => {
+  const client = newClient(t, server)
+  await client.call(['echo', 1])
+  const call = client.call(['sleep', 60_000], { timeout: TIMEOUT })
+  await new Promise(resolve => setImmediate(resolve))
+  block()
+  await t.rejects(call, { name: 'TimeoutError', cause: { message: 'the deadline passed while computing' } })
+})

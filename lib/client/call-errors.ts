@@ -45,13 +45,16 @@ export interface Wait {
   missing: string
 }
 
+export const noAnswer = (timeout: number, details: ErrorDetails, strange?: string) =>
+  new TimeoutError(`no answer within ${Math.round(timeout) / 1000} s${strange ? ` (${strange})` : ''}`, details)
+
 /** The timeout is over. */
 export function timeoutError(
   { timeout, isTaken, refusal, strange, missing }: Wait,
   details: ErrorDetails,
 ): RequestError {
   const after = `within ${Math.round(timeout) / 1000} s`
-  if (isTaken) return new TimeoutError(`no answer ${after}${strange ? ` (${strange})` : ''}`, details)
+  if (isTaken) return noAnswer(timeout, details, strange)
   if (refusal instanceof OverloadedError)
     return new OverloadedError(`no room in any backlog ${after}`, { ...details, cause: refusal })
   if (refusal) return new UnavailableError(`not computed ${after}: ${refusal.message}`, { ...details, cause: refusal })

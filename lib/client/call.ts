@@ -9,7 +9,7 @@ import type { Listener } from '../nats/inbox.js'
 import type { FilledCallOptions } from '../client-options.js'
 import { Code } from '../protocol/codes.js'
 import { functionSubject } from '../protocol/subjects.js'
-import { timeoutError, unsentError } from './call-errors.js'
+import { noAnswer, timeoutError, unsentError } from './call-errors.js'
 import type { Argument, CallOwner } from './call-owner.js'
 import { Deadline, type Waiting } from './deadline.js'
 import { Deaths } from './deaths.js'
@@ -212,7 +212,7 @@ export class Call implements Watched, Waiting, Listener {
       this.#owner.watcher.met(answer.reply.executorId)
       if (this.#settle()) this.#resolve(this.#isWhole ? answer.reply : answer.reply.result)
     } else if (answer.kind === 'notice') this.#noticed(answer.notice)
-    else if (answer.kind === 'error') this.#reject(answer.error)
+    else if (answer.kind === 'error') this.#failed(answer.error)
     else if (answer.kind === 'strange') this.#strange ??= answer.text
     // A refusal counts for the newest attempt alone, an older one's has been seen to.
     else if (this.#outgoing.isNewest(token)) {
@@ -226,6 +226,12 @@ export class Call implements Watched, Waiting, Listener {
       this.#tryAgain(afterMs * (1 + Math.random()) + this.#owner.backoff.pause(this.#tries++, isOverloaded))
       if (isOverloaded) this.#hasNoRoom()
     }
+  }
+
+  /** That the timeout is over its executor may say earlier than the timer of a busy client. */
+  #failed(error: RequestError) {
+    const isOver = error.code === Code.deadline && this.#deadline.isOver
+    this.#reject(isOver ? noAnswer(this.options.timeout, this.details({ cause: error })) : error)
   }
 
   #noticed(notice: Notice) {

@@ -22,6 +22,11 @@ export class Deadline {
     this.#timer = setTimeout(timedOut, Math.ceil(timeout), call)
   }
 
+  /** Whether a call that is not patient has waited for its timeout. */
+  get isOver() {
+    return !this.#call.options.isPatient && performance.now() >= this.at
+  }
+
   /** Puts it off if the call is patient, and somebody is there for it or was within its timeout; false if not. */
   putOff(): boolean {
     const { timeout, isPatient } = this.#call.options
