@@ -209,7 +209,10 @@ const CASES: Record<string, [act: (caller: Caller) => unknown, expected: unknown
   'not computed again': [
     caller => interrupted(caller, 'twice', { retries: 0 }),
     [
-      error('RequestLostError', 503, 'the request was lost with its executor', { losses: 1 }),
+      error('RequestLostError', 503, 'the request was lost with its executor', {
+        losses: 1,
+        cause: { name: 'UnavailableError', message: /^interrupted: the process of the function ended with exit code/ },
+      }),
       error('ExecutionError', 500, EXITED),
     ],
   ],

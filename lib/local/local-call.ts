@@ -118,13 +118,12 @@ export class LocalCall implements Task, Abortable {
     else this.#fail(code, Buffer.from(body).toString().trim() || 'no text', { thrown })
   }
 
-  interrupted() {
+  interrupted(why: string) {
     if (this.#isSettled) return
-    if (this.attempt > this.options.retries)
-      return this.#reject(
-        new RequestLostError('the request was lost with its executor', this.#details({ losses: this.attempt })),
-      )
-    this.start()
+    if (this.attempt <= this.options.retries) return this.start()
+    const cause = remoteError(Code.unavailable, `interrupted: ${why}`, this.#details())
+    const details = this.#details({ losses: this.attempt, cause })
+    this.#reject(new RequestLostError('the request was lost with its executor', details))
   }
 
   started() {

@@ -33,7 +33,7 @@ export async function runLocally(module: string | URL, options: LocalOptions = {
     {
       started: call => call.started(),
       ended: outcome => outcome.task.ended(outcome),
-      interrupted: call => call.interrupted(),
+      interrupted: (call, why) => call.interrupted(why),
       progressed: (call, body) => call.progressed(body),
       argumentFailed: () => {},
       imported: () => {},
