@@ -38,8 +38,7 @@ export async function startServers(count: number): Promise<NatsServer[]> {
 }
 
 export function startExecutor({ url, service, balance, member, module, flags = [] }: ExecutorChoice): ChildProcess {
-  const child = start(process.execPath, [
-    EXECUTOR,
+  const child = start(EXECUTOR, [
     `--servers=${url}`,
     `--service=${service}`,
     module ?? (member.slowness === 1 ? SLEEP : SLOW_SLEEP),

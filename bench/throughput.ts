@@ -102,8 +102,7 @@ async function startFork(file: string, args: string[]): Promise<ChildProcess> {
 /** Its first call waits for it. `modules`: the path of one, or none for the function that ships. */
 function startExecutor(root: string, service: string, ...modules: string[]) {
   const options = ['--servers', url, `--${serviceOption(root)}`, service, '--log=none']
-  const args = [join(root, 'cmd/executor'), ...modules, ...options]
-  return adopt(spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] }))
+  return adopt(spawn(join(root, 'cmd/executor'), [...modules, ...options], { stdio: ['ignore', 'ignore', 'inherit'] }))
 }
 
 function startClient(kind: Kind, service: string, root: string) {

@@ -51,10 +51,14 @@ export function checkSlotOptions(filled: SlotOptions & typeof SLOT_DEFAULTS) {
   return { processes, execArgv }
 }
 
+/** Options of Node that are about one process alone. */
+const OWN = /^(-e|--eval|-p|--print|-pe|--inspect|--watch|--test|--input-type)/
+/** Those of V8 for the sizes of the heap, which may have `_` for `-`. */
+const HEAP = /^--(max|min|initial)[-_](old[-_]space|semi[-_]space|heap)[-_]size/
+
 /** The options of Node that this process has, but for those that are about it alone. */
 const inheritedExecArgv = () =>
   process.execArgv.filter(
     (word, i, all) =>
-      !/^(-e|--eval|-p|--print|-pe|--inspect|--watch|--test|--input-type|--max-old-space-size)/.test(word) &&
-      !/^(-e|--eval|-p|--print|-pe)$/.test(all[i - 1] ?? ''),
+      !OWN.test(word) && !HEAP.test(word) && !/^(-e|--eval|-p|--print|-pe)$/.test(all[i - 1] ?? ''),
   )

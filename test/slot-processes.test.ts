@@ -72,9 +72,19 @@ t.test('--exec-argv', async t => {
 
 t.test("the executor's own options of Node", async t => {
   const flags = ['--servers', server.url, `${folder}/hooked.mjs`]
-  const executor = runFile(t, process.execPath, ['--import', `${folder}/hook.mjs`, EXECUTOR, ...flags])
+  const own = ['--max_old_space_size=300', '--initial-heap-size=50', '--import', `${folder}/hook.mjs`]
+  const executor = runFile(t, process.execPath, [...own, EXECUTOR, ...flags])
   await executor.line(/Awaiting requests on hooked /)
-  t.match(await newClient(t, server, { service: 'hooked' }).call(1), ['by a hook', Array, 'undefined'])
+  const result: any = await newClient(t, server, { service: 'hooked' }).call(1)
+  t.strictSame(result, ['by a hook', ['--import', `${folder}/hook.mjs`, '--max-old-space-size=1024'], 'undefined'])
+})
+
+t.test('the command sizes the heap of the executor, not that of its processes', async t => {
+  const executor = runFile(t, EXECUTOR, ['--servers', server.url, `${folder}/hooked.mjs`, '--service', 'sized'])
+  await executor.line(/Awaiting requests on sized /)
+  t.match(commandLine(executor.pid), [/node$/, '--initial-old-space-size=64', EXECUTOR])
+  const result: any = await newClient(t, server, { service: 'sized' }).call(1)
+  t.strictSame(result[1], ['--max-old-space-size=1024'])
 })
 
 t.test('a process that is ended from outside', async t => {
