@@ -1,5 +1,6 @@
 // A server that goes away and comes back costs no request, and executors have the same subscriptions afterwards.
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
 import { headers } from 'nats'
 import type { Executor } from 'nats-executor'
 import t from 'tap'
@@ -76,4 +77,61 @@ t.test('strangers without a key may use one id', async t => {
   }
   await comeBack(server, executor)
   t.strictSame(await Promise.all(answers.map(answer => answer.then(message => message.json()))), ['go', 'go'])
+})
+
+const COUNT = 400
+
+t.test('answers to plain clients that are back later, which the dying server did not take', async t => {
+  const server = await startServer(t)
+  const executor = await startExecutor(t, server, { concurrency: 8 })
+  const warnings: string[] = []
+  let answered = 0
+  executor.on('warning', text => void warnings.push(text)).on('completed', () => void answered++)
+  const nc = await connectTo(t, server)
+  const since = performance.now()
+  const gate = new Gate(t)
+  for (let i = 0; i < COUNT; i++) {
+    const argument = i < 8 ? ['gate', gate.name] : ['echo', i]
+    nc.publish('acts', JSON.stringify(argument), { reply: `_INBOX.away.${i}` })
+  }
+  await gate.heard('here', 8)
+  // Answers to younger requests are not kept. Most wait.
+  while (performance.now() - since < 200) await setImmediate()
+  server.signal('SIGSTOP')
+  gate.open()
+  while (answered < COUNT) await setImmediate()
+  await server.kill()
+  await server.start()
+  while (!warnings.includes('connected again') || (await server.connections()).length < 2) await setImmediate()
+  const inboxes = new Set<string>()
+  for await (const { subject } of nc.subscribe('_INBOX.away.*', { max: COUNT, timeout: 10_000 })) inboxes.add(subject)
+  t.equal(inboxes.size, COUNT)
+})
+
+t.test('a plain client that is back later than the executor, beside somebody who listens to everything', async t => {
+  const server = await startServer(t)
+  const executor = await startExecutor(t, server, { concurrency: 2 })
+  const [watcher, nc] = [await connectTo(t, server), await connectTo(t, server)]
+  const seen: string[] = []
+  const heard = new EventEmitter()
+  watcher.subscribe('>', {
+    callback: (_, { subject }) => {
+      seen.push(subject)
+      heard.emit(subject)
+    },
+  })
+  const gate = new Gate(t)
+  nc.publish('acts', JSON.stringify(['gate', gate.name]), { reply: '_INBOX.away.1' })
+  await gate.heard('here')
+  await goAway(server, executor)
+  await comeBack(server, executor)
+  while (!(await server.subscriptions()).includes('>') || (await server.connections()).length < 3);
+  gate.open()
+  // Nobody is there, but the server does not say so.
+  await once(heard, '_INBOX.away.1')
+  nc.publish('acts', JSON.stringify(['echo', 'later']), { reply: '_INBOX.there.1' })
+  await once(heard, '_INBOX.there.1')
+  const answer = nc.subscribe('_INBOX.away.*', { max: 1, timeout: 10_000 })
+  for await (const message of answer) t.equal(message.json(), 'go')
+  t.equal(seen.filter(subject => subject === '_INBOX.there.1').length, 1, 'what was asked since then is answered once')
 })

@@ -4,8 +4,10 @@
 // unsent (the connection is down) → sent → confirmed, when the server has answered a flush that was sent after it. The connection lost
 // before that: it is sent again when it is back. A server that says that there is no such inbox: the client may come back later than
 // we do, so for as long as the connection was down, and LATE_MS more, it is sent again, after longer and longer pauses: TCP, too, tries again
-// after up to as long as it was in vain. A confirmed answer is forgotten, or,
-// if its client watches, kept for RETAINED_MS: a client that asks for its request instead gets the answer again.
+// after up to as long as it was in vain. Where somebody listens to all inboxes the server never says so, as a probe tells: then
+// what nobody asks for, and was asked of us before, is sent again all the same (unsure), after longer and longer pauses.
+// A confirmed answer is forgotten, or, if its client watches, kept for RETAINED_MS: a client that asks for its request instead gets
+// the answer again.
 // What is kept has MAX_BYTES at most; the oldest go first.
 import { createHash } from 'node:crypto'
 import { headersOf } from '../nats/headers.js'
@@ -43,7 +45,9 @@ interface Kept {
   readonly until: number
   /** Of the function's name and the request's body: an id may be used for something else. */
   readonly digest: string
-  state: 'unsent' | 'sent' | 'confirmed'
+  /** When its request was sent, if its client does not ask for it. */
+  readonly plainSince: number
+  state: 'unsent' | 'sent' | 'unsure' | 'confirmed'
   /** The reply subject that hears of a client that is not there. */
   token: string
   tries: number
@@ -61,6 +65,7 @@ export class Outbox {
   #bytes = 0
   #isUp = true
   #downAt = 0
+  #upAt = -Infinity
   /** Until then clients may be back later than we are. */
   #lateUntil = 0
   #isFlushing = false
@@ -72,7 +77,8 @@ export class Outbox {
 
   /** Whether answers are here that the server may not have. */
   get isDelivering() {
-    return this.#open.size > 0
+    for (const { state } of this.#open) if (state !== 'unsure') return true
+    return false
   }
 
   /** Sends the answer to a request. */
@@ -90,6 +96,7 @@ export class Outbox {
       isRetained,
       until: performance.now() + RETAINED_MS,
       digest: job.isWatched ? digestOf(job) : '',
+      plainSince: job.isWatched ? Infinity : job.since,
       state: 'unsent',
       token: '',
       tries: 0,
@@ -131,10 +138,15 @@ export class Outbox {
   connected(isUp: boolean) {
     const now = performance.now()
     this.#isUp = isUp
-    if (!isUp) this.#downAt = now
-    if (!isUp) return
+    if (!isUp) {
+      this.#downAt = now
+      for (const kept of this.#open) kept.state = 'unsent'
+      return
+    }
+    this.#upAt = now
     this.#lateUntil = now + LATE_MS + Math.min(MOST_DOWN_MS, now - this.#downAt)
-    for (const kept of this.#open) this.#deliver(kept)
+    for (const kept of this.#open) this.#publishKept(kept)
+    this.#confirm()
   }
 
   close() {
@@ -152,11 +164,15 @@ export class Outbox {
   }
 
   #deliver(kept: Kept) {
+    this.#publishKept(kept)
+    this.#confirm()
+  }
+
+  #publishKept(kept: Kept) {
     clearTimeout(kept.timer)
     kept.state = 'sent'
     if (performance.now() < this.#lateUntil && !kept.token) kept.token = this.#post.inbox.reserve(this.#listener(kept))
     this.#publish(kept.replyTo, kept.answer, kept.token && this.#post.inbox.replySubject(kept.token))
-    this.#confirm()
   }
 
   #listener(kept: Kept): Listener {
@@ -171,10 +187,14 @@ export class Outbox {
   #returned(kept: Kept) {
     if (kept.state !== 'sent') return
     const pause = kept.tries < MANY_TRIES ? Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** kept.tries) : PAUSE_MS.late
+    this.#sendAgain(kept, 'unsent', pause)
+  }
+
+  #sendAgain(kept: Kept, state: 'unsent' | 'unsure', pause: number) {
     kept.tries++
     if (!this.#isUp || this.#kept.get(kept.name) !== kept) return
     if (performance.now() + pause > this.#lateUntil) return this.#confirmed(kept)
-    kept.state = 'unsent'
+    kept.state = state
     kept.timer = setTimeout(() => this.#isUp && this.#deliver(kept), pause)
   }
 
@@ -183,17 +203,34 @@ export class Outbox {
     if (this.#isFlushing || !this.#post.isOpen) return
     this.#isFlushing = true
     const sent = [...this.#open].filter(({ state }) => state === 'sent')
-    this.#post.nc.flush().then(
+    const plain = sent.filter(({ plainSince, token }) => plainSince < this.#upAt && token)
+    const probe = plain.length > 0 ? this.#probe(plain[0]!.replyTo[0]!) : undefined
+    const flushed = this.#post.nc.flush().finally(() => {
+      this.#isFlushing = false
+      if (probe) this.#post.inbox.forget(probe.token)
+    })
+    flushed.then(
       () => {
-        this.#isFlushing = false
+        for (const kept of probe?.isHeard ? plain : [])
+          if (kept.state === 'sent')
+            this.#sendAgain(kept, 'unsure', Math.min(PAUSE_MS.late, PAUSE_MS.first * 2 ** kept.tries))
         for (const kept of sent) if (kept.state === 'sent') this.#confirmed(kept)
         for (const { state } of this.#open) if (state === 'sent') return this.#confirm()
       },
       // The connection was lost: all of them are sent again when it is back.
-      () => {
-        this.#isFlushing = false
-      },
+      () => {},
     )
+  }
+
+  /** Whether somebody hears what is sent to nobody: it is known when a later flush has been answered. */
+  #probe(inbox: string) {
+    const probe = { isHeard: true, token: '' }
+    const onFailure = () => {
+      probe.isHeard = false
+    }
+    probe.token = this.#post.inbox.reserve({ subject: '', onReply: () => {}, onFailure })
+    this.#post.publish(this.#post.nobodyBeside(inbox), undefined, '', this.#post.inbox.replySubject(probe.token))
+    return probe
   }
 
   #confirmed(kept: Kept) {

@@ -2,6 +2,7 @@
 //
 // A reply subject is somebody else's choice, and an executor may publish where its client may not. So a message whose reply subject
 // is not an inbox is dropped: it is counted, and not even answered with an error.
+import { nanoid } from 'nanoid'
 import { isOpen } from '../nats/connection.js'
 import { encodeHeaders } from '../nats/headers.js'
 import { Inbox } from '../nats/inbox.js'
@@ -39,6 +40,11 @@ export class Post {
 
   isInbox(subject: string) {
     return isInbox(subject, this.#inboxes)
+  }
+
+  /** Under the same prefix as an inbox is, one that is nobody's. */
+  nobodyBeside(inbox: string) {
+    return `${this.#inboxes.find(prefix => isInbox(inbox, [prefix]))}.${nanoid()}`
   }
 
   /** `lines` are those of headers. */

@@ -8,7 +8,7 @@
 // Each scenario (scenarios.ts) has servers, executors (cmd/executor, with work.ts) and two clients (caller.ts) on hosts of
 // their own: one uses the library, one is bare nats.js. A scenario's lines are printed when it is over.
 import { rmSync } from 'node:fs'
-import { mkdir, mkdtemp } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -75,6 +75,8 @@ let broken = 0
 
 async function play(scenario: Scenario) {
   const own = join(folder, scenario.name.replace(/\W+/g, '-'))
+  // What an earlier run has left there is not this one's.
+  await rm(own, { recursive: true, force: true })
   await mkdir(own, { recursive: true })
   try {
     const played = await scenario.run({ natsServer: natsServer!, isWatched: watched }, own, bursts)
