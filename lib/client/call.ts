@@ -153,11 +153,21 @@ export class Call implements Watched, Waiting, Listener {
     return isPaused
   }
 
+  /** Its signal is aborted. */
+  cancel(reason: unknown) {
+    this.#cancel('the call was cancelled', true, { cause: reason })
+  }
+
+  /** Its client is closed. */
+  close(text: string) {
+    this.#cancel(text, !this.options.isDetached)
+  }
+
   /** `isToldToo`: its executor ends it as well. */
-  cancel(reason: unknown, isToldToo = true) {
+  #cancel(text: string, isToldToo: boolean, cause?: ErrorDetails) {
     if (this.isSettled) return
     if (isToldToo) this.#owner.watcher.cancel(this.#watch)
-    this.#reject(new CancelledError('the call was cancelled', this.details({ cause: reason })))
+    this.#reject(new CancelledError(text, this.details(cause)))
   }
 
   /** The connection is closed, or refused. */
