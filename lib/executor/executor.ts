@@ -164,7 +164,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const post: Post = new Post(nc, !this.#given, options.inboxPrefixes, message => this.#desk!.dropped(message))
     const desk = (this.#desk = new Desk({ executorId: this.id, options, post, pool: this.#pool, tell: this.#tell }))
     const inboxes = options.inboxPrefixes.map(prefix => `${prefix}.${this.id}`)
-    const needs = { ...desk.needs, publishes: [...desk.needs.publishes, ...inboxes] }
+    const { inboxPrefixes } = post
+    const needs = { ...desk.needs, inboxPrefixes, publishes: [...desk.needs.publishes, ...inboxes] }
     const rights = new Rights(post, needs, this.#watching.signal, text => this.#tell.emit('warning', text))
     desk.start()
     // While it waited for a server all slots may have ended.
