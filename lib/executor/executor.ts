@@ -4,7 +4,6 @@
 // member of the group as long as it has a slot that works.
 import { EventEmitter } from 'node:events'
 import { basename } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { nanoid } from 'nanoid'
 import { type CheckedOptions, isConnection } from '../nats/connection-options.js'
 import { isOpen, open, serversOf, within } from '../nats/connection.js'
@@ -13,24 +12,16 @@ import { connectionRefused } from '../errors.js'
 import type { NatsConnection } from '../nats/nats.js'
 import { watch } from '../nats/watch.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../executor-options.js'
-import { Code } from '../protocol/codes.js'
 import { checkModule, notLoaded, warnWhenSlow } from '../slots/loading.js'
 import type { PoolOwner } from '../slots/pool-owner.js'
 import { Pool } from '../slots/pool.js'
 import { Desk } from './desk.js'
+import { FAREWELL_MS, STOPPED, drain } from './drain.js'
 import type { ExecutorEvents } from './events.js'
 import type { Job } from './job.js'
 import { Post } from './post.js'
 import { Rights } from './rights.js'
 import { Teller } from './teller.js'
-
-/** How often stopping looks whether all is done, in milliseconds. */
-const LOOK_MS = 5
-const STOPPED = 'the executor was stopped'
-/** For the last messages, whatever the server does, in milliseconds. */
-const FAREWELL_MS = { drained: 500, atOnce: 150 }
-/** For slots to end in order, in milliseconds. */
-const CLOSE_MS = { least: 250, most: 2500 }
 
 export class Executor extends EventEmitter<ExecutorEvents> {
   /** The ADR-32 instance id, also the `Executor-Id` of its replies. */
@@ -264,35 +255,14 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     await this.#starting?.catch(() => {})
     if (this.#nc && this.#desk) {
       this.#tell.emit('stopping', { computing: this.#pool.running.length, waiting: this.#pool.waiting, drainTimeout })
-      await this.#drain(this.#nc, this.#desk, until)
+      const parts = { nc: this.#nc, desk: this.#desk, pool: this.#pool, signal: this.#abort.signal }
+      await drain({ ...parts, leave: () => this.#leave() }, until)
     }
     this.#closed.resolve(this.#error)
   }
 
-  async #drain(nc: NatsConnection, desk: Desk, until: number) {
-    const isOver = () => this.#abort.signal.aborted || performance.now() > until
-    const aborted = new Promise(resolve => this.#abort.signal.addEventListener('abort', resolve))
-    if (!isOver()) await within(Promise.race([desk.leaveGroup(), aborted]), until - performance.now())
-    while (!isOver() && !desk.isIdle) await sleep(LOOK_MS)
-    desk.refuseRest()
-    for (const job of this.#pool.running) this.#pool.end(job, Code.unavailable, STOPPED)
-    // Their processes may take longer to end than this one.
-    if (this.#abort.signal.aborted) desk.answerRunning(STOPPED)
-    const farewell = performance.now() + (this.#abort.signal.aborted ? FAREWELL_MS.atOnce : FAREWELL_MS.drained)
-    while (performance.now() < farewell && (this.#pool.size > 0 || desk.isDelivering)) await sleep(LOOK_MS)
-    // What came back from slots that were ended, or did not.
-    desk.refuseRest()
-    desk.answerRunning(STOPPED)
-    const goodbye = async () => {
-      await desk.close()
-      if (this.#canSend) await nc.flush()
-    }
-    await within(goodbye(), farewell - performance.now())
-    // What user code wants done has its time, as long as stopping may take.
-    await this.#pool.close(
-      this.#abort.signal.aborted ? 0 : Math.max(CLOSE_MS.least, Math.min(CLOSE_MS.most, until - performance.now())),
-    )
+  async #leave() {
     this.#watching.abort()
-    if (!this.#given) await within(nc.close(), Math.max(LOOK_MS, farewell - performance.now()))
+    if (!this.#given) await this.#nc!.close()
   }
 }
