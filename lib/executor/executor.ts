@@ -6,7 +6,7 @@ import { EventEmitter } from 'node:events'
 import { basename } from 'node:path'
 import { nanoid } from 'nanoid'
 import { type CheckedOptions, isConnection } from '../nats/connection-options.js'
-import { isOpen, open, serversOf, within } from '../nats/connection.js'
+import { isOpen, isUp, open, serversOf, within } from '../nats/connection.js'
 import { deferred } from '../deferred.js'
 import { connectionRefused } from '../errors.js'
 import type { NatsConnection } from '../nats/nats.js'
@@ -100,7 +100,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
    * @throws if it cannot be loaded: then the old code goes on; or if the executor has not been started, or is stopped
    */
   async reload(): Promise<void> {
-    if (this.#stopping) throw new Error(STOPPED)
+    this.#throwIfStopped()
     // Without one it has not come so far.
     if (!(this.#pool as Pool<Job> | undefined)) throw new Error('the executor was not started')
     const slow = this.#warnWhenSlow()
@@ -159,9 +159,17 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const needs = { ...desk.needs, inboxPrefixes, publishes: [...desk.needs.publishes, ...inboxes] }
     const rights = new Rights(post, needs, this.#watching.signal, text => this.#tell.emit('warning', text))
     desk.start()
+    if (!isUp(nc)) {
+      desk.connected(false)
+      this.#tell.emit('warning', 'no nats-server yet')
+    }
     // While it waited for a server all slots may have ended.
     if (!this.#isWorking) this.#tellWorking()
-    await rights.check(() => this.#stopping !== undefined)
+    await rights.check(() => this.#throwIfStopped())
+  }
+
+  #throwIfStopped() {
+    if (this.#stopping) throw new Error(STOPPED)
   }
 
   /** Rejects when the executor is told to stop meanwhile. */
@@ -193,9 +201,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       ).catch(cause => {
         throw signal.aborted ? cause : connectionRefused(servers, cause)
       }))
-    const tell = (isUp: boolean) => {
-      if (this.#canSend) this.#desk?.connected(isUp)
-      this.#tell.emit('warning', isUp ? 'connected again' : 'connection lost')
+    const tell = (isThere: boolean) => {
+      if (this.#canSend) this.#desk?.connected(isThere)
+      this.#tell.emit('warning', isThere ? 'connected again' : 'connection lost')
     }
     void watch(nc, tell, this.#watching.signal).then(error =>
       this.#fail(new Error(`the connection is closed${error ? `: ${error.message}` : ''}`, { cause: error })),

@@ -36,16 +36,17 @@ export class Rights {
   }
 
   /**
-   * Tries what was not tried yet, again when the connection was lost meanwhile, unless it `isStopped`.
+   * Tries what was not tried yet, again when the connection was lost meanwhile, unless `throwIfStopped` does.
    * @throws {MissingRights} if the server refuses any of it
    */
-  async check(isStopped: () => boolean) {
+  async check(throwIfStopped: () => void) {
     for (;;)
       try {
         await this.#try()
         break
       } catch (error) {
-        if (!this.#post.isOpen || isStopped()) throw error
+        throwIfStopped()
+        if (!this.#post.isOpen) throw error
       }
     // What the status says comes a little later.
     await setImmediate()
