@@ -19,9 +19,12 @@ import { Desk } from './desk.js'
 import { FAREWELL_MS, STOPPED, drain } from './drain.js'
 import type { ExecutorEvents } from './events.js'
 import type { Job } from './job.js'
+import { joinDeaf } from './neighbours.js'
 import { Post } from './post.js'
 import { Rights } from './rights.js'
 import { Teller } from './teller.js'
+
+const DEAF = 'another executor shares this connection, which has noEcho: requests do not move between them'
 
 export class Executor extends EventEmitter<ExecutorEvents> {
   /** The ADR-32 instance id, also the `Executor-Id` of its replies. */
@@ -159,6 +162,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const needs = { ...desk.needs, inboxPrefixes, publishes: [...desk.needs.publishes, ...inboxes] }
     const rights = new Rights(post, needs, this.#watching.signal, text => this.#tell.emit('warning', text))
     desk.start()
+    const group = [options.prefix, options.queue, options.service].join(' ')
+    if (options.balance && joinDeaf(nc, group, this.#watching.signal)) this.#tell.emit('warning', DEAF)
     if (!isUp(nc)) {
       desk.connected(false)
       this.#tell.emit('warning', 'no nats-server yet')
