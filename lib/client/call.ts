@@ -1,8 +1,8 @@
 // One call: its attempts, all under one id, until the first answer, the timeout or the caller's signal.
 //
-// States: waiting for a connection, to try again or for its turn (the connection's promise or `#pause` is under way, or its
-// owner has it in a queue; nothing is sent) → sent (an attempt is under way, or more when the request was lost and sent
-// again) → settled, for good: no attempt is heard any more. The timer of `#deadline` runs from the first moment to the last.
+// States: waiting for a connection, to try again or for its turn (the connection's promise or `#pause` is under way, or its owner has
+// it in a queue, or cancels another request of its id; nothing is sent) → sent (an attempt is under way, or more when the request was
+// lost and sent again) → settled, for good: no attempt is heard any more. The timer of `#deadline` runs from the first moment to the last.
 import type { Msg, NatsError } from '../nats/nats.js'
 import { CancelledError, ConnectionError, type ErrorDetails, type RequestError, RequestLostError } from '../errors.js'
 import type { Listener } from '../nats/inbox.js'
@@ -46,7 +46,7 @@ export class Call implements Watched, Waiting, Listener {
   #isUncertain = false
   /** Who is known to have held it. */
   #executorId: string | undefined
-  readonly #obstacles = new Obstacles()
+  readonly obstacles = new Obstacles()
   #isQueued = false
   #pause: NodeJS.Timeout | undefined
 
@@ -74,6 +74,12 @@ export class Call implements Watched, Waiting, Listener {
     this.#owner.suspects.sendAlone(this)
   }
 
+  /** As `start`, when no executor takes it for an earlier request of its id, which is being cancelled. */
+  startAfter(cancelled: Promise<void>) {
+    this.#isQueued = true
+    void cancelled.then(() => this.isSettled || this.start())
+  }
+
   /** Sends the request, now or as soon as there is a connection; `toAny`: not to one executor alone. */
   send(toAny = false) {
     if (this.isSettled) return
@@ -98,11 +104,6 @@ export class Call implements Watched, Waiting, Listener {
     }
   }
 
-  /** The server knew nobody who takes it, and nobody was heard of since. */
-  get hasFoundNobody() {
-    return this.#obstacles.hasFoundNobody
-  }
-
   /** Whether an attempt is under way. */
   get isSent() {
     return this.#watch.place !== undefined
@@ -116,7 +117,7 @@ export class Call implements Watched, Waiting, Listener {
   /** An executor says that it holds the request. */
   held(executorId: string, state: State) {
     this.#executorId = executorId
-    this.#obstacles.hasFoundNobody = false
+    this.obstacles.hasFoundNobody = false
     this.#owner.suspects.found(this)
     this.options.onState?.(state)
   }
@@ -148,7 +149,7 @@ export class Call implements Watched, Waiting, Listener {
 
   /** There may be room: ends a pause; false if there is none. */
   tryNow(): boolean {
-    const isPaused = !this.isSettled && !this.isSent && this.#obstacles.refusal !== undefined
+    const isPaused = !this.isSettled && !this.isSent && this.obstacles.refusal !== undefined
     if (isPaused) this.start()
     return isPaused
   }
@@ -176,7 +177,7 @@ export class Call implements Watched, Waiting, Listener {
   }
 
   #awaitConnection() {
-    this.#obstacles.clear()
+    this.obstacles.clear()
     this.#owner.watcher.forget(this.#watch)
     this.#owner.connection().then(
       () => this.send(),
@@ -204,10 +205,10 @@ export class Call implements Watched, Waiting, Listener {
       this.#owner.watcher.missing(target)
       return this.send(true)
     }
-    this.#obstacles.refusal = undefined
+    this.obstacles.refusal = undefined
     if (this.#isUncertain && this.#countDeath()) return
     this.#isUncertain = false
-    this.#obstacles.hasFoundNobody = true
+    this.obstacles.hasFoundNobody = true
     this.#tryAgain(this.#pauseMs(false))
   }
 
@@ -219,12 +220,12 @@ export class Call implements Watched, Waiting, Listener {
       if (this.#settle()) this.#resolve(this.#isWhole ? answer.reply : answer.reply.result)
     } else if (answer.kind === 'notice') this.#noticed(answer.notice)
     else if (answer.kind === 'error') this.#failed(answer.error)
-    else if (answer.kind === 'strange') this.#obstacles.stranger ??= answer.text
+    else if (answer.kind === 'strange') this.obstacles.stranger ??= answer.text
     // A refusal counts for the newest attempt alone, an older one's has been seen to.
     else if (this.#outgoing.isNewest(token)) {
       this.#outgoing.forget(this.#owner.inbox)
       const { error, afterMs, hasStarted } = answer
-      this.#obstacles.refused(error)
+      this.obstacles.refused(error)
       if (hasStarted) return this.lost(false, this.losses === 0 ? 0 : this.#pauseMs(false), error)
       const isOverloaded = error.code === Code.overloaded
       this.#tryAgain(afterMs * (1 + Math.random()) + this.#pauseMs(isOverloaded))
@@ -234,7 +235,7 @@ export class Call implements Watched, Waiting, Listener {
 
   /** How long it pauses after one more try that was in vain, in milliseconds. */
   #pauseMs(isOverloaded: boolean) {
-    return this.#owner.backoff.pause(this.#obstacles.tries++, isOverloaded)
+    return this.#owner.backoff.pause(this.obstacles.tries++, isOverloaded)
   }
 
   /** That the timeout is over its executor may say earlier than the timer of a busy client. */
@@ -251,7 +252,7 @@ export class Call implements Watched, Waiting, Listener {
 
   /** All backlogs are full: it waits here. */
   #hasNoRoom() {
-    this.#obstacles.refusedAt = performance.now()
+    this.obstacles.refusedAt = performance.now()
     this.#owner.suspects.seen(this)
     this.#owner.backoff.refused(this)
     this.options.onState?.('waiting')
@@ -259,11 +260,11 @@ export class Call implements Watched, Waiting, Listener {
 
   seenAt(now: number) {
     const { watcher, suspects } = this.#owner
-    return Math.max(this.#obstacles.refusedAt, suspects.seenAt(this), watcher.seenAt(this.#watch, now))
+    return Math.max(this.obstacles.refusedAt, suspects.seenAt(this), watcher.seenAt(this.#watch, now))
   }
 
   giveUp() {
-    const { tries } = this.#obstacles
+    const { tries } = this.obstacles
     // The last of many attempts may have had no time to find out that nobody is there.
     const isTaken = this.isSent && (tries === 0 || performance.now() - this.#watch.sentAt > LATE_MS)
     const wait = {
@@ -271,7 +272,7 @@ export class Call implements Watched, Waiting, Listener {
       isTaken: isTaken || (this.#isQueued && !this.options.isPatient),
       missing: this.#owner.whoIsMissing(),
     }
-    this.#reject(this.#obstacles.error(wait, this.details()))
+    this.#reject(this.obstacles.error(wait, this.details()))
   }
 
   details(more: ErrorDetails = {}): ErrorDetails {

@@ -149,7 +149,9 @@ export class ExecutorClient implements AsyncDisposable {
       this.#calls.add(call)
       listen(signal, call)
       this.#watcher.start()
-      call.start()
+      const cancelled = this.#watcher.whenCancelled(call.id)
+      if (cancelled) call.startAfter(cancelled)
+      else call.start()
     }
     return call.done
   }
@@ -159,7 +161,7 @@ export class ExecutorClient implements AsyncDisposable {
    * if somebody is there for one of them.
    */
   get missing(): string | undefined {
-    const isKnown = this.#isServerMissing || [...this.#calls].every(({ hasFoundNobody }) => hasFoundNobody)
+    const isKnown = this.#isServerMissing || [...this.#calls].every(({ obstacles }) => obstacles.hasFoundNobody)
     return this.#calls.size > 0 && isKnown ? this.#whoIsMissing() : undefined
   }
 
