@@ -1,10 +1,12 @@
 // The command that runs one executor until it is told to stop.
 import { expected, isPrefix } from '../lib/check-options.js'
 import { Executor } from '../lib/executor/executor.js'
+import { MissingRights } from '../lib/executor/missing-rights.js'
 import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/executor-options.js'
 import { calledAs } from './called-as.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { LOGS, type LogKind, logTo } from './executor-log.js'
+import { printable } from './printable.js'
 import { stopOnSignals } from './stop-on-signals.js'
 
 const OWN = 'executor'
@@ -24,7 +26,11 @@ async function run(positionals: string[], options: Options) {
   try {
     await executor.start()
   } catch (error) {
-    if (signals.count === 0) exit(NAME, explain(error as Error), 1, warn)
+    if (signals.count > 0) return
+    const { message } = error as Error
+    const [first, ...rest] = message.split('\n')
+    exit(NAME, first!, 1, warn)
+    if (error instanceof MissingRights) for (const right of rest) warn(printable(right, 300))
     return
   }
   const lost = await executor.closed
@@ -71,8 +77,6 @@ function makeExecutor(module: string | undefined, options: Options) {
 
 const defined = (values: object) =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
-
-const explain = (error: Error) => error.message.split('\n')[0]!
 
 await runCommand({
   name: OWN,

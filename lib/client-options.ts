@@ -11,8 +11,9 @@ import {
   expected,
   withoutUndefined,
 } from './check-options.js'
+import { checkOverlaps } from './check-overlaps.js'
 import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
-import { checkConnection } from './nats/connection-options.js'
+import { checkConnection, inboxPrefixOf } from './nats/connection-options.js'
 import type { State } from './client/watch.js'
 import { MAX_BATCH_SIZE } from './protocol/batch.js'
 import { isReserved } from './protocol/headers.js'
@@ -135,6 +136,7 @@ export function fillClientOptions(options: ClientOptions): FilledClientOptions {
   checkRetries(filled.retries)
   checkPrefix('prefix', filled.prefix)
   if (filled.inboxPrefix !== undefined) checkPrefix('inboxPrefix', filled.inboxPrefix)
+  checkOverlaps({ ...filled, inboxPrefix: filled.inboxPrefix ?? inboxPrefixOf(filled.connection) })
   if (filled.key !== undefined) checkId('key', filled.key)
   return filled
 }

@@ -1,10 +1,11 @@
 // The options of an executor: their defaults, and the checks where they enter.
 import { checkInteger, checkNumber, checkPrefix, checkSubject, defined, expected, isPrefix } from './check-options.js'
+import { checkOverlaps } from './check-overlaps.js'
 import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
 import { nameOf, readModule } from './module-url.js'
-import { checkConnection } from './nats/connection-options.js'
+import { checkConnection, inboxPrefixOf } from './nats/connection-options.js'
 import { MAX_MS } from './protocol/limits.js'
-import { DEFAULT_PREFIX, isId } from './protocol/subjects.js'
+import { DEFAULT_INBOX_PREFIXES, DEFAULT_PREFIX, isId } from './protocol/subjects.js'
 import { SLOT_DEFAULTS, type SlotOptions, checkSlotOptions } from './slot-options.js'
 
 export interface ExecutorOptions extends ConnectionChoice, SlotOptions {
@@ -69,7 +70,7 @@ export const EXECUTOR_DEFAULTS = {
   backlog: 1000,
   backlogBytes: 64 * 1024 * 1024,
   longestWait: 600_000,
-  inboxPrefixes: ['_INBOX', '_R_'] as readonly string[],
+  inboxPrefixes: DEFAULT_INBOX_PREFIXES,
   prefix: DEFAULT_PREFIX,
   exposeStack: false,
   drainTimeout: 30_000,
@@ -105,5 +106,6 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
     if (typeof filled[name] !== 'boolean') throw new TypeError(expected(name, 'a boolean', filled[name]))
   const service = given.service ?? nameOf(module)
   checkSubject('service', service)
+  checkOverlaps({ ...filled, service, inboxPrefix: inboxPrefixOf(connection) })
   return { ...filled, connection, module, moduleName, service, processes, execArgv }
 }

@@ -59,6 +59,5 @@ const HEAP = /^--(max|min|initial)[-_](old[-_]space|semi[-_]space|heap)[-_]size/
 /** The options of Node that this process has, but for those that are about it alone. */
 const inheritedExecArgv = () =>
   process.execArgv.filter(
-    (word, i, all) =>
-      !OWN.test(word) && !HEAP.test(word) && !/^(-e|--eval|-p|--print|-pe)$/.test(all[i - 1] ?? ''),
+    (word, i, all) => !OWN.test(word) && !HEAP.test(word) && !/^(-e|--eval|-p|--print|-pe)$/.test(all[i - 1] ?? ''),
   )

@@ -71,6 +71,41 @@ t.test('one that is sent again under its id, while it still ends, is computed ag
   t.equal(await again, 'go')
 })
 
+t.test('one that is sent again under its id in the same turn is none of those that are cancelled', async t => {
+  const executors = [
+    await startExecutor(t, server, { service: 'three' }),
+    await startExecutor(t, server, { service: 'three' }),
+  ]
+  const client = newClient(t, server, { service: 'three' })
+  for (let i = 0; i < 8; i++) {
+    const abort = new AbortController()
+    const gate = new Gate(t)
+    const ended = Promise.race(executors.map(each => once(each, 'failed')))
+    const options = { requestId: `again-${i}` }
+    const cancelled = rejection(client.call(['gate', gate.name], { ...options, signal: abort.signal }))
+    await gate.heard('here')
+    abort.abort()
+    const again = [client.call(['echo', i], options), client.call(['echo', i], options)]
+    t.match(await cancelled, { name: 'CancelledError' })
+    t.match(await ended, [{ code: 499 }])
+    t.strictSame(await Promise.all(again), [i, i])
+  }
+})
+
+t.test('one that waits for that may be cancelled itself, and has its timeout', async t => {
+  const alone = newClient(t, server, { service: 'nobody' })
+  await rejection(alone.call(1, { timeout: 100 }))
+  const aborts = [new AbortController(), new AbortController()]
+  const options = { requestId: 'twice' }
+  const calls = aborts.map(({ signal }) => rejection(alone.call(1, { ...options, signal })))
+  aborts[0]!.abort()
+  aborts[1]!.abort()
+  const late = rejection(alone.call(1, { ...options, timeout: 1 }))
+  for (const call of calls) t.match(await call, { name: 'CancelledError' })
+  t.match(await late, { name: 'TimeoutError' })
+  t.match(await rejection(alone.call(1, { ...options, timeout: 1000 })), { name: 'NoExecutorsError' })
+})
+
 t.test('a signal that is aborted already sends nothing', async t => {
   const calling: unknown[] = []
   const note = (call: unknown) => calling.push(call)

@@ -28,6 +28,10 @@ const cases: [args: string[], text: RegExp][] = [
     ['--inbox-prefix', 'a..b', '30'],
     /expected --inbox-prefix <subject> to be a NATS subject without wildcards, got "a\.\.b"/,
   ],
+  [
+    ['--service', '_EXEC.x', '30'],
+    /expected --service <name> to be outside of "_EXEC", where executors are asked, got "_EXEC\.x"/,
+  ],
   [['--service', 'a.*', '30'], /expected --service <name> to be a NATS subject without wildcards, got "a\.\*"/],
 ]
 for (const [args, text] of cases)

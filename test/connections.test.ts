@@ -1,7 +1,9 @@
 // A connection that was given stays open, and one of one's own is closed.
 import t from 'tap'
-import { newClient, newExecutor, startExecutor } from './fixtures/library.js'
+import { newClient, newExecutor, rejection, startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
+
+const CLOSED = { name: 'CancelledError', code: 499, message: 'the client was closed' }
 
 t.test('given connections', async t => {
   const server = await startServer(t)
@@ -35,7 +37,7 @@ t.test('own connections', async t => {
   await executor.stop()
   // The server hears of it a little later.
   while ((await server.connections()).length > 0);
-  t.match(await client.call(1).catch((error: Error) => error), { name: 'CancelledError' }, 'closed is closed')
+  t.match(await rejection(client.call(1)), CLOSED, 'closed is closed')
 })
 
 t.test('options that were given are not changed', async t => {

@@ -30,6 +30,11 @@ const cases: [args: string[], text: RegExp][] = [
   [['--concurrency', '1', '--concurrency', '2'], /--concurrency is given 2 times/],
   [['--queue', 'a b'], /expected --queue <name> to be 1–64 letters/],
   [['--service', '>'], /expected --service <name> to be a NATS subject/],
+  [['--service', '_INBOX.x'], /expected --service <name> to be outside of "_INBOX", where replies go, got "_INBOX\.x"/],
+  [
+    ['--inbox-prefix', '_EXEC'],
+    /expected --inbox-prefix <subject> to be outside of "_EXEC", where executors are asked/,
+  ],
   [['--log', 'loud'], /--log is one of text, json, none, got "loud"/],
   [['--servers'], /--servers <urls> has no value \(see/],
   [['--servers', '127.0.0.1:x'], /expected --servers <urls> to be URLs like .*, got "127.0.0.1:…"/],

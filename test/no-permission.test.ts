@@ -9,6 +9,7 @@ const server = await startServer(
   `authorization {
     users: [
       { user: all, password: secret }
+      { user: poor, password: secret, permissions: { publish: "other", subscribe: "other" } }
       { user: none, password: secret, permissions: { publish: ["_INBOX.>"], subscribe: ["_INBOX.>", "$SRV.>"] } }
     ]
   }`,
@@ -32,12 +33,40 @@ t.test('wrong credentials', async t => {
 t.test('a subject that is not allowed', async t => {
   const from = performance.now()
   const executor = newExecutor(t, server, { connection: as('none') })
-  t.match(await rejection(executor.start()), { message: /permissions of this user lack .*subscribe: "acts"/ })
+  t.match(await rejection(executor.start()), {
+    message: /permissions of this user lack .*subscribe: "acts executors"/s,
+  })
   await startExecutor(t, server, { connection: as('all') })
   const error = await rejection(newClient(t, server, { connection: as('none') }).call(['echo', 1]))
   t.match(error.message, /permissions violation/i)
   t.ok(performance.now() - from < WITHIN_MS)
   t.equal(await newClient(t, server, { connection: as('all') }).call(['echo', 1]), 1)
+})
+
+t.test('cmd/executor says all that it lacks, in lines that a terminal has room for', async t => {
+  const process = run(t, 'executor', ['--servers', server.url.replace('//', '//poor:secret@')])
+  t.equal(await process.exit, 1)
+  t.strictSame(process.stdout, [])
+  t.strictSame(process.stderr.toSorted(), [
+    '  publish: "_EXEC.match.executors.fibonacci"',
+    '  publish: "_EXEC.peer.executors.fibonacci.*"',
+    '  publish: "_EXEC.pool.executors.fibonacci"',
+    '  publish: "_INBOX.>"',
+    '  publish: "_R_.>"',
+    '  subscribe: "$SRV.*"',
+    '  subscribe: "$SRV.*.fibonacci"',
+    '  subscribe: "$SRV.*.fibonacci.*"',
+    '  subscribe: "_EXEC.find.fibonacci"',
+    '  subscribe: "_EXEC.hold.fibonacci.*"',
+    '  subscribe: "_EXEC.match.executors.fibonacci"',
+    '  subscribe: "_EXEC.peer.executors.fibonacci.*"',
+    '  subscribe: "_EXEC.pool.executors.fibonacci"',
+    '  subscribe: "_INBOX.>"',
+    '  subscribe: "fibonacci executors"',
+    '  subscribe: "fibonacci.* executors"',
+    "executor: the server's permissions of this user lack (docs/permissions.md):",
+  ])
+  t.match(process.stderr[0], /^executor: /)
 })
 
 for (const name of ['executor', 'client'] as const)

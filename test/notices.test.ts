@@ -273,7 +273,7 @@ t.test('cancel', async t => {
     const call = rejection(client.call(1, { detached: true }))
     await executor.request()
     await client.close()
-    t.match(await call, { name: 'CancelledError' })
+    t.match(await call, { name: 'CancelledError', message: 'the client was closed' })
     t.strictSame(executor.questions, [])
   })
 })

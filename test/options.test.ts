@@ -12,6 +12,21 @@ const common: Case[] = [
   ['service', 'a..b', RangeError, 'expected `service` to be a NATS subject without wildcards, got "a..b"'],
   ['service', '$a', RangeError, 'expected `service` to be a NATS subject that does not begin with "$", got "$a"'],
   ['service', 7, RangeError, 'expected `service` to be a NATS subject without wildcards, got 7'],
+  ['service', '_INBOX.x', RangeError, 'expected `service` to be outside of "_INBOX", where replies go, got "_INBOX.x"'],
+  ['service', '_R_', RangeError, 'expected `service` to be outside of "_R_", where replies go, got "_R_"'],
+  [
+    'service',
+    '_EXEC.find.x',
+    RangeError,
+    'expected `service` to be outside of "_EXEC", where executors are asked, got "_EXEC.find.x"',
+  ],
+  ['prefix', '_INBOX', RangeError, 'expected `prefix` to be outside of "_INBOX", where replies go, got "_INBOX"'],
+  [
+    'prefix',
+    '$SRV.PING',
+    RangeError,
+    'expected `prefix` to be outside of "$SRV", which is for what NATS says itself, got "$SRV.PING"',
+  ],
 ]
 const executor: Case[] = [
   ['queue', 'a b', RangeError, 'expected `queue` to be 1–64 letters, digits, "_" or "-", got "a b"'],
@@ -63,6 +78,39 @@ for (const Class of [Executor, ExecutorClient] as (new (options: any) => unknown
   t.throws(() => new Class(null), new TypeError('expected `options` to be an object, got null'))
   t.doesNotThrow(() => new Class({ service: undefined, connection: undefined }), 'undefined is the default')
 }
+
+t.test('subjects that would be in the way of each other', async t => {
+  const wrong: [options: object, message: string, classes?: unknown[]][] = [
+    [{ service: 'a.b', prefix: 'a' }, '`service` to be outside of "a", where executors are asked, got "a.b"'],
+    [{ service: 'a', prefix: 'a' }, '`service` to be outside of "a", where executors are asked, got "a"'],
+    [
+      { service: 'a.b', connection: { inboxPrefix: 'a' } },
+      '`service` to be outside of "a", where replies go, got "a.b"',
+    ],
+    [{ prefix: 'a.b', connection: { inboxPrefix: 'a' } }, '`prefix` to be outside of "a", where replies go, got "a.b"'],
+    [
+      { connection: { inboxPrefix: '_EXEC.peer' } },
+      '`inboxPrefix` to be outside of "_EXEC", where executors are asked, got "_EXEC.peer"',
+    ],
+    [{ inboxPrefix: 'a', service: 'a' }, '`service` to be outside of "a", where replies go, got "a"', [ExecutorClient]],
+    [
+      { inboxPrefix: '$JS.API', service: 'a' },
+      '`inboxPrefix` to be outside of "$JS", which is for what NATS says itself, got "$JS.API"',
+      [ExecutorClient],
+    ],
+    [
+      { inboxPrefixes: ['_INBOX', 'a.b'], prefix: 'a' },
+      '`inboxPrefixes` to be outside of "a", where executors are asked, got "a.b"',
+      [Executor],
+    ],
+    [{ inboxPrefixes: ['a'], service: 'a' }, '`service` to be outside of "a", where replies go, got "a"', [Executor]],
+  ]
+  for (const [options, message, classes = [Executor, ExecutorClient]] of wrong)
+    for (const Class of classes as (new (options: any) => unknown)[])
+      t.throws(() => new Class(options), Object.assign(new RangeError(`expected ${message}`), { name: 'RangeError' }))
+  for (const service of ['_INBOXES.x', '_EXECUTE', 'a', '_R'])
+    for (const Class of [Executor, ExecutorClient]) t.doesNotThrow(() => new Class({ service, prefix: 'a.b' }), service)
+})
 
 t.test("a call's options are checked as well", async t => {
   const caller = new ExecutorClient({ connection: { servers: 'nats://127.0.0.1:1' } })

@@ -341,7 +341,7 @@ t.test('a full backlog', async t => {
   })
   const closed = local.close()
   t.match(await call, { name: 'CancelledError' })
-  t.match(await rejection(waiting), { name: 'CancelledError', cause: { message: 'the runner was closed' } })
+  t.match(await rejection(waiting), { name: 'CancelledError', message: 'the runner was closed' })
   await closed
 })
 
@@ -364,7 +364,7 @@ t.test('closing', async t => {
     files.map(file => readFileSync(file, 'utf8')),
     ['stopped', 'stopped'],
   )
-  t.match(await rejection(local.call(1)), { name: 'CancelledError', cause: { message: 'the runner is closed' } })
+  t.match(await rejection(local.call(1)), { name: 'CancelledError', message: 'the runner was closed' })
   t.match(await rejection(outcomes(local.map([1]))), { name: 'CancelledError' })
   t.strictSame(await survivors(descendants(process.pid).filter(pid => !before.has(pid))), [])
   await local[Symbol.asyncDispose]()

@@ -1,18 +1,19 @@
 // One call: its attempts, all under one id, until the first answer, the timeout or the caller's signal.
 //
-// States: waiting for a connection, to try again or for its turn (the connection's promise or `#pause` is under way, or its
-// owner has it in a queue; nothing is sent) → sent (an attempt is under way, or more when the request was lost and sent
-// again) → settled, for good: no attempt is heard any more. The timer of `#deadline` runs from the first moment to the last.
+// States: waiting for a connection, to try again or for its turn (the connection's promise or `#pause` is under way, or its owner has
+// it in a queue, or cancels another request of its id; nothing is sent) → sent (an attempt is under way, or more when the request was
+// lost and sent again) → settled, for good: no attempt is heard any more. The timer of `#deadline` runs from the first moment to the last.
 import type { Msg, NatsError } from '../nats/nats.js'
 import { CancelledError, ConnectionError, type ErrorDetails, type RequestError, RequestLostError } from '../errors.js'
 import type { Listener } from '../nats/inbox.js'
 import type { FilledCallOptions } from '../client-options.js'
 import { Code } from '../protocol/codes.js'
 import { functionSubject } from '../protocol/subjects.js'
-import { noAnswer, timeoutError, unsentError } from './call-errors.js'
+import { noAnswer, unsentError } from './call-errors.js'
 import type { Argument, CallOwner } from './call-owner.js'
 import { Deadline, type Waiting } from './deadline.js'
 import { Deaths } from './deaths.js'
+import { Obstacles } from './obstacles.js'
 import { Outgoing } from './outgoing.js'
 import { type Notice, readReply } from './reply.js'
 import { tellProgress } from './tell-progress.js'
@@ -31,8 +32,6 @@ export class Call implements Watched, Waiting, Listener {
   readonly done: Promise<unknown>
   readonly options: FilledCallOptions
   isSettled = false
-  /** The server knew nobody who takes it, and nobody was heard of since. */
-  hasFoundNobody = false
   losses = 0
   readonly #watch = new Watch(this)
   readonly #owner: CallOwner
@@ -47,16 +46,9 @@ export class Call implements Watched, Waiting, Listener {
   #isUncertain = false
   /** Who is known to have held it. */
   #executorId: string | undefined
-  #tries = 0
+  readonly obstacles = new Obstacles()
   #isQueued = false
-  #isTimedOut = false
   #pause: NodeJS.Timeout | undefined
-  /** When an executor last had no room for it. */
-  #refusedAt = -Infinity
-  /** The answer that made it pause last. */
-  #refusal: RequestError | undefined
-  /** What a reply said that is none of an executor's. */
-  #strange: string | undefined
 
   constructor(owner: CallOwner, id: string, argument: Argument, options: FilledCallOptions, isWhole: boolean) {
     this.#owner = owner
@@ -66,7 +58,7 @@ export class Call implements Watched, Waiting, Listener {
     this.#isWhole = isWhole
     this.#outgoing = new Outgoing(id, argument, options)
     this.#deaths = new Deaths(argument.deaths, argument.batchSize > 1)
-    this.#deadline = new Deadline(this)
+    this.#deadline = new Deadline(this, owner)
     this.#retries = options.retries
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
@@ -82,13 +74,19 @@ export class Call implements Watched, Waiting, Listener {
     this.#owner.suspects.sendAlone(this)
   }
 
+  /** As `start`, when no executor takes it for an earlier request of its id, which is being cancelled. */
+  startAfter(cancelled: Promise<void>) {
+    this.#isQueued = true
+    void cancelled.then(() => this.isSettled || this.start())
+  }
+
   /** Sends the request, now or as soon as there is a connection; `toAny`: not to one executor alone. */
   send(toAny = false) {
     if (this.isSettled) return
     clearTimeout(this.#pause)
     this.#isQueued = false
     const now = performance.now()
-    if (this.#deadline.at <= now && !this.#deadline.putOff()) return this.timedOut()
+    if (this.#deadline.at <= now && !this.#deadline.putOff()) return this.#deadline.passed()
     const remainingMs = this.#deadline.at - now
     const { inbox } = this.#owner
     if (!inbox) return this.#awaitConnection()
@@ -119,7 +117,7 @@ export class Call implements Watched, Waiting, Listener {
   /** An executor says that it holds the request. */
   held(executorId: string, state: State) {
     this.#executorId = executorId
-    this.hasFoundNobody = false
+    this.obstacles.hasFoundNobody = false
     this.#owner.suspects.found(this)
     this.options.onState?.(state)
   }
@@ -151,16 +149,26 @@ export class Call implements Watched, Waiting, Listener {
 
   /** There may be room: ends a pause; false if there is none. */
   tryNow(): boolean {
-    const isPaused = !this.isSettled && !this.isSent && this.#refusal !== undefined
+    const isPaused = !this.isSettled && !this.isSent && this.obstacles.refusal !== undefined
     if (isPaused) this.start()
     return isPaused
   }
 
+  /** Its signal is aborted. */
+  cancel(reason: unknown) {
+    this.#cancel('the call was cancelled', true, { cause: reason })
+  }
+
+  /** Its client is closed. */
+  close(text: string) {
+    this.#cancel(text, !this.options.isDetached)
+  }
+
   /** `isToldToo`: its executor ends it as well. */
-  cancel(reason: unknown, isToldToo = true) {
+  #cancel(text: string, isToldToo: boolean, cause?: ErrorDetails) {
     if (this.isSettled) return
     if (isToldToo) this.#owner.watcher.cancel(this.#watch)
-    this.#reject(new CancelledError('the call was cancelled', this.details({ cause: reason })))
+    this.#reject(new CancelledError(text, this.details(cause)))
   }
 
   /** The connection is closed, or refused. */
@@ -169,8 +177,7 @@ export class Call implements Watched, Waiting, Listener {
   }
 
   #awaitConnection() {
-    this.hasFoundNobody = false
-    this.#refusal = undefined
+    this.obstacles.clear()
     this.#owner.watcher.forget(this.#watch)
     this.#owner.connection().then(
       () => this.send(),
@@ -198,11 +205,11 @@ export class Call implements Watched, Waiting, Listener {
       this.#owner.watcher.missing(target)
       return this.send(true)
     }
-    this.#refusal = undefined
+    this.obstacles.refusal = undefined
     if (this.#isUncertain && this.#countDeath()) return
     this.#isUncertain = false
-    this.hasFoundNobody = true
-    this.#tryAgain(this.#owner.backoff.pause(this.#tries++, false))
+    this.obstacles.hasFoundNobody = true
+    this.#tryAgain(this.#pauseMs(false))
   }
 
   onReply(message: Msg, token: string) {
@@ -213,19 +220,22 @@ export class Call implements Watched, Waiting, Listener {
       if (this.#settle()) this.#resolve(this.#isWhole ? answer.reply : answer.reply.result)
     } else if (answer.kind === 'notice') this.#noticed(answer.notice)
     else if (answer.kind === 'error') this.#failed(answer.error)
-    else if (answer.kind === 'strange') this.#strange ??= answer.text
+    else if (answer.kind === 'strange') this.obstacles.stranger ??= answer.text
     // A refusal counts for the newest attempt alone, an older one's has been seen to.
     else if (this.#outgoing.isNewest(token)) {
       this.#outgoing.forget(this.#owner.inbox)
-      this.hasFoundNobody = false
       const { error, afterMs, hasStarted } = answer
-      this.#refusal = error
-      if (hasStarted)
-        return this.lost(false, this.losses === 0 ? 0 : this.#owner.backoff.pause(this.#tries++, false), error)
+      this.obstacles.refused(error)
+      if (hasStarted) return this.lost(false, this.losses === 0 ? 0 : this.#pauseMs(false), error)
       const isOverloaded = error.code === Code.overloaded
-      this.#tryAgain(afterMs * (1 + Math.random()) + this.#owner.backoff.pause(this.#tries++, isOverloaded))
+      this.#tryAgain(afterMs * (1 + Math.random()) + this.#pauseMs(isOverloaded))
       if (isOverloaded) this.#hasNoRoom()
     }
+  }
+
+  /** How long it pauses after one more try that was in vain, in milliseconds. */
+  #pauseMs(isOverloaded: boolean) {
+    return this.#owner.backoff.pause(this.obstacles.tries++, isOverloaded)
   }
 
   /** That the timeout is over its executor may say earlier than the timer of a busy client. */
@@ -242,7 +252,7 @@ export class Call implements Watched, Waiting, Listener {
 
   /** All backlogs are full: it waits here. */
   #hasNoRoom() {
-    this.#refusedAt = performance.now()
+    this.obstacles.refusedAt = performance.now()
     this.#owner.suspects.seen(this)
     this.#owner.backoff.refused(this)
     this.options.onState?.('waiting')
@@ -250,31 +260,19 @@ export class Call implements Watched, Waiting, Listener {
 
   seenAt(now: number) {
     const { watcher, suspects } = this.#owner
-    return Math.max(this.#refusedAt, suspects.seenAt(this), watcher.seenAt(this.#watch, now))
+    return Math.max(this.obstacles.refusedAt, suspects.seenAt(this), watcher.seenAt(this.#watch, now))
   }
 
-  timedOut() {
-    if (this.#isTimedOut || this.#deadline.putOff()) return
-    this.#isTimedOut = true
-    const { inbox } = this.#owner
-    if (inbox) void inbox.catchUp(performance.now() - this.#deadline.at).then(() => this.#giveUp())
-    else this.#giveUp()
-  }
-
-  #giveUp() {
-    if (this.isSettled) return
-    // It may have been heard of meanwhile.
-    if (this.#deadline.putOff()) return (this.#isTimedOut = false)
+  giveUp() {
+    const { tries } = this.obstacles
     // The last of many attempts may have had no time to find out that nobody is there.
-    const isTaken = this.isSent && (this.#tries === 0 || performance.now() - this.#watch.sentAt > LATE_MS)
+    const isTaken = this.isSent && (tries === 0 || performance.now() - this.#watch.sentAt > LATE_MS)
     const wait = {
       timeout: this.options.timeout,
       isTaken: isTaken || (this.#isQueued && !this.options.isPatient),
-      refusal: this.#refusal,
-      strange: this.#strange,
       missing: this.#owner.whoIsMissing(),
     }
-    this.#reject(timeoutError(wait, this.details()))
+    this.#reject(this.obstacles.error(wait, this.details()))
   }
 
   details(more: ErrorDetails = {}): ErrorDetails {

@@ -1,4 +1,5 @@
-// Tells executors that nobody waits for a request any more, until one confirms it or it can be nowhere.
+// Tells executors that nobody waits for a request any more, until one confirms it or it can be nowhere. A cancel names an id, so until
+// then no other request of that id may be sent: it would be cancelled, too.
 //
 // What is cancelled in one turn of the event loop goes in one question: to the executor that is known to hold it, else to all. A
 // cancel is waiting to be asked (`askAt`) → asked → over, when it is confirmed or given up. The timer runs while there are any.
@@ -24,6 +25,8 @@ interface Cancel {
   askAt: number
   /** How often all were asked. */
   times: number
+  /** Whoever has it resolved when it is over. */
+  over: Deferred<void> | undefined
 }
 
 export class Cancels {
@@ -42,8 +45,15 @@ export class Cancels {
   /** `executorId`: who is known to hold the request; `sentAt`: when it was sent last. */
   add(id: string, executorId: string | undefined, sentAt: number) {
     const now = performance.now()
-    this.#cancels.set(id, { id, executorId, sentAt, begunAt: now, askAt: now, times: 0 })
+    const over = this.#cancels.get(id)?.over
+    this.#cancels.set(id, { id, executorId, sentAt, begunAt: now, askAt: now, times: 0, over })
     this.#askSoon()
+  }
+
+  /** Resolves when no executor is told to cancel a request of that id; undefined if none is. */
+  whenOver(id: string): Promise<void> | undefined {
+    const cancel = this.#cancels.get(id)
+    return cancel && (cancel.over ??= deferred())
   }
 
   /** Resolves when all are confirmed or given up. */
@@ -119,6 +129,7 @@ export class Cancels {
 
   #over(cancel: Cancel) {
     this.#cancels.delete(cancel.id)
+    cancel.over?.resolve()
     if (this.#cancels.size > 0) return
     clearTimeout(this.#timer)
     this.#timer = undefined

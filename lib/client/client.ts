@@ -32,6 +32,7 @@ import {
 
 /** Clients need no queue group: what has one in its subject is between executors. */
 const NO_QUEUE = ''
+const CLOSED = 'the client was closed'
 /** On closing, for what is on its way to a server that does not answer, in milliseconds. */
 const FAREWELL_MS = 1000
 
@@ -142,13 +143,15 @@ export class ExecutorClient implements AsyncDisposable {
   #request(argument: Argument, options: FilledCallOptions, isWhole: boolean): Promise<unknown> {
     const call = new Call(this.#owner, options.requestId ?? nanoid(), argument, options, isWhole)
     const { signal } = options
-    if (this.#closing.signal.aborted) call.cancel(new Error('the client is closed'))
+    if (this.#closing.signal.aborted) call.close(CLOSED)
     else if (signal?.aborted) call.cancel(signal.reason)
     else {
       this.#calls.add(call)
       listen(signal, call)
       this.#watcher.start()
-      call.start()
+      const cancelled = this.#watcher.whenCancelled(call.id)
+      if (cancelled) call.startAfter(cancelled)
+      else call.start()
     }
     return call.done
   }
@@ -158,7 +161,7 @@ export class ExecutorClient implements AsyncDisposable {
    * if somebody is there for one of them.
    */
   get missing(): string | undefined {
-    const isKnown = this.#isServerMissing || [...this.#calls].every(({ hasFoundNobody }) => hasFoundNobody)
+    const isKnown = this.#isServerMissing || [...this.#calls].every(({ obstacles }) => obstacles.hasFoundNobody)
     return this.#calls.size > 0 && isKnown ? this.#whoIsMissing() : undefined
   }
 
@@ -176,8 +179,8 @@ export class ExecutorClient implements AsyncDisposable {
   }
 
   async #close() {
-    this.#closing.abort()
-    for (const call of this.#calls) call.cancel(new Error('the client was closed'), !call.options.isDetached)
+    this.#closing.abort(new Error(CLOSED))
+    for (const call of this.#calls) call.close(CLOSED)
     await this.#watcher.close()
     await this.#connecting?.catch(() => {})
     this.#inbox?.close()

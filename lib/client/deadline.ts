@@ -1,25 +1,35 @@
 // Until when a call waits: for its timeout, from the first moment on. That of a patient call counts from when somebody was last there
-// for it. Its timer runs until `clear`.
+// for it.
+//
+// States: waiting (the timer runs) → passing (the time is over, what has arrived by then is still read) → waiting again, for a patient
+// call that was heard of; else it is given up. Until `clear`.
 import type { FilledCallOptions } from '../client-options.js'
+import type { Inbox } from '../nats/inbox.js'
 
 export interface Waiting {
   readonly options: FilledCallOptions
+  readonly isSettled: boolean
   /** When somebody was last there for it; `now` if somebody is. */
   seenAt(now: number): number
-  timedOut(): void
+  /** Nobody has answered in time. */
+  giveUp(): void
 }
 
 export class Deadline {
   /** By `performance.now()`. */
   at: number
   readonly #call: Waiting
+  readonly #owner: { readonly inbox: Inbox | undefined }
+  #isPassing = false
   #timer: NodeJS.Timeout
 
-  constructor(call: Waiting) {
+  /** `owner`: has the inbox that answers come to, if the connection is up. */
+  constructor(call: Waiting, owner: { readonly inbox: Inbox | undefined }) {
     const { timeout } = call.options
     this.#call = call
+    this.#owner = owner
     this.at = performance.now() + timeout
-    this.#timer = setTimeout(timedOut, Math.ceil(timeout), call)
+    this.#timer = setTimeout(passed, Math.ceil(timeout), this)
   }
 
   /** Whether a call that is not patient has waited for its timeout. */
@@ -36,13 +46,29 @@ export class Deadline {
     if (at <= now) return false
     this.at = at
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(timedOut, Math.ceil(at - now), this.#call)
+    this.#timer = setTimeout(passed, Math.ceil(at - now), this)
     return true
+  }
+
+  /** The time is over. */
+  passed() {
+    if (this.#isPassing || this.putOff()) return
+    this.#isPassing = true
+    const { inbox } = this.#owner
+    if (inbox) void inbox.catchUp(performance.now() - this.at).then(() => this.#end())
+    else this.#end()
   }
 
   clear() {
     clearTimeout(this.#timer)
   }
+
+  #end() {
+    if (this.#call.isSettled) return
+    // It may have been heard of meanwhile.
+    if (this.putOff()) this.#isPassing = false
+    else this.#call.giveUp()
+  }
 }
 
-const timedOut = (call: Waiting) => call.timedOut()
+const passed = (deadline: Deadline) => deadline.passed()

@@ -62,8 +62,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   }
   /** The client ends the calls itself, of which the detached ones are computed all the same. */
   readonly #client: Abortable = {
-    cancel: () =>
-      this.#stop(new CancelledError('the map was cancelled', { cause: new Error('the client was closed') })),
+    cancel: reason => this.#stop(new CancelledError((reason as Error).message)),
   }
   readonly #closing: AbortSignal
   readonly #send: SendRequest
@@ -90,7 +89,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   #room = deferred<void>()
   #news = deferred<void>()
 
-  /** `closing`: aborted when the client is closed. */
+  /** `closing`: aborted when the client is closed, with an error that says so. */
   constructor(
     source: Iterable<Item> | AsyncIterable<Item>,
     options: FilledMapOptions,
@@ -115,7 +114,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     const { signal } = this.#options.call
     if (signal?.aborted) this.#user.cancel(signal.reason)
     else listen(signal, this.#user)
-    if (this.#closing.aborted) this.#client.cancel(undefined)
+    if (this.#closing.aborted) this.#client.cancel(this.#closing.reason)
     else listen(this.#closing, this.#client)
     void this.#read()
     try {

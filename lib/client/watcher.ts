@@ -101,6 +101,11 @@ export class Watcher {
     if (place && !this.#detection.isShared(watch)) this.#cancels.add(call.id, holder?.id, sentAt)
   }
 
+  /** Resolves when no executor takes a request of that id for one that is cancelled any more; undefined if none does now. */
+  whenCancelled(id: string) {
+    return this.#cancels.whenOver(id)
+  }
+
   /** A call that was lost and sent again is over: whoever has its request besides is to let it go. */
   dismiss(watch: Watch) {
     if (!this.#detection.isShared(watch)) this.#cancels.add(watch.call.id, undefined, watch.sentAt)

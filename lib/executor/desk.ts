@@ -162,8 +162,10 @@ export class Desk {
   /** What the server has to allow, beside inboxes and what is subscribed at the start. */
   get needs() {
     const { pool, match } = this.#subjects
-    const [own, peers] = [this.#parts.executorId, ''].map(id => this.#subjects.peer(id)) as [string, string]
-    return { publishes: this.#balance ? [pool, match, own] : [], later: this.#balance ? [match] : [], peers }
+    const { executorId } = this.#parts
+    const [own, peers] = [executorId, ''].map(id => this.#subjects.peer(id)) as [string, string]
+    const isBalanced = this.#balance !== undefined
+    return { executorId, publishes: isBalanced ? [pool, match, own] : [], later: isBalanced ? [match] : [], peers }
   }
 
   /** No new ones come any more, and none from others; what is here is still computed. */

@@ -4,33 +4,27 @@
 // member of the group as long as it has a slot that works.
 import { EventEmitter } from 'node:events'
 import { basename } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { nanoid } from 'nanoid'
 import { type CheckedOptions, isConnection } from '../nats/connection-options.js'
-import { isOpen, open, serversOf, within } from '../nats/connection.js'
+import { isOpen, isUp, open, serversOf, within } from '../nats/connection.js'
 import { deferred } from '../deferred.js'
 import { connectionRefused } from '../errors.js'
 import type { NatsConnection } from '../nats/nats.js'
 import { watch } from '../nats/watch.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../executor-options.js'
-import { Code } from '../protocol/codes.js'
 import { checkModule, notLoaded, warnWhenSlow } from '../slots/loading.js'
 import type { PoolOwner } from '../slots/pool-owner.js'
 import { Pool } from '../slots/pool.js'
 import { Desk } from './desk.js'
+import { FAREWELL_MS, STOPPED, drain } from './drain.js'
 import type { ExecutorEvents } from './events.js'
 import type { Job } from './job.js'
+import { joinDeaf } from './neighbours.js'
 import { Post } from './post.js'
 import { Rights } from './rights.js'
 import { Teller } from './teller.js'
 
-/** How often stopping looks whether all is done, in milliseconds. */
-const LOOK_MS = 5
-const STOPPED = 'the executor was stopped'
-/** For the last messages, whatever the server does, in milliseconds. */
-const FAREWELL_MS = { drained: 500, atOnce: 150 }
-/** For slots to end in order, in milliseconds. */
-const CLOSE_MS = { least: 250, most: 2500 }
+const DEAF = 'another executor shares this connection, which has noEcho: requests do not move between them'
 
 export class Executor extends EventEmitter<ExecutorEvents> {
   /** The ADR-32 instance id, also the `Executor-Id` of its replies. */
@@ -109,7 +103,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
    * @throws if it cannot be loaded: then the old code goes on; or if the executor has not been started, or is stopped
    */
   async reload(): Promise<void> {
-    if (this.#stopping) throw new Error(STOPPED)
+    this.#throwIfStopped()
     // Without one it has not come so far.
     if (!(this.#pool as Pool<Job> | undefined)) throw new Error('the executor was not started')
     const slow = this.#warnWhenSlow()
@@ -164,12 +158,23 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     const post: Post = new Post(nc, !this.#given, options.inboxPrefixes, message => this.#desk!.dropped(message))
     const desk = (this.#desk = new Desk({ executorId: this.id, options, post, pool: this.#pool, tell: this.#tell }))
     const inboxes = options.inboxPrefixes.map(prefix => `${prefix}.${this.id}`)
-    const needs = { ...desk.needs, publishes: [...desk.needs.publishes, ...inboxes] }
+    const { inboxPrefixes } = post
+    const needs = { ...desk.needs, inboxPrefixes, publishes: [...desk.needs.publishes, ...inboxes] }
     const rights = new Rights(post, needs, this.#watching.signal, text => this.#tell.emit('warning', text))
     desk.start()
+    const group = [options.prefix, options.queue, options.service].join(' ')
+    if (options.balance && joinDeaf(nc, group, this.#watching.signal)) this.#tell.emit('warning', DEAF)
+    if (!isUp(nc)) {
+      desk.connected(false)
+      this.#tell.emit('warning', 'no nats-server yet')
+    }
     // While it waited for a server all slots may have ended.
     if (!this.#isWorking) this.#tellWorking()
-    await rights.check(() => this.#stopping !== undefined)
+    await rights.check(() => this.#throwIfStopped())
+  }
+
+  #throwIfStopped() {
+    if (this.#stopping) throw new Error(STOPPED)
   }
 
   /** Rejects when the executor is told to stop meanwhile. */
@@ -201,9 +206,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       ).catch(cause => {
         throw signal.aborted ? cause : connectionRefused(servers, cause)
       }))
-    const tell = (isUp: boolean) => {
-      if (this.#canSend) this.#desk?.connected(isUp)
-      this.#tell.emit('warning', isUp ? 'connected again' : 'connection lost')
+    const tell = (isThere: boolean) => {
+      if (this.#canSend) this.#desk?.connected(isThere)
+      this.#tell.emit('warning', isThere ? 'connected again' : 'connection lost')
     }
     void watch(nc, tell, this.#watching.signal).then(error =>
       this.#fail(new Error(`the connection is closed${error ? `: ${error.message}` : ''}`, { cause: error })),
@@ -263,35 +268,14 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     await this.#starting?.catch(() => {})
     if (this.#nc && this.#desk) {
       this.#tell.emit('stopping', { computing: this.#pool.running.length, waiting: this.#pool.waiting, drainTimeout })
-      await this.#drain(this.#nc, this.#desk, until)
+      const parts = { nc: this.#nc, desk: this.#desk, pool: this.#pool, signal: this.#abort.signal }
+      await drain({ ...parts, leave: () => this.#leave() }, until)
     }
     this.#closed.resolve(this.#error)
   }
 
-  async #drain(nc: NatsConnection, desk: Desk, until: number) {
-    const isOver = () => this.#abort.signal.aborted || performance.now() > until
-    const aborted = new Promise(resolve => this.#abort.signal.addEventListener('abort', resolve))
-    if (!isOver()) await within(Promise.race([desk.leaveGroup(), aborted]), until - performance.now())
-    while (!isOver() && !desk.isIdle) await sleep(LOOK_MS)
-    desk.refuseRest()
-    for (const job of this.#pool.running) this.#pool.end(job, Code.unavailable, STOPPED)
-    // Their processes may take longer to end than this one.
-    if (this.#abort.signal.aborted) desk.answerRunning(STOPPED)
-    const farewell = performance.now() + (this.#abort.signal.aborted ? FAREWELL_MS.atOnce : FAREWELL_MS.drained)
-    while (performance.now() < farewell && (this.#pool.size > 0 || desk.isDelivering)) await sleep(LOOK_MS)
-    // What came back from slots that were ended, or did not.
-    desk.refuseRest()
-    desk.answerRunning(STOPPED)
-    const goodbye = async () => {
-      await desk.close()
-      if (this.#canSend) await nc.flush()
-    }
-    await within(goodbye(), farewell - performance.now())
-    // What user code wants done has its time, as long as stopping may take.
-    await this.#pool.close(
-      this.#abort.signal.aborted ? 0 : Math.max(CLOSE_MS.least, Math.min(CLOSE_MS.most, until - performance.now())),
-    )
+  async #leave() {
     this.#watching.abort()
-    if (!this.#given) await within(nc.close(), Math.max(LOOK_MS, farewell - performance.now()))
+    if (!this.#given) await this.#nc!.close()
   }
 }

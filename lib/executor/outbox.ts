@@ -136,6 +136,7 @@ export class Outbox {
 
   /** The connection was lost, or is back. */
   connected(isUp: boolean) {
+    if (isUp === this.#isUp) return
     const now = performance.now()
     this.#isUp = isUp
     if (!isUp) {

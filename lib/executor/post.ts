@@ -18,14 +18,15 @@ export class Post {
   readonly nc: NatsConnection
   /** For what this executor asks others. */
   readonly inbox: Inbox
-  readonly #inboxes: readonly string[]
+  /** What inboxes begin with, its own and those of clients. */
+  readonly inboxPrefixes: readonly string[]
   readonly #onDropped: (message: Msg) => void
   readonly #subscriptions = new Set<Subscription>()
 
   constructor(nc: NatsConnection, isOwn: boolean, inboxPrefixes: readonly string[], onDropped: (message: Msg) => void) {
     this.nc = nc
     this.inbox = new Inbox(nc, isOwn)
-    this.#inboxes = [inboxPrefix(nc) ?? DEFAULT_INBOX_PREFIX, ...inboxPrefixes]
+    this.inboxPrefixes = [inboxPrefix(nc) ?? DEFAULT_INBOX_PREFIX, ...inboxPrefixes]
     this.#onDropped = onDropped
   }
 
@@ -39,7 +40,7 @@ export class Post {
   }
 
   isInbox(subject: string) {
-    return isInbox(subject, this.#inboxes)
+    return isInbox(subject, this.inboxPrefixes)
   }
 
   /** Under the same prefix as an inbox is, one that is nobody's. */

@@ -1,54 +1,59 @@
 // Whether the server allows what an executor needs: at the start what is missing is an error that says what to configure, later a warning.
 import { setImmediate } from 'node:timers/promises'
 import { type Violation, violationsOf } from '../nats/violations.js'
+import { MissingRights, rightOf } from './missing-rights.js'
 import type { Post } from './post.js'
 
 export interface Needs {
+  readonly executorId: string
   /** Subjects that it publishes to. */
   readonly publishes: readonly string[]
   /** Those that it subscribes later. */
   readonly later: readonly string[]
   /** What the subjects of other executors begin with. */
   readonly peers: string
+  /** What inboxes begin with, its own and those of clients. */
+  readonly inboxPrefixes: readonly string[]
 }
 
 export class Rights {
   readonly #post: Post
   readonly #needs: Needs
+  /** Its rights have been checked, and it has them. */
+  #isChecked = false
   /** What the server has refused during the check. */
-  #missing: string[] | undefined = []
+  readonly #missing: Violation[] = []
 
   constructor(post: Post, needs: Needs, signal: AbortSignal, warn: (text: string) => void) {
     this.#post = post
     this.#needs = needs
     violationsOf(post.nc, signal, violation => {
       if (!this.#isOurs(violation)) return
-      const right = `${violation.operation === 'publish' ? 'publish' : 'subscribe'}: "${violation.subject}"`
-      if (this.#missing) this.#missing.push(right)
-      else warn(`the server does not allow ${right}`)
+      const { operation, subject } = violation
+      if (!this.#isChecked) this.#missing.push(violation)
+      else warn(`the server does not allow ${operation === 'publish' ? operation : 'subscribe'}: "${subject}"`)
     })
   }
 
   /**
-   * Tries what was not tried yet, again when the connection was lost meanwhile, unless it `isStopped`.
-   * @throws if the server refuses any of it
+   * Tries what was not tried yet, again when the connection was lost meanwhile, unless `throwIfStopped` does.
+   * @throws {MissingRights} if the server refuses any of it
    */
-  async check(isStopped: () => boolean) {
+  async check(throwIfStopped: () => void) {
     for (;;)
       try {
         await this.#try()
         break
       } catch (error) {
-        if (!this.#post.isOpen || isStopped()) throw error
+        throwIfStopped()
+        if (!this.#post.isOpen) throw error
       }
     // What the status says comes a little later.
     await setImmediate()
-    const missing = this.#missing!
-    this.#missing = undefined
-    if (missing.length > 0)
-      throw new Error(
-        `the server's permissions of this user lack ${[...new Set(missing)].join(', ')} (docs/permissions.md)`,
-      )
+    const { executorId, inboxPrefixes } = this.#needs
+    if (this.#missing.length > 0)
+      throw new MissingRights(this.#missing.map(each => rightOf(each, executorId, inboxPrefixes)))
+    this.#isChecked = true
   }
 
   async #try() {

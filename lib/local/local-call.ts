@@ -94,8 +94,18 @@ export class LocalCall implements Task, Abortable {
       this.#reject(new OverloadedError(`the backlog is full: ${pool.waiting} requests wait`, this.#details()))
   }
 
+  /** Its signal is aborted. */
   cancel(reason: unknown) {
-    this.#reject(new CancelledError('the call was cancelled', this.#details({ cause: reason })))
+    this.#cancel('the call was cancelled', { cause: reason })
+  }
+
+  /** The runner is closed. */
+  close(text: string) {
+    this.#cancel(text)
+  }
+
+  #cancel(text: string, cause?: ErrorDetails) {
+    this.#reject(new CancelledError(text, this.#details(cause)))
     this.#owner.pool.end(this, Code.cancelled, 'cancelled by its caller')
   }
 

@@ -23,6 +23,8 @@ const CLOSE_MS = { cancelled: 500, stopped: 2500 }
 /** How often closing looks whether all is done, in milliseconds. */
 const LOOK_MS = 5
 
+const CLOSED = 'the runner was closed'
+
 /** Made by `runLocally`. */
 export class LocalRunner implements Caller, AsyncDisposable {
   readonly #owner: LocalCallOwner
@@ -85,7 +87,7 @@ export class LocalRunner implements Caller, AsyncDisposable {
   #request(argument: Argument, options: FilledCallOptions): Promise<Reply> {
     const call = new LocalCall(this.#owner, options.requestId ?? nanoid(), argument, options)
     const { signal } = options
-    if (this.#closed) call.cancel(new Error('the runner is closed'))
+    if (this.#closed) call.close(CLOSED)
     else if (this.#broken) call.fail(this.#broken)
     else if (signal?.aborted) call.cancel(signal.reason)
     else {
@@ -102,10 +104,10 @@ export class LocalRunner implements Caller, AsyncDisposable {
   }
 
   async #close() {
-    this.#closing.abort()
+    this.#closing.abort(new Error(CLOSED))
     // All at once: one by one it takes long.
     this.#pool.releaseAll()
-    for (const call of this.#calls) call.cancel(new Error('the runner was closed'))
+    for (const call of this.#calls) call.close(CLOSED)
     const until = performance.now() + CLOSE_MS.cancelled
     // What listens to its signal ends without its process, which then stops in order.
     while (this.#pool.size > 0 && performance.now() < until) await sleep(LOOK_MS)

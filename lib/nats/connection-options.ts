@@ -1,5 +1,6 @@
 // The option `connection`: a connection, or how to make one. It is checked where it enters.
 import { MAX_MS } from '../protocol/limits.js'
+import { inboxPrefix } from './nats-internals.js'
 import type { ConnectionOptions, NatsConnection } from './nats.js'
 import { parseServers } from './servers.js'
 
@@ -31,6 +32,10 @@ export type CheckedOptions = ConnectionOptions & { servers: string[] }
 
 export const isConnection = (value: object): value is NatsConnection =>
   METHODS.every(name => typeof (value as NatsConnection)[name] === 'function')
+
+/** What the inboxes of a connection begin with, if that was said. */
+export const inboxPrefixOf = (connection: NatsConnection | CheckedOptions): string | undefined =>
+  isConnection(connection) ? inboxPrefix(connection) : connection.inboxPrefix
 
 /**
  * Checks the option. URLs, and `$NATS_URL` where no server is given, may have credentials.

@@ -146,6 +146,10 @@ export function reset(socket: Socket | undefined) {
 export const inboxPrefix = (nc: NatsConnection): string | undefined =>
   (nc as { options?: ConnectionOptions }).options?.inboxPrefix
 
+/** Whether what a connection publishes does not come back to it. */
+export const hasNoEcho = (nc: NatsConnection): boolean =>
+  (nc as { options?: ConnectionOptions }).options?.noEcho === true
+
 /** The status line and the headers of a message, as they came; undefined if it has none. */
 export function headText(message: Msg): string | undefined {
   const { _msg, _rdata } = message as { _msg?: { hdr?: number }; _rdata?: Uint8Array }

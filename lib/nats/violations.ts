@@ -4,6 +4,7 @@ import type { NatsConnection } from './nats.js'
 export interface Violation {
   operation: 'publish' | 'subscription'
   subject: string
+  queue?: string | undefined
 }
 
 type Status = AsyncIterable<{ permissionContext?: Violation; error?: Partial<Violation> }> & { stop?(): void }
@@ -18,7 +19,7 @@ export function violationsOf(nc: NatsConnection, signal: AbortSignal, tell: (vio
 
 async function hear(status: Status, tell: (violation: Violation) => void) {
   for await (const { permissionContext, error } of status) {
-    const { operation, subject } = permissionContext ?? error ?? {}
-    if (operation !== undefined && subject !== undefined) tell({ operation, subject })
+    const { operation, subject, queue } = permissionContext ?? error ?? {}
+    if (operation !== undefined && subject !== undefined) tell({ operation, subject, queue })
   }
 }

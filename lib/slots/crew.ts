@@ -5,7 +5,7 @@
 // (they compute what they have), and one spare, which has loaded the function or is about to: for a slot that is worn out, and
 // while a computation runs that may have to be ended by force, so that its place is not empty then. And one may try a new version of
 // the module: when it has loaded it, all others leave (see reload.ts).
-import { residentMiB } from './memory.js'
+import { MemoryWatch } from './memory-watch.js'
 import type { Setup } from './process/setup.js'
 import { Reload } from './reload.js'
 import type { Served } from './served.js'
@@ -21,8 +21,6 @@ const SOON_MS = 1000
 const PAUSE_MS = { first: 100, most: 10_000 }
 /** Without a working slot for so long there is no hope. */
 const HOPELESS_MS = 60_000
-/** How often the memory of slots that compute is looked at. */
-const MEMORY_MS = 50
 /** A process gives each request a number of 32 bits. */
 const MAX_REQUESTS = 2 ** 31
 
@@ -62,7 +60,7 @@ export class Crew<T extends Task> implements SlotOwner<T> {
   readonly #reload = new Reload<T>(() => this.#start(this.slots[0]!.room.width))
   #spare: Slot<T> | undefined
   #spareTimer: NodeJS.Timeout | undefined
-  #memoryTimer: NodeJS.Timeout | undefined
+  readonly #memory: MemoryWatch<T>
   readonly #pauses = new Set<NodeJS.Timeout>()
   /** Starts in a row that have failed. */
   #failures = 0
@@ -72,7 +70,8 @@ export class Crew<T extends Task> implements SlotOwner<T> {
   constructor(options: CrewOptions, owner: CrewOwner<T>) {
     this.#options = options
     this.#owner = owner
-    const { concurrency, processes } = options
+    const { concurrency, processes, memoryLimit } = options
+    this.#memory = new MemoryWatch(() => this.all, memoryLimit)
     this.slots = Array.from({ length: processes }, (_, place) =>
       this.#start(Math.floor((concurrency + place) / processes)),
     )
@@ -108,7 +107,7 @@ export class Crew<T extends Task> implements SlotOwner<T> {
 
   /** Something is computed: its memory is watched. */
   watchMemory() {
-    this.#memoryTimer ??= setTimeout(this.#lookAtMemory, MEMORY_MS)
+    this.#memory.start()
   }
 
   /**
@@ -122,7 +121,8 @@ export class Crew<T extends Task> implements SlotOwner<T> {
   /** Ends all processes, after `graceMs` whatever they do; resolves when they have ended. */
   async close(graceMs: number) {
     this.#isClosed = true
-    for (const timer of [...this.#pauses, this.#spareTimer, this.#memoryTimer, this.#hopelessTimer]) clearTimeout(timer)
+    for (const timer of [...this.#pauses, this.#spareTimer, this.#hopelessTimer]) clearTimeout(timer)
+    this.#memory.close()
     const all = [...this.all, ...(this.#spare ? [this.#spare] : [])]
     for (const slot of all) slot.close()
     const late = setTimeout(() => all.forEach(slot => slot.kill(Code.unavailable, 'the executor was stopped')), graceMs)
@@ -280,17 +280,5 @@ export class Crew<T extends Task> implements SlotOwner<T> {
       act()
     }, ms)
     this.#pauses.add(timer)
-  }
-
-  readonly #lookAtMemory = () => {
-    this.#memoryTimer = undefined
-    const { memoryLimit } = this.#options
-    for (const slot of this.all) {
-      const resident = slot.room.outstanding > 0 && slot.pid !== undefined ? residentMiB(slot.pid) : undefined
-      if (resident === undefined) continue
-      this.watchMemory()
-      if (resident <= memoryLimit) continue
-      slot.kill(Code.failed, `the function used ${Math.round(resident)} MiB of memory: the limit is ${memoryLimit} MiB`)
-    }
   }
 }

@@ -1,15 +1,14 @@
-// The slots of an executor and its backlog: which request is computed next, which one has been computed for long, and which one
-// must end.
+// The slots of an executor and its backlog: what is here, which request has been computed for long, and which one must end.
 import { Code } from '../protocol/codes.js'
 import { MAX_TICKETS } from '../protocol/dispatch.js'
 import { Alarm } from './alarm.js'
 import { Backlog } from './backlog.js'
 import { Crew } from './crew.js'
 import { unstarted } from './endings.js'
+import { Feeder } from './feeder.js'
 import { LONG_MS } from './frames.js'
 import { FunctionTable } from './function-table.js'
 import type { PoolOptions, PoolOwner } from './pool-owner.js'
-import { isSmall } from './room.js'
 import type { Served } from './served.js'
 import type { Slot } from './slot.js'
 import { stuck } from './stuck.js'
@@ -22,6 +21,7 @@ export class Pool<T extends Task> {
   readonly #backlog = new Backlog<T>()
   readonly #limits: TimeLimits
   readonly #crew: Crew<T>
+  readonly #feeder: Feeder<T>
   readonly #options: PoolOptions
   readonly #owner: PoolOwner<T>
   readonly #alarm = new Alarm(() => this.#look())
@@ -40,6 +40,13 @@ export class Pool<T extends Task> {
       interrupted: (tasks, text) => {
         if (!this.#isClosed) for (const task of tasks) owner.interrupted(task, text)
       },
+    })
+    this.#feeder = new Feeder(this.#backlog, this.#crew, this.functions, {
+      sent: (slot, task) => {
+        this.#announce(task)
+        this.#watch(slot)
+      },
+      expired: task => this.#expire(task),
     })
   }
 
@@ -80,11 +87,7 @@ export class Pool<T extends Task> {
 
   /** Takes a request in; false when the backlog is full. */
   add(task: T): boolean {
-    const slot = this.#mayStart(task) && this.#crew.leastBusy()
-    if (slot) {
-      this.#send(slot, task)
-      return true
-    }
+    if (this.#feeder.sendAtOnce(task)) return true
     const { backlog, backlogBytes } = this.#options
     if (this.waiting >= backlog || this.#backlog.bytes + task.body.byteLength > backlogBytes) return false
     this.insert(task)
@@ -110,31 +113,31 @@ export class Pool<T extends Task> {
   insert(task: T) {
     // What lies in the backlog for long must not keep the whole packet alive that it came in.
     if (task.body.byteLength !== task.body.buffer.byteLength) task.body = new Uint8Array(task.body)
-    this.#recall(({ room: { prefetched } }) => prefetched !== undefined && compareTasks(task, prefetched) < 0)
+    this.#feeder.recall(({ room: { prefetched } }) => prefetched !== undefined && compareTasks(task, prefetched) < 0)
     this.#backlog.add(task)
-    this.#fill()
+    this.#feeder.fill()
     this.#alarm.ringBy(task.deadline)
     this.#owner.changed()
   }
 
   /** Takes a request out of here unless it has started, or is about to; whether it did. */
   release(task: T): boolean {
-    this.#recall(({ room: { prefetched } }) => prefetched === task)
+    this.#feeder.recall(({ room: { prefetched } }) => prefetched === task)
     const isHere = this.#backlog.remove(task)
-    this.#fill()
+    this.#feeder.fill()
     return isHere
   }
 
   /** Takes all requests out of here that have not started. */
   releaseAll(): T[] {
-    this.#recall()
+    this.#feeder.recall()
     return this.#backlog.clear()
   }
 
   /** Ends a request that is here, wherever it is. */
   end(task: T, code: number, text: string) {
     const { slot } = task
-    if (slot && !slot.isRunning(task)) this.#recall(each => each === slot)
+    if (slot && !slot.isRunning(task)) this.#feeder.recall(each => each === slot)
     // It runs, or is about to: what may have started is ended there.
     if (task.slot) {
       // Its process may have to end, too.
@@ -143,7 +146,7 @@ export class Pool<T extends Task> {
     }
     // Else its result was among what `recall` has read, and is told in a moment.
     if (!this.#backlog.remove(task)) return
-    this.#fill()
+    this.#feeder.fill()
     this.#owner.ended(unstarted(task, code, text))
     this.#owner.changed()
   }
@@ -167,7 +170,7 @@ export class Pool<T extends Task> {
   }
 
   #opened() {
-    this.#fill()
+    this.#feeder.fill()
     if (this.slots.every(({ state }) => state === 'open')) this.#owner.ready()
     this.#owner.changed()
   }
@@ -181,7 +184,7 @@ export class Pool<T extends Task> {
     }
     for (const task of slot.room.running) this.#announce(task)
     if (slot.room.outstanding > 0) this.#watch(slot)
-    this.#fill()
+    this.#feeder.fill()
     this.#owner.changed()
   }
 
@@ -193,65 +196,12 @@ export class Pool<T extends Task> {
         this.#backlog.add(task)
         this.#alarm.ringBy(task.deadline)
       }
-    this.#fill()
+    this.#feeder.fill()
     this.#owner.changed()
   }
 
   get slots() {
     return this.#crew.slots
-  }
-
-  #fill() {
-    this.#start()
-    // What is left, if anything, may not start now.
-    if (this.slots.some(({ room: { freePlaces } }) => freePlaces > 0)) {
-      this.#recall()
-      this.#start()
-    }
-    // The next request of a slot that computes something long is in its hands already, so that it stands empty for no
-    // moment; until it starts it can be taken back.
-    for (const slot of this.slots) {
-      if (this.#backlog.length === 0 || !slot.room.mayPrefetch) continue
-      const next = this.#backlog.first(this.functions.fullness(this.#crew.all))
-      if (next && isSmall(next) && this.#backlog.remove(next)) slot.send(next)
-    }
-  }
-
-  /** Sends requests to slots that have room. */
-  #start() {
-    while (this.#backlog.length > 0) {
-      const slot = this.#crew.leastBusy()
-      if (!slot) break
-      const task = this.#next()
-      if (!task) break
-      if (task.deadline <= performance.now()) this.#expire(task)
-      else this.#send(slot, task)
-    }
-  }
-
-  /** Whether nothing waits before it but what its function's limit keeps. */
-  #mayStart(task: T): boolean {
-    const isBlocked = this.functions.fullness(this.#crew.all)
-    if (!isBlocked) return this.#backlog.length === 0
-    return !isBlocked(task) && !this.#backlog.hasStartable(isBlocked)
-  }
-
-  /** Takes the next request out that may start. */
-  #next(): T | undefined {
-    return this.#backlog.shift(this.functions.fullness(this.#crew.all))
-  }
-
-  /** Takes back what was sent ahead to such slots. */
-  #recall(isWanted: (slot: Slot<T>) => boolean = ({ room: { prefetched } }) => prefetched !== undefined) {
-    for (const slot of this.slots) if (isWanted(slot)) this.#backlog.add(...slot.recall())
-  }
-
-  #send(slot: Slot<T>, task: T) {
-    const isNew = slot.room.freePlaces > 0
-    slot.send(task)
-    if (!isNew) return
-    this.#announce(task)
-    this.#watch(slot)
   }
 
   /** Tells once of each computation, though one that has just been sent may be taken back and sent anew. */
@@ -284,9 +234,9 @@ export class Pool<T extends Task> {
         if (why !== undefined) slot.end(task, Code.deadline, why)
       }
     }
-    this.#recall(({ room: { prefetched } }) => prefetched !== undefined && prefetched.deadline <= now)
+    this.#feeder.recall(({ room: { prefetched } }) => prefetched !== undefined && prefetched.deadline <= now)
     for (const task of this.#backlog.takeExpired(now)) this.#expire(task)
-    this.#fill()
+    this.#feeder.fill()
     if (turnedLong) this.#owner.changed()
     let at = this.#backlog.nextDeadline
     for (const slot of this.#crew.all) at = Math.min(at, this.#limits.nextLookAt(slot.room, this.#backlog.length > 0))

@@ -1,0 +1,34 @@
+// What has kept a call from its answer so far: nobody was there, a refusal, a stranger's reply. It says with which error the call ends
+// when its timeout is over.
+import type { ErrorDetails, RequestError } from '../errors.js'
+import { type Wait, timeoutError } from './call-errors.js'
+
+export class Obstacles {
+  /** The server knew nobody who takes the request, and nobody was heard of since. */
+  hasFoundNobody = false
+  /** The answer that made the call pause last. */
+  refusal: RequestError | undefined
+  /** When an executor last had no room for it. */
+  refusedAt = -Infinity
+  /** What a reply said that is none of an executor's. */
+  stranger: string | undefined
+  /** How often it was sent in vain. */
+  tries = 0
+
+  /** An executor is there, and does not compute it now. */
+  refused(error: RequestError) {
+    this.hasFoundNobody = false
+    this.refusal = error
+  }
+
+  /** It waits for a connection: who is there is not known. */
+  clear() {
+    this.hasFoundNobody = false
+    this.refusal = undefined
+  }
+
+  /** The timeout is over. */
+  error(wait: Omit<Wait, 'refusal' | 'strange'>, details: ErrorDetails): RequestError {
+    return timeoutError({ ...wait, refusal: this.refusal, strange: this.stranger }, details)
+  }
+}
