@@ -1,5 +1,7 @@
 // One computation, and what its function is told of it.
 import { AsyncLocalStorage } from 'node:async_hooks'
+// User code may put its own in the place of the global ones.
+import { clearTimeout, setTimeout } from 'node:timers'
 import { type Frame, Kind, sharedNow } from '../frames.js'
 import type { Context } from '../function.js'
 import { readLine } from '../request-line.js'

@@ -1,4 +1,6 @@
 // The end of a slot's process in order: first what user code wants done.
+// User code may put its own in the place of the global ones.
+import { clearTimeout, setTimeout } from 'node:timers'
 import { stopHooks } from '../stop-hooks.js'
 import { STOP_HOOKS_MS } from './setup.js'
 
