@@ -109,13 +109,13 @@ async function serve(
   }
   const watcher = new FileWatcher(changed, (folder, { message }) => warn(`${NAME}: cannot watch ${folder}: ${message}`))
   executor.on('imported', file => watcher.add(file))
-  // As it is named, too: it may be a link, which is set to another file or folder.
-  const named = readModule(module).module
-  if (named.startsWith('file:')) watcher.add(fileURLToPath(named))
 
   const error = await executor.start().then(
     () => {
       state = 'serving'
+      // As it is named, too: it may be a link, which is set to another file or folder.
+      const named = readModule(module).module
+      if (named.startsWith('file:')) watcher.add(fileURLToPath(named))
       for (const line of introduction(executor, module, url)) say(line)
       return executor.closed
     },
