@@ -160,6 +160,7 @@ const UNSAID: [string, RegExp][] = [
   ['promise', /^result\[0\] is a Promise: is an `await` missing\?$/],
   ['buffer', /^result\.image is a Buffer: bytes travel as a Uint8Array that is the whole argument or result/],
   ['floats', /^result is a Float64Array: bytes/],
+  ['array buffer', /^result is an ArrayBuffer: bytes .*`new Uint8Array\(it\)`/],
   ['no date', /^result is an invalid Date/],
   ['undefined in a list', /^result\[1\] is undefined/],
   ['symbol', /^result is a symbol/],

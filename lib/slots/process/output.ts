@@ -28,7 +28,7 @@ class Output extends Writable {
   /** Whoever ends it, as `pipeline` does, or destroys it, does so for nobody else in this process: it is never closed. */
   override end(...given: any[]) {
     const done = typeof given.at(-1) === 'function' ? given.pop() : undefined
-    if (given[0] != null) this.write(given[0], given[1])
+    if (given[0] !== undefined && given[0] !== null) this.write(given[0], given[1])
     process.nextTick(() => {
       this.emit('finish')
       done?.()
