@@ -109,8 +109,14 @@ t.test('those that are over are answered while another one blocks their process'
 
 const slotsOf = (pid: number) => descendants(pid).length - 1
 
-t.test('what a module puts in the place of timers and process.exit, as tests do, is not ours', async t => {
-  const source = `globalThis.setImmediate = globalThis.setTimeout = () => 0
+t.test('what a module puts in the place of what Node has is not ours', async t => {
+  // As fake timers do, and what replaces the file system.
+  const source = `import fs from 'node:fs'
+    import { syncBuiltinESMExports } from 'node:module'
+    import timers from 'node:timers'
+    globalThis.setImmediate = globalThis.setTimeout = timers.setImmediate = timers.setTimeout = () => 0
+    fs.readSync = fs.writeSync = () => 0
+    syncBuiltinESMExports()
     process.exit = () => { throw new Error('it was called') }
     export default ms => { for (const from = performance.now(); performance.now() - from < ms;); return 'done' }`
   const module = `data:text/javascript,${encodeURIComponent(source)}`
@@ -120,7 +126,7 @@ t.test('what a module puts in the place of timers and process.exit, as tests do,
   await executor.start()
   const client = newClient(t, server, { service: 'fakes' })
   // More at once than are computed in one turn of the event loop.
-  const calls = Array.from({ length: 40 }, () => client.call(1, { timeout: 10_000 }))
+  const calls = Array.from({ length: 40 }, () => client.call(3, { timeout: 10_000 }))
   t.strictSame(new Set(await Promise.all(calls)), new Set(['done']))
   await executor.stop()
   t.strictSame(warnings, [])

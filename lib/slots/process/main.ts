@@ -4,8 +4,7 @@
 // sent ahead, and taken back: before one starts that was sent ahead, the process looks for such words if the computation before it
 // has taken LONG_MS or more, since only then may the executor have said so (see `recall` in ../slot.ts).
 import { writeSync } from 'node:fs'
-// User code may put its own in the place of the global one.
-import { setImmediate } from 'node:timers'
+import timers from 'node:timers'
 import { Code } from '../../protocol/codes.js'
 import { writeJson } from '../../protocol/json.js'
 import { readArgument, takeBytes } from '../../protocol/payload.js'
@@ -29,8 +28,9 @@ const MAX_RESULT = 2 ** 26
 /** The most errors of one batch that are told one by one. */
 const MAX_ARGUMENT_ERRORS = 10
 
-// User code may put its own in its place.
+// User code may put its own in their place.
 const { stringify } = JSON
+const { setImmediate } = timers
 
 const queue = new Queue()
 const running = new Map<number, Computation>()
