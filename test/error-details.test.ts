@@ -42,6 +42,7 @@ t.test('one of several errors, and what is no error', async t => {
       any: () => Promise.any([Promise.reject(new Error('first')), Promise.reject(Object.assign(new RangeError('second'), { code: 'E2' }))]),
       wordless: () => { throw new AggregateError([new Error('here'), 'there'], '') },
       object: () => { throw { status: 404 } },
+      within: () => { throw Object.assign(new Error('within'), { original: new TypeError('it'), list: [{ error: new RangeError('that') }] }) },
       plain: () => { throw Object.assign(Object.create(null), { status: 404 }) },
       getter: () => { throw Object.defineProperty(Object.assign(new Error('read it'), { code: 'EREAD', layer: 7 }), 'x', { enumerable: true, get() { throw 1 } }) } }
     export default kind => kinds[kind]()`
@@ -56,6 +57,10 @@ t.test('one of several errors, and what is no error', async t => {
     message: 'All promises were rejected',
     details: { errors },
     cause: { name: 'AggregateError', errors },
+  })
+  t.strictSame((await caught('within')).details, {
+    original: { name: 'TypeError', message: 'it' },
+    list: [{ error: { name: 'RangeError', message: 'that' } }],
   })
   t.equal((await caught('wordless')).message, 'here; there')
   t.match(await caught('object'), { message: '{ status: 404 }', details: { status: 404 } })

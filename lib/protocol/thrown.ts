@@ -78,8 +78,9 @@ function detailsOf(error: unknown) {
 /** Of a property; undefined if JSON cannot say it, or it cannot even be read. */
 function jsonOf(error: object, key: string): string | undefined {
   try {
-    const value = (error as Record<string, unknown>)[key]
-    return JSON.stringify(error instanceof AggregateError && value === error.errors ? error.errors.map(headOf) : value)
+    // Of an error itself JSON says {}.
+    const said = (_: string, value: unknown) => (value instanceof Error ? headOf(value) : value)
+    return JSON.stringify((error as Record<string, unknown>)[key], said)
   } catch {
     return undefined
   }
