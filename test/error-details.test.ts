@@ -43,6 +43,7 @@ t.test('one of several errors, and what is no error', async t => {
       wordless: () => { throw new AggregateError([new Error('here'), 'there'], '') },
       object: () => { throw { status: 404 } },
       within: () => { throw Object.assign(new Error('within'), { original: new TypeError('it'), list: [{ error: new RangeError('that') }] }) },
+      nothing: () => Promise.reject(),
       plain: () => { throw Object.assign(Object.create(null), { status: 404 }) },
       getter: () => { throw Object.defineProperty(Object.assign(new Error('read it'), { code: 'EREAD', layer: 7 }), 'x', { enumerable: true, get() { throw 1 } }) } }
     export default kind => kinds[kind]()`
@@ -62,6 +63,7 @@ t.test('one of several errors, and what is no error', async t => {
     original: { name: 'TypeError', message: 'it' },
     list: [{ error: { name: 'RangeError', message: 'that' } }],
   })
+  t.equal((await caught('nothing')).message, 'undefined was thrown')
   t.equal((await caught('wordless')).message, 'here; there')
   t.match(await caught('object'), { message: '{ status: 404 }', details: { status: 404 } })
   t.match((await caught('plain')).message, /status: 404/)

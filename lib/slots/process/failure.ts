@@ -52,8 +52,9 @@ export function textOf(error: any): string {
 
 /** Of what has no message. */
 function textWithout(error: any): string {
+  if (error === undefined || error === null) return `${error} was thrown`
   // Node throws one for a host with several addresses, none of which answers.
   if (error instanceof AggregateError) return error.errors.map(each => String(each?.message || each)).join('; ')
-  const saysNothing = typeof error === 'object' && error !== null && error.toString === Object.prototype.toString
-  return saysNothing || error?.toString === undefined ? inspect(error) : String(error)
+  const { toString } = error
+  return toString === undefined || toString === Object.prototype.toString ? inspect(error) : String(error)
 }
