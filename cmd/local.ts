@@ -3,7 +3,9 @@
 // It leaves nothing behind: the server ends in order after the executor, and with its process group if this process is killed.
 import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Executor } from '../lib/executor/executor.js'
+import { readModule } from '../lib/module-url.js'
 import { calledAs, siblingCommand } from './called-as.js'
 import { stop } from './children.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
@@ -111,6 +113,9 @@ async function serve(
   const error = await executor.start().then(
     () => {
       state = 'serving'
+      // As it is named, too: it may be a link, which is set to another file or folder.
+      const named = readModule(module).module
+      if (named.startsWith('file:')) watcher.add(fileURLToPath(named))
       for (const line of introduction(executor, module, url)) say(line)
       return executor.closed
     },

@@ -2,6 +2,8 @@
 import { printable } from './printable.js'
 
 const WIDTH = 24
+/** Some letters take two columns: what does not fit into the line is not to be on the next one, where nothing wipes it away. */
+const WRAP = { off: '\u001b[?7l', on: '\u001b[?7h' }
 
 interface Progress {
   /** 0–1, if that is known. */
@@ -53,7 +55,8 @@ export class ProgressBar {
         ? ''
         : ` ${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)} ${Math.floor(fraction * 100)} %`
     const line = ` [~] ${this.#label}${bar}${text && ` ${text}`}`
-    this.#out.write(`\r\u001b[K${printable(line, Math.max(10, this.#out.columns - 2))}`)
+    const fit = printable(line, Math.max(10, this.#out.columns - 2))
+    this.#out.write(`\r\u001b[K${WRAP.off}${fit}${WRAP.on}`)
     this.#isDrawn = true
   }
 }

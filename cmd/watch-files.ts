@@ -1,6 +1,7 @@
 // Tells when files change that somebody edits. What is watched are their folders, since editors put a new file into the old one's place.
 //
-// A save is several events, and a file may be missing between two of them: it is told when there was silence for a moment.
+// A save is several events, and a file may be missing between two of them: it is told when there was silence for a moment. A folder
+// may be replaced as a whole, by a build or by a link to another one; its watcher goes on with the old one, so that is looked for.
 import { type FSWatcher, existsSync, readdirSync, statSync, watch } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 
@@ -9,18 +10,24 @@ const SILENCE_MS = 50
 const TOLD_AFTER_MS = 200
 /** One that is missing for longer has been deleted. */
 const MISSING_MS = 500
+const LOOK_MS = 500
+
+interface Folder {
+  /** Which one it is; none for one that is not there. */
+  inode: number | undefined
+  watcher: FSWatcher | undefined
+}
 
 export class FileWatcher {
   readonly #changed: () => void
   readonly #failed: (folder: string, error: Error) => void
   readonly #files = new Set<string>()
   readonly #endings = new Set<string>()
-  /** None for one that is not there. */
-  readonly #folders = new Map<string, FSWatcher | undefined>()
+  readonly #folders = new Map<string, Folder>()
   /** Those of which was heard since it was told last. */
   readonly #heard = new Set<string>()
   #timer: NodeJS.Timeout | undefined
-  #missingTimer: NodeJS.Timeout | undefined
+  readonly #lookTimer = setInterval(() => this.#lookForOthers(), LOOK_MS).unref()
 
   /**
    * `changed` is called when a file was changed, or one came that may be imported, since it is beside the others and of their kind;
@@ -44,19 +51,20 @@ export class FileWatcher {
 
   close() {
     clearTimeout(this.#timer)
-    clearTimeout(this.#missingTimer)
-    for (const watcher of this.#folders.values()) watcher?.close()
+    clearInterval(this.#lookTimer)
+    for (const { watcher } of this.#folders.values()) watcher?.close()
     this.#folders.clear()
   }
 
   #watch(folder: string) {
-    this.#folders.get(folder)?.close()
-    this.#folders.set(folder, undefined)
+    this.#folders.get(folder)?.watcher?.close()
+    const found: Folder = { inode: inodeOf(folder), watcher: undefined }
+    this.#folders.set(folder, found)
     try {
       const known = new Set(readdirSync(folder))
       const watcher = watch(folder, (_, name) => this.#hear(join(folder, name ?? ''), !known.has(name ?? '')))
       watcher.on('error', error => this.#failed(folder, error))
-      this.#folders.set(folder, watcher)
+      found.watcher = watcher
     } catch (error) {
       // One that is gone may come back.
       if (existsSync(folder)) this.#failed(folder, error as Error)
@@ -64,7 +72,7 @@ export class FileWatcher {
   }
 
   #hear(file: string, isNew: boolean) {
-    const isMissingFolder = this.#folders.has(file) && !this.#folders.get(file)
+    const isMissingFolder = this.#folders.has(file) && !this.#folders.get(file)!.watcher
     const isOfTheirKind = isNew && this.#endings.has(extname(file)) && existsSync(file)
     if (!this.#files.has(file) && !isMissingFolder && !isOfTheirKind) return
     this.#heard.add(file)
@@ -82,16 +90,24 @@ export class FileWatcher {
     this.#heard.clear()
     // A folder may have been deleted and made anew, which its watcher does not notice.
     for (const folder of this.#folders.keys()) this.#watch(folder)
-    this.#lookForMissing()
     this.#changed()
   }
 
-  /** A folder that is gone, as in a build, may come back with all that is in it. */
-  #lookForMissing() {
-    clearTimeout(this.#missingTimer)
-    const missing = [...this.#folders].filter(([, watcher]) => !watcher).map(([folder]) => folder)
-    if (missing.length === 0) return
-    if (missing.some(folder => existsSync(folder))) this.#later(SILENCE_MS)
-    this.#missingTimer = setTimeout(() => this.#lookForMissing(), MISSING_MS).unref()
+  /** One that is gone may come back, with all that is in it; or another one is in its place. */
+  #lookForOthers() {
+    for (const [folder, { inode }] of this.#folders) {
+      const now = inodeOf(folder)
+      if (now === undefined || now === inode) continue
+      this.#watch(folder)
+      this.#later(SILENCE_MS)
+    }
+  }
+}
+
+function inodeOf(folder: string): number | undefined {
+  try {
+    return statSync(folder).ino
+  } catch {
+    return undefined
   }
 }

@@ -57,7 +57,10 @@ type InJson<Value> =
           : Parts<Value>
 
 type Parts<Value> = Value extends readonly unknown[]
-  ? { [Index in keyof Value]: InJson<Value[Index]> }
+  ? Value[number][] extends Value
+    ? // Unlike one that is mapped, it may be of a type that has lists of itself.
+      InJson<Value[number]>[]
+    : { [Index in keyof Value]: InJson<Value[Index]> }
   : Value extends Text
     ? Value
     : Value extends object

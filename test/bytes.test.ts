@@ -160,10 +160,12 @@ const UNSAID: [string, RegExp][] = [
   ['promise', /^result\[0\] is a Promise: is an `await` missing\?$/],
   ['buffer', /^result\.image is a Buffer: bytes travel as a Uint8Array that is the whole argument or result/],
   ['floats', /^result is a Float64Array: bytes/],
+  ['array buffer', /^result is an ArrayBuffer: bytes .*`new Uint8Array\(it\)`/],
   ['no date', /^result is an invalid Date/],
   ['undefined in a list', /^result\[1\] is undefined/],
   ['symbol', /^result is a symbol/],
   ['iterator', /^result is a Generator, which/],
+  ['iterable', /^result\[0\] is an Object, which/],
   ['search', /^result\.a is a URLSearchParams/],
   ['boxed', /^result\.a is NaN/],
   ['circle', /^JSON cannot say result: Converting circular structure/],
@@ -174,6 +176,13 @@ for (const [which, message] of UNSAID)
     t.ok(error instanceof ExecutionError)
     t.match(error.message, message)
   })
+
+t.test('a BigInt, if the module says how', async t => {
+  const module = `data:text/javascript,BigInt.prototype.toJSON = function () { return String(this) };
+    export default () => ({ list: [1n] })`
+  await startExecutor(t, server, { module, service: 'big' })
+  t.strictSame(await newClient(t, server, { service: 'big' }).call(), { list: ['1'] })
+})
 
 t.test('nor arguments', async t => {
   const call = async (argument: unknown) => rejection(client.call(argument, { function: 'echo' }))

@@ -34,7 +34,40 @@ t.test('in a batch', async t => {
 })
 
 t.test('what is too much stays away', async t => {
-  t.strictSame((await rejection(client.call('large', { function: 'breaks' }))).details, { few: 1 })
+  t.strictSame((await rejection(client.call('large', { function: 'breaks' }))).details, { few: 1, more: 2 })
+})
+
+t.test('one of several errors, and what is no error', async t => {
+  const source = `const kinds = {
+      any: () => Promise.any([Promise.reject(new Error('first')), Promise.reject(Object.assign(new RangeError('second'), { code: 'E2' }))]),
+      wordless: () => { throw new AggregateError([new Error('here'), 'there'], '') },
+      object: () => { throw { status: 404 } },
+      within: () => { throw Object.assign(new Error('within'), { original: new TypeError('it'), list: [{ error: new RangeError('that') }] }) },
+      nothing: () => Promise.reject(),
+      plain: () => { throw Object.assign(Object.create(null), { status: 404 }) },
+      getter: () => { throw Object.defineProperty(Object.assign(new Error('read it'), { code: 'EREAD', layer: 7 }), 'x', { enumerable: true, get() { throw 1 } }) } }
+    export default kind => kinds[kind]()`
+  const several = `data:text/javascript,${encodeURIComponent(source)}`
+  await startExecutor(t, server, { module: several, service: 'several' })
+  const caught = (kind: string) => rejection(newClient(t, server, { service: 'several' }).call(kind))
+  const errors = [
+    { name: 'Error', message: 'first' },
+    { name: 'RangeError', message: 'second', code: 'E2' },
+  ]
+  t.match(await caught('any'), {
+    message: 'All promises were rejected',
+    details: { errors },
+    cause: { name: 'AggregateError', errors },
+  })
+  t.strictSame((await caught('within')).details, {
+    original: { name: 'TypeError', message: 'it' },
+    list: [{ error: { name: 'RangeError', message: 'that' } }],
+  })
+  t.equal((await caught('nothing')).message, 'undefined was thrown')
+  t.equal((await caught('wordless')).message, 'here; there')
+  t.match(await caught('object'), { message: '{ status: 404 }', details: { status: 404 } })
+  t.match((await caught('plain')).message, /status: 404/)
+  t.match(await caught('getter'), { message: 'read it', details: { layer: 7 }, cause: { code: 'EREAD' } })
 })
 
 t.test('a refused argument', async t => {

@@ -33,6 +33,19 @@ t.test('both streams, in order', async t => {
   t.strictSame(printed(executor, id), expected)
 })
 
+t.test('who ends a stream ends it for nobody else', async t => {
+  const { executor, request } = await start(t)
+  const said = { end: ['stdout: the end'], destroy: [], pipeline: ['stdout: piped'] }
+  // The last one again, in the same process.
+  for (const how of ['end', 'destroy', 'pipeline', 'pipeline'] as const) {
+    const id = await request('ends', how)
+    const after = await request('both', 1)
+    await executor.line(new RegExp(`err 0.*${after}|${after}.*err 0`))
+    t.strictSame(printed(executor, id), said[how], how)
+    t.strictSame(printed(executor, after), ['stdout: out 0', 'stderr: err 0'], `after ${how}`)
+  }
+})
+
 t.test('pieces are lines', async t => {
   const { executor, request } = await start(t)
   const id = await request('pieces')

@@ -174,3 +174,26 @@ for (const [setting, message] of [
     })
     t.match((await rejection(executor.start())).message, message)
   })
+
+t.test('a misspelt setting is told, a property of its own is not', async t => {
+  const module = inline(`export const f = () => 1
+    Object.assign(f, { timelimit: 5, max_attempts: 1, concurency: 2, inputs: [], timeLimit: 1000, displayName: 'f', cache: {}, time: 1 })`)
+  const executor = newExecutor(t, server, { module, service: 'misspelt', concurrency: 2 })
+  const warnings: string[] = []
+  executor.on('warning', text => warnings.push(text))
+  await executor.start()
+  t.strictSame(warnings, [
+    'f: `timelimit` is no setting: is `timeLimit` meant?',
+    'f: `max_attempts` is no setting: is `maxAttempts` meant?',
+    'f: `concurency` is no setting: is `concurrency` meant?',
+    'f: `inputs` is no setting: is `input` meant?',
+  ])
+})
+
+t.test('a schema whose methods call each other', async t => {
+  const module =
+    inline(`class Standard { version = 1; vendor = 'test'; validate(value) { return this.accept(value) } accept(value) { return { value } } }
+    export const f = n => 2 * n; f.input = { '~standard': new Standard() }`)
+  await startExecutor(t, server, { module, service: 'methods' })
+  t.equal(await newClient(t, server, { service: 'methods' }).call(2, { function: 'f' }), 4)
+})

@@ -1,5 +1,5 @@
 // `cmd/local`, as somebody uses it who writes a module.
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -86,6 +86,20 @@ t.test('each change is served', async t => {
   await refuses(/Cannot find module '.*word\.mjs'/, () => rmSync(file('word.mjs')))
   t.equal(await answer(), 'threethree')
   await serves('fourfour', () => write('word.mjs', word('four')))
+})
+
+t.test('the module is a link, which is set to another file', async t => {
+  const versions = { 'one.mjs': `export default () => 'one'`, 'two.mjs': `export default () => 'two'` }
+  const link = t.fixture('symlink', 'versions/one.mjs')
+  const { serves, write, answer, file } = await startLocal(t, { 'images.mjs': link, versions })
+  t.equal(await answer(), 'one')
+  // What was written before the start counts as changed for a moment.
+  await sleep(1000)
+  await serves('two', () => {
+    symlinkSync('versions/two.mjs', file('new'))
+    renameSync(file('new'), file('images.mjs'))
+  })
+  await serves('three', () => write('versions/two.mjs', `export default () => 'three'`))
 })
 
 t.test('what is imported later on', async t => {

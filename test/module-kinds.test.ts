@@ -45,6 +45,13 @@ const folder = t.testdir({
   'again.mjs': 'export * from "./plain.mjs"\nexport { half } from "./exports.cjs"',
   'again-default.mjs': 'export { default } from "./function.cjs"\nexport * from "./plain.mjs"',
   'class.mjs': 'export default class { static half() {} }\nexport const double = n => 2 * n',
+  // Methods that call each other, and one whose name is a keyword.
+  'methods.cjs':
+    'module.exports = { double(n) { return 2 * this.class(n) }, half(n) { return this.class(n) / 2 }, class(n) { return n } }',
+  'methods.mjs':
+    'export default { double(n) { return 2 * this.same(n) }, same(n) { return n } }\nexport function half(n) { return this === undefined && n / 2 }',
+  'methods-of-exports.cjs':
+    'exports.double = function (n) { return this.half(4 * n) }\nexports.half = function (n) { return n / 2 }',
   'schema.mjs':
     'export const S = Object.assign(n => n, { "~standard": { validate: value => ({ value }) } })\nexport const double = n => 2 * n\ndouble.input = S',
   'odd name ü#%.mjs': 'export const double = n => 2 * n',
@@ -76,7 +83,7 @@ const folder = t.testdir({
   images: { 'index.mjs': 'export default n => n' },
 })
 
-const CALLS = { '': [4, 5], next: [4, 5], double: [4, 8], half: [4, 2] } as const
+const CALLS = { '': [4, 5], next: [4, 5], double: [4, 8], half: [4, 2], same: [4, 4], class: [4, 4] } as const
 type Name = keyof typeof CALLS
 
 for (const [file, names] of Object.entries<Name[]>({
@@ -95,6 +102,9 @@ for (const [file, names] of Object.entries<Name[]>({
   'again.mjs': ['double', 'half'],
   'again-default.mjs': ['', 'double'],
   'class.mjs': ['double'],
+  'methods.cjs': ['class', 'double', 'half'],
+  'methods.mjs': ['double', 'half', 'same'],
+  'methods-of-exports.cjs': ['double', 'half'],
   'schema.mjs': ['double'],
   'odd name ü#%.mjs': ['double'],
 }))

@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { descendants, startExecutors } from './fixtures/executors.js'
-import { newClient, rejection, statistics } from './fixtures/library.js'
+import { newClient, newExecutor, rejection, statistics } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 
 const server = await startServer(t)
@@ -108,3 +108,26 @@ t.test('those that are over are answered while another one blocks their process'
 })
 
 const slotsOf = (pid: number) => descendants(pid).length - 1
+
+t.test('what a module puts in the place of what Node has is not ours', async t => {
+  // As fake timers do, and what replaces the file system.
+  const source = `import fs from 'node:fs'
+    import { syncBuiltinESMExports } from 'node:module'
+    import timers from 'node:timers'
+    globalThis.setImmediate = globalThis.setTimeout = timers.setImmediate = timers.setTimeout = () => 0
+    fs.readSync = fs.writeSync = () => 0
+    syncBuiltinESMExports()
+    process.exit = () => { throw new Error('it was called') }
+    export default ms => { for (const from = performance.now(); performance.now() - from < ms;); return 'done' }`
+  const module = `data:text/javascript,${encodeURIComponent(source)}`
+  const executor = newExecutor(t, server, { module, service: 'fakes', concurrency: 100, processes: 1 })
+  const warnings: string[] = []
+  executor.on('warning', text => warnings.push(text))
+  await executor.start()
+  const client = newClient(t, server, { service: 'fakes' })
+  // More at once than are computed in one turn of the event loop.
+  const calls = Array.from({ length: 40 }, () => client.call(3, { timeout: 10_000 }))
+  t.strictSame(new Set(await Promise.all(calls)), new Set(['done']))
+  await executor.stop()
+  t.strictSame(warnings, [])
+})

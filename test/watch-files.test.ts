@@ -1,5 +1,5 @@
 // What an editor does to a file is one change.
-import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -96,6 +96,33 @@ t.test('a folder that comes later, and one that is made anew', async t => {
     writeFileSync(file('later/b.mjs'), text)
     t.equal(await changes(), 1)
   }
+})
+
+t.test('another folder takes the place of one, or of one above it, or a link is set to it', async t => {
+  const { watcher, file, changes } = watchFile(t)
+  for (const folder of ['up/dist', 'up/next', 'new/dist']) {
+    mkdirSync(file(folder), { recursive: true })
+    writeFileSync(file(`${folder}/b.mjs`), '1')
+    utimesSync(file(`${folder}/b.mjs`), 0, 0)
+  }
+  symlinkSync('new', file('link'))
+  watcher.add(file('up/dist/b.mjs'))
+  watcher.add(file('link/dist/b.mjs'))
+  const swap = (folder: string, next: string) => {
+    renameSync(file(folder), file(`${folder}~`))
+    renameSync(file(next), file(folder))
+  }
+  swap('up/dist', 'up/next')
+  t.equal(await changes(), 1)
+  writeFileSync(file('up/dist/b.mjs'), '2')
+  t.equal(await changes(), 1)
+  symlinkSync('up', file('other-link'))
+  swap('link', 'other-link')
+  t.equal(await changes(), 1)
+  writeFileSync(file('link/dist/b.mjs'), '3')
+  t.equal(await changes(), 1)
+  swap('up', 'new')
+  t.equal(await changes(), 1)
 })
 
 t.test('it was changed after it was loaded, before it is told of', async t => {

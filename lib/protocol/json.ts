@@ -4,10 +4,10 @@
 const { stringify } = JSON
 
 /** What JSON writes as `{}` or as a heap of numbers, whatever is in it. */
-const UNSAYABLE = [Map, Set, WeakMap, WeakSet, Promise, RegExp, Error, ArrayBuffer]
+const UNSAYABLE = [Map, Set, WeakMap, WeakSet, Promise, RegExp, Error]
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
-const BYTES_HINT =
-  'bytes travel as a Uint8Array that is the whole argument or result, such as `new Uint8Array(it.buffer)`; inside of one, as text such as base64'
+const bytesHint = (made: string) =>
+  `bytes travel as a Uint8Array that is the whole argument or result, such as \`new Uint8Array(${made})\`; inside of one, as text such as base64`
 
 /**
  * Writes a value as JSON.
@@ -39,11 +39,13 @@ export const isSimple = (value: unknown) =>
 /** `ancestors`: where it may have circles, the objects that it is in; `isSaid`: it came of `toJSON`. */
 function checkSayable(value: unknown, place: string, ancestors?: Set<object>, isSaid = false): void {
   if (isSimple(value)) return
-  if (typeof value !== 'object') throw unsayable(place, value)
-  if (ArrayBuffer.isView(value)) throw new TypeError(`${place} is ${describe(value)}: ${BYTES_HINT}`)
+  const made = ArrayBuffer.isView(value) ? 'it.buffer' : value instanceof ArrayBuffer ? 'it' : undefined
+  if (made !== undefined) throw new TypeError(`${place} is ${describe(value)}: ${bytesHint(made)}`)
   if (value instanceof Date && Number.isNaN(value.getTime())) throw unsayable(place, value)
-  const { toJSON } = value as { toJSON?: () => unknown }
+  // JSON asks objects, and a BigInt, which has none unless user code gives it one.
+  const toJSON = typeof value === 'object' || typeof value === 'bigint' ? (value as any).toJSON : undefined
   if (typeof toJSON === 'function' && !isSaid) return checkSayable(toJSON.call(value), place, ancestors, true)
+  if (typeof value !== 'object') throw unsayable(place, value)
   if (isBoxedNumber(value!) && !Number.isFinite(value!.valueOf())) throw unsayable(place, value!.valueOf())
   if (ancestors?.has(value!)) return
   if (UNSAYABLE.some(Class => value instanceof Class) || isOpaque(value!)) throw unsayable(place, value)
@@ -61,8 +63,9 @@ function checkSayable(value: unknown, place: string, ancestors?: Set<object>, is
 
 const isBoxedNumber = (value: object) => Object.prototype.toString.call(value) === '[object Number]'
 
-/** Without anything to see, and not plain: an iterator, `URLSearchParams`, a `SharedArrayBuffer`. */
-const isOpaque = (value: object) => Symbol.toStringTag in value && Object.keys(value).length === 0
+/** Without anything to see, and not plain: an iterator, a stream, `URLSearchParams`, a `SharedArrayBuffer`. */
+const isOpaque = (value: object) =>
+  (Symbol.toStringTag in value || Symbol.asyncIterator in value) && Object.keys(value).length === 0
 
 function checkElement(element: unknown, place: string, index: number, ancestors?: Set<object>) {
   if (!isSimple(element)) checkSayable(element, `${place}[${index}]`, ancestors)

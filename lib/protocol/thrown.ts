@@ -62,19 +62,25 @@ function detailsOf(error: unknown) {
   if (typeof error !== 'object' || error === null) return undefined
   const details: Record<string, unknown> = {}
   let room = MAX_DETAILS
-  for (const [key, value] of Object.entries(error)) {
-    const text = NOT_DETAILS.has(key) ? undefined : jsonOf(value)
-    if (text === undefined) continue
-    room -= text.length + key.length + 4
-    if (room < 0) break
-    details[key] = JSON.parse(text)
+  const keys = Object.keys(error)
+  if (error instanceof AggregateError) keys.push('errors')
+  for (const key of keys) {
+    const text = NOT_DETAILS.has(key) ? undefined : jsonOf(error, key)
+    const size = text === undefined ? Infinity : text.length + key.length + 4
+    // A smaller one may find room.
+    if (size > room) continue
+    room -= size
+    details[key] = JSON.parse(text!)
   }
   return Object.keys(details).length > 0 ? details : undefined
 }
 
-function jsonOf(value: unknown): string | undefined {
+/** Of a property; undefined if JSON cannot say it, or it cannot even be read. */
+function jsonOf(error: object, key: string): string | undefined {
   try {
-    return JSON.stringify(value)
+    // Of an error itself JSON says {}.
+    const said = (_: string, value: unknown) => (value instanceof Error ? headOf(value) : value)
+    return JSON.stringify((error as Record<string, unknown>)[key], said)
   } catch {
     return undefined
   }

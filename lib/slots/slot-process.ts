@@ -249,7 +249,7 @@ function readAll(pipe: Socket): Buffer | undefined {
   const parts: Buffer[] = []
   for (;;)
     try {
-      const read = readSync(fd, SCRATCH)
+      const read = readSync(fd, SCRATCH, 0, SCRATCH.length, null)
       if (read === 0) break
       parts.push(Buffer.from(SCRATCH.subarray(0, read)))
     } catch (error) {

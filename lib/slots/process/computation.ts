@@ -1,5 +1,6 @@
 // One computation, and what its function is told of it.
 import { AsyncLocalStorage } from 'node:async_hooks'
+import timers from 'node:timers'
 import { type Frame, Kind, sharedNow } from '../frames.js'
 import type { Context } from '../function.js'
 import { readLine } from '../request-line.js'
@@ -9,7 +10,9 @@ import { sendNow } from './pipes.js'
 const PROGRESS_MS = 100
 /** In characters of JSON. */
 const MAX_PROGRESS = 16_384
+// User code may put its own in their place.
 const { stringify } = JSON
+const { clearTimeout, setTimeout } = timers
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
 
 /** User code runs in the asynchronous context of its computation, which tells whose an output, a stray exception or an exit is. */

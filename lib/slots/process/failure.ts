@@ -1,4 +1,5 @@
 // What an executor is told of what a function threw.
+import { inspect } from 'node:util'
 import { Code } from '../../protocol/codes.js'
 import { type Thrown, describeThrown } from '../../protocol/thrown.js'
 
@@ -42,9 +43,18 @@ export class OurError extends Error {
 export function textOf(error: any): string {
   let text = 'the function failed'
   try {
-    text = String(error?.message || error)
+    text = error?.message ? String(error.message) : textWithout(error)
   } catch {
     // Something was thrown that cannot even be looked at.
   }
   return text.replace(/\s+/g, ' ').slice(0, LONGEST_TEXT)
+}
+
+/** Of what has no message. */
+function textWithout(error: any): string {
+  if (error === undefined || error === null) return `${error} was thrown`
+  // Node throws one for a host with several addresses, none of which answers.
+  if (error instanceof AggregateError) return error.errors.map(each => String(each?.message || each)).join('; ')
+  const { toString } = error
+  return toString === undefined || toString === Object.prototype.toString ? inspect(error) : String(error)
 }

@@ -4,6 +4,7 @@
 // sent ahead, and taken back: before one starts that was sent ahead, the process looks for such words if the computation before it
 // has taken LONG_MS or more, since only then may the executor have said so (see `recall` in ../slot.ts).
 import { writeSync } from 'node:fs'
+import timers from 'node:timers'
 import { Code } from '../../protocol/codes.js'
 import { writeJson } from '../../protocol/json.js'
 import { readArgument, takeBytes } from '../../protocol/payload.js'
@@ -13,7 +14,7 @@ import { BatchResult, computeBatch } from './compute-batch.js'
 import { OurError, failureOf, textOf } from './failure.js'
 import { type LoadedModule, readModule } from './module.js'
 import { captureOutput } from './output.js'
-import { listen, look, send, sendNow, setup, starts, tell } from './pipes.js'
+import { exit, listen, look, send, sendNow, setup, starts, tell } from './pipes.js'
 import { Queue } from './queue.js'
 import { runStopHooks } from './stop.js'
 import { isThenable } from './thenable.js'
@@ -27,8 +28,9 @@ const MAX_RESULT = 2 ** 26
 /** The most errors of one batch that are told one by one. */
 const MAX_ARGUMENT_ERRORS = 10
 
-// User code may put its own in its place.
+// User code may put its own in their place.
 const { stringify } = JSON
+const { setImmediate } = timers
 
 const queue = new Queue()
 const running = new Map<number, Computation>()
@@ -77,7 +79,7 @@ function hear(frames: Frame[]) {
       if (unstarted) endUnstarted(unstarted)
       else running.get(frame.number)?.abort()
     } else if (frame.kind === Kind.end)
-      void runStopHooks(error => process.stderr.write(`onStop: ${textOf(error)}\n`)).then(() => process.exit())
+      void runStopHooks(error => process.stderr.write(`onStop: ${textOf(error)}\n`)).then(exit)
 }
 
 function endUnstarted(frame: Frame) {

@@ -1,7 +1,7 @@
 // A module of functions: which of its exports are served, and what is set on them.
 import { MAX_CONCURRENCY, MAX_MS } from '../../protocol/limits.js'
 import { isFunctionName } from '../../protocol/subjects.js'
-import type { ComputeFunction, StandardSchema } from '../function.js'
+import type { ComputeFunction, FunctionSettings, StandardSchema } from '../function.js'
 import type { Served, ServedFunction } from '../served.js'
 import { checked, jsonSchemaOf } from './schema.js'
 
@@ -15,8 +15,8 @@ export function readModule(namespace: object): LoadedModule {
   const functions = new Map<string, ComputeFunction>()
   const served: Served = { functions: [] }
   const warnings: string[] = []
-  for (const [exported, compute] of exportsOf(namespace)) {
-    if (typeof compute !== 'function' || isClass(compute) || isSchema(compute)) continue
+  for (const [exported, value, owner] of exportsOf(namespace)) {
+    if (typeof value !== 'function' || isClass(value) || isSchema(value)) continue
     const why = whyNot(exported)
     if (why !== undefined) {
       // An alias that Node makes of CommonJS.
@@ -24,12 +24,11 @@ export function readModule(namespace: object): LoadedModule {
       continue
     }
     const name = exported === 'default' ? '' : exported
-    const settings = settingsOf(name, compute as ComputeFunction)
-    const { input } = compute as ComputeFunction
-    functions.set(
-      name,
-      input === undefined ? (compute as ComputeFunction) : checked(name, compute as ComputeFunction, input),
-    )
+    const settings = settingsOf(name, value as ComputeFunction)
+    warnings.push(...misspelt(name, value))
+    const { input } = value as ComputeFunction
+    const compute: ComputeFunction = owner === undefined ? value : value.bind(owner)
+    functions.set(name, input === undefined ? compute : checked(name, compute, input))
     served.functions.push(settings)
   }
   if (functions.size === 0) throw new TypeError('it exports no function')
@@ -37,15 +36,21 @@ export function readModule(namespace: object): LoadedModule {
   return { functions, served }
 }
 
-/** By name, the default export first. That of CommonJS, or of a list, may be an object of functions. */
-function exportsOf(namespace: object): [name: string, value: unknown][] {
+/** By name, the default export first. That of CommonJS, or of a list, may be an object of functions: it is their `this`. */
+function exportsOf(namespace: object): [name: string, value: unknown, owner: unknown][] {
   let { default: main, ...named } = namespace as Record<string, unknown>
+  let list: Record<string, unknown> = {}
   if (typeof main === 'object' && main !== null) {
-    const { default: inner, ...more } = main as Record<string, unknown>
+    list = main as Record<string, unknown>
+    const { default: inner, ...more } = list
     named = { ...more, ...named }
     main = inner
   }
-  return [['default', main], ...Object.entries(named)]
+  return Object.entries({ default: main, ...named }).map(([name, value]) => [
+    name,
+    value,
+    list[name] === value ? list : undefined,
+  ])
 }
 
 /** Why it cannot be the name of a function, if it cannot. */
@@ -56,11 +61,15 @@ function whyNot(name: string): string | undefined {
 
 /** Those of arktype can be called. */
 const isSchema = (value: Function) => '~standard' in value
-const isClass = (value: Function) => /^class\b/.test(Function.prototype.toString.call(value))
+/** A method may be called `class`; it has no prototype. */
+const isClass = (value: Function) =>
+  /^class\b/.test(Function.prototype.toString.call(value)) && Object.hasOwn(value, 'prototype')
+
+const calledIn = (name: string) => name || 'the default export'
 
 function settingsOf(name: string, compute: ComputeFunction): ServedFunction {
   const { input, timeLimit, concurrency, maxAttempts } = compute
-  const called = name || 'the default export'
+  const called = calledIn(name)
   const check = (setting: string, value: unknown, most: number) => {
     if (
       value !== undefined &&
@@ -89,3 +98,22 @@ function settingsOf(name: string, compute: ComputeFunction): ServedFunction {
 }
 
 const shown = (value: unknown) => (typeof value === 'string' ? JSON.stringify(value) : String(value))
+
+/** What is almost a setting. A function may have properties of its own. */
+const misspelt = (name: string, compute: Function) =>
+  Object.keys(compute).flatMap(key => {
+    const setting = SETTINGS.find(each => key !== each && isNear(lettersOf(key), lettersOf(each)))
+    if (setting === undefined || SETTINGS.includes(key)) return []
+    return [`${calledIn(name)}: \`${key}\` is no setting: is \`${setting}\` meant?`]
+  })
+
+const SETTINGS = ['input', 'timeLimit', 'concurrency', 'maxAttempts'] satisfies (keyof FunctionSettings)[] as string[]
+const lettersOf = (name: string) => name.toLowerCase().replace(/[_-]/g, '')
+
+/** They are the same but for one letter: another one, one more, or one that is missing. */
+function isNear(one: string, other: string): boolean {
+  const [short, long] = one.length < other.length ? [one, other] : [other, one]
+  let from = 0
+  while (from < short.length && short[from] === long[from]) from++
+  return short.slice(long.length > short.length ? from : from + 1) === long.slice(from + 1)
+}

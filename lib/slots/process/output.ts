@@ -12,7 +12,7 @@ class Output extends Writable {
   readonly #idOf: () => string
   readonly #decoder = new StringDecoder()
   constructor(fd: number, idOf: () => string) {
-    super({ decodeStrings: false })
+    super({ decodeStrings: false, emitClose: false, autoDestroy: false })
     this.fd = fd
     this.#idOf = idOf
   }
@@ -24,6 +24,19 @@ class Output extends Writable {
     for (let at = 0; at < text.length; at += PIECE)
       sendNow(Kind.output, NOBODY, this.fd, text.slice(at, at + PIECE), id)
     done()
+  }
+  /** Whoever ends it, as `pipeline` does, or destroys it, does so for nobody else in this process: it is never closed. */
+  override end(...given: any[]) {
+    const done = typeof given.at(-1) === 'function' ? given.pop() : undefined
+    if (given[0] !== undefined && given[0] !== null) this.write(given[0], given[1])
+    process.nextTick(() => {
+      this.emit('finish')
+      done?.()
+    })
+    return this
+  }
+  override destroy() {
+    return this
   }
 }
 

@@ -1,10 +1,14 @@
 // The ends of the pipes in the process of a slot. What is sent lies in its pipe before the code goes on, whatever it does then; the
 // executor is told of it by `tell`, or by `sendNow` in the same write. Reading is left to the event loop, and between two computations
 // done by hand.
-import { readSync, writeSync } from 'node:fs'
+import fs from 'node:fs'
 import { Socket } from 'node:net'
 import { type Frame, FrameReader, FrameWriter, Kind, NOBODY } from '../frames.js'
 import { PREAMBLE, type Setup } from './setup.js'
+
+// User code may put its own in their place.
+const { readSync, writeSync } = fs
+export const exit: () => never = process.exit.bind(process, undefined)
 
 const IN = 3
 const RESULTS = 4
@@ -29,7 +33,6 @@ export const setup = JSON.parse(readExactly(preamble.readUInt32LE(4)).toString()
 const writer = new FrameWriter(secret)
 const reader = new FrameReader(secret)
 const scratch = Buffer.allocUnsafe(2 ** 16)
-const exit = process.exit.bind(process)
 
 const untold = { frames: 0, bytes: 0 }
 let lastStarted = NOBODY
@@ -100,7 +103,7 @@ export function look(): Frame[] {
   const frames: Frame[] = []
   for (;;)
     try {
-      const read = readSync(IN, scratch)
+      const read = readSync(IN, scratch, 0, scratch.length, null)
       if (read === 0) exit()
       frames.push(...reader.read(scratch.subarray(0, read)))
     } catch (error) {

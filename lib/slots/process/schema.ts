@@ -14,14 +14,14 @@ const MAX_MESSAGE = 120
 export function checked(
   name: string,
   compute: ComputeFunction,
-  { '~standard': { validate } }: StandardSchema,
+  { '~standard': standard }: StandardSchema,
 ): ComputeFunction {
   const accepted = (result: StandardResult<unknown>) => {
     if (result.issues) throw refusal(name, result.issues)
     return result.value
   }
   return (argument, context) => {
-    const result = validate(argument)
+    const result = standard.validate(argument)
     return isThenable(result)
       ? Promise.resolve(result).then(late => compute(accepted(late), context))
       : compute(accepted(result as StandardResult<unknown>), context)

@@ -1,6 +1,10 @@
 // The end of a slot's process in order: first what user code wants done.
+import timers from 'node:timers'
 import { stopHooks } from '../stop-hooks.js'
 import { STOP_HOOKS_MS } from './setup.js'
+
+// User code may put its own in their place.
+const { clearTimeout, setTimeout } = timers
 
 /** Never rejects; what a hook throws is given to `failed`. */
 export async function runStopHooks(failed: (error: unknown) => void): Promise<void> {
