@@ -45,7 +45,7 @@ export class Post {
 
   /** Under the same prefix as an inbox is, one that is nobody's. */
   nobodyBeside(inbox: string) {
-    return `${this.#inboxes.find(prefix => isInbox(inbox, [prefix]))}.${nanoid()}`
+    return `${this.inboxPrefixes.find(prefix => isInbox(inbox, [prefix]))}.${nanoid()}`
   }
 
   /** `lines` are those of headers. */
