@@ -85,8 +85,9 @@ t.test('answers to plain clients that are back later, which the dying server did
   const server = await startServer(t)
   const executor = await startExecutor(t, server, { concurrency: 8 })
   const warnings: string[] = []
-  let answered = 0
-  executor.on('warning', text => void warnings.push(text)).on('completed', () => void answered++)
+  const answered: string[] = []
+  executor.on('warning', text => void warnings.push(text))
+  executor.on('completed', ({ requestId }) => void answered.push(requestId))
   const nc = await connectTo(t, server)
   const since = performance.now()
   const gate = new Gate(t)
@@ -99,7 +100,7 @@ t.test('answers to plain clients that are back later, which the dying server did
   while (performance.now() - since < 200) await setImmediate()
   server.signal('SIGSTOP')
   gate.open()
-  while (answered < COUNT) await setImmediate()
+  while (answered.length < COUNT) await setImmediate()
   await server.kill()
   await server.start()
   while (!warnings.includes('connected again') || (await server.connections()).length < 2) await setImmediate()
