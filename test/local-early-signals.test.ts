@@ -30,7 +30,8 @@ function marked(mark: string): number[] {
 }
 
 function startLocal(t: Test, module: string, env: NodeJS.ProcessEnv = {}) {
-  const mark = `MARK_${nanoid()}`
+  // A shell passes on only what can be the name of a variable.
+  const mark = `MARK_${nanoid().replaceAll('-', '_')}`
   return { local: run(t, 'local', [join(folder, module)], { ...env, [mark]: '1' }), mark }
 }
 

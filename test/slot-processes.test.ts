@@ -79,14 +79,6 @@ t.test("the executor's own options of Node", async t => {
   t.strictSame(result, ['by a hook', ['--import', `${folder}/hook.mjs`, '--max-old-space-size=1024'], 'undefined'])
 })
 
-t.test('the command sizes the heap of the executor, not that of its processes', async t => {
-  const executor = runFile(t, EXECUTOR, ['--servers', server.url, `${folder}/hooked.mjs`, '--service', 'sized'])
-  await executor.line(/Awaiting requests on sized /)
-  t.match(commandLine(executor.pid), [/node$/, '--initial-old-space-size=64', EXECUTOR])
-  const result: any = await newClient(t, server, { service: 'sized' }).call(1)
-  t.strictSame(result[1], ['--max-old-space-size=1024'])
-})
-
 t.test('a process that is ended from outside', async t => {
   const { executors } = await startExecutors(t, server, 1, ['--concurrency', '2'])
   const executor = executors[0]!
