@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { readOrEnd } from '../dev/usage.js'
 import { type NatsConnection, connect } from 'nats'
 import { adopt } from '../cmd/children.js'
 import { type NatsServer, startNatsServer } from '../cmd/nats-server.js'
@@ -43,7 +44,7 @@ interface Round extends Work {
   mostMiB: number
 }
 
-const { rounds, attacks } = readOptions()
+const { rounds, attacks } = readOrEnd(USAGE, readOptions)
 stopAllOnSignals()
 const folder = mkdtempSync(join(tmpdir(), 'nats-executor-attacks-'))
 try {
@@ -173,17 +174,12 @@ function printRow([name = '', ...others]: string[]) {
 }
 
 function readOptions() {
-  try {
-    const text = { type: 'string' } as const
-    const { values } = parseArgs({ options: { rounds: text, only: text } })
-    const rounds = Number(values.rounds ?? 3)
-    const words = values.only?.split(',') ?? ['']
-    const attacks = ATTACKS.filter(({ name }) => words.some(word => name.includes(word)))
-    if (!Number.isInteger(rounds) || rounds < 1) throw new RangeError('--rounds takes a number')
-    if (attacks.length === 0) throw new RangeError(`no attack has "${values.only}" in its name`)
-    return { rounds, attacks }
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
-    process.exit(2)
-  }
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({ options: { rounds: text, only: text } })
+  const rounds = Number(values.rounds ?? 3)
+  const words = values.only?.split(',') ?? ['']
+  const attacks = ATTACKS.filter(({ name }) => words.some(word => name.includes(word)))
+  if (!Number.isInteger(rounds) || rounds < 1) throw new RangeError('--rounds takes a number')
+  if (attacks.length === 0) throw new RangeError(`no attack has "${values.only}" in its name`)
+  return { rounds, attacks }
 }

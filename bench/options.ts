@@ -1,5 +1,6 @@
 // The options of the benchmark.
 import { parseArgs } from 'node:util'
+import { readOrEnd } from '../dev/usage.js'
 import { CASES, type Case } from './cases.js'
 import { type Member, equalMembers, readMembers } from './pool-members.js'
 
@@ -32,14 +33,7 @@ export interface Options {
 }
 
 /** Reads the command line; ends the process if it is wrong. */
-export function readOptions(): Options {
-  try {
-    return read()
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
-    process.exit(2)
-  }
-}
+export const readOptions = () => readOrEnd(USAGE, read)
 
 function read(): Options {
   const text = { type: 'string' } as const
@@ -56,13 +50,8 @@ function read(): Options {
       samples: text,
       picture: text,
       quick: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
     },
   })
-  if (values.help) {
-    process.stdout.write(USAGE)
-    process.exit(0)
-  }
   const { quick = false, only } = values
   const words = only?.split(',') ?? ['']
   const cases = CASES.filter(({ name }) => words.some(word => name.startsWith(word)))

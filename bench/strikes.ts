@@ -8,6 +8,7 @@ import type { ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { readOrEnd } from '../dev/usage.js'
 import { type NatsConnection, connect } from 'nats'
 import { ExecutorClient } from 'nats-executor'
 import { startCluster } from '../test/fixtures/cluster.js'
@@ -89,7 +90,7 @@ const STRIKES: Strike[] = [
 ]
 const PARTITION = `a partition of ${PARTITION_MS / 1000} s, healed`
 
-const { rounds, words } = readOptions()
+const { rounds, words } = readOrEnd(USAGE, readOptions)
 const isWanted = (name: string) => words.some(word => name.includes(word))
 stopAllOnSignals()
 try {
@@ -257,14 +258,9 @@ function print(cells: string[]) {
 }
 
 function readOptions() {
-  try {
-    const text = { type: 'string' } as const
-    const { values } = parseArgs({ options: { rounds: text, only: text } })
-    const rounds = Number(values.rounds ?? 5)
-    if (!Number.isInteger(rounds) || rounds < 1) throw new RangeError('--rounds takes a number')
-    return { rounds, words: values.only?.split(',') ?? [''] }
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
-    process.exit(2)
-  }
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({ options: { rounds: text, only: text } })
+  const rounds = Number(values.rounds ?? 5)
+  if (!Number.isInteger(rounds) || rounds < 1) throw new RangeError('--rounds takes a number')
+  return { rounds, words: values.only?.split(',') ?? [''] }
 }

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { adopt } from '../cmd/children.js'
+import { readOrEnd } from '../dev/usage.js'
 import type { Kind, Load } from './load.js'
 import { startServers, stopAll, stopAllOnSignals } from './processes.js'
 import { warnUnlessQuiet } from './quiet.js'
@@ -35,7 +36,7 @@ interface MeasuredRow extends Row {
   server: ChildProcess
 }
 
-const { rounds, ms, against, only } = readOptions()
+const { rounds, ms, against, only } = readOrEnd(USAGE, readOptions)
 stopAllOnSignals()
 const [{ url } = { url: '' }] = await startServers(1)
 let worktree: string | undefined
@@ -80,16 +81,11 @@ try {
 }
 
 function readOptions() {
-  try {
-    const text = { type: 'string' } as const
-    const { values } = parseArgs({ options: { rounds: text, ms: text, against: text, only: text } })
-    const [rounds, ms] = [Number(values.rounds ?? 5), Number(values.ms ?? 1000)]
-    if (!(Number.isInteger(rounds) && rounds > 0 && ms >= 10)) throw new Error('--rounds and --ms take numbers')
-    return { rounds, ms, against: values.against, only: values.only ?? '' }
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
-    process.exit(2)
-  }
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({ options: { rounds: text, ms: text, against: text, only: text } })
+  const [rounds, ms] = [Number(values.rounds ?? 5), Number(values.ms ?? 1000)]
+  if (!(Number.isInteger(rounds) && rounds > 0 && ms >= 10)) throw new Error('--rounds and --ms take numbers')
+  return { rounds, ms, against: values.against, only: values.only ?? '' }
 }
 
 /** Starts a program that lies beside this one, and says when it is ready. */

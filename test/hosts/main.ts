@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findNatsServer } from '../../cmd/find-nats-server.js'
+import { readOrEnd } from '../../dev/usage.js'
 import { whyNot } from './possible.js'
 import { format, heading, isFailure, type Row } from './row.js'
 import { SCENARIOS, type Scenario } from './scenarios.js'
@@ -39,26 +40,21 @@ const SKIPPED = 77
 const text = { type: 'string' } as const
 const flag = { type: 'boolean' } as const
 const options = { only: text, 'nats-server': text, bursts: text, jobs: text, logs: text } as const
-const flags = { list: flag, watched: flag, help: flag } as const
+const flags = { list: flag, watched: flag } as const
 
 function readArguments() {
-  try {
-    const { values } = parseArgs({ options: { ...options, ...flags } })
-    const words = values.only?.split(',').map(word => word.trim()) ?? ['']
-    const chosen = SCENARIOS.filter(({ name }) => words.some(word => name.includes(word)))
-    const [bursts, jobs] = [Number(values.bursts ?? 10), Number(values.jobs ?? 3)]
-    if (chosen.length === 0) throw new RangeError(`no scenario has "${values.only}" in its name`)
-    if (!(bursts > 0) || !Number.isInteger(jobs) || jobs < 1) throw new RangeError('--bursts and --jobs take numbers')
-    return { ...values, chosen, bursts, jobs }
-  } catch (error) {
-    process.stderr.write(`hosts: ${(error as Error).message}\n`)
-    process.exit(2)
-  }
+  const { values } = parseArgs({ options: { ...options, ...flags } })
+  const words = values.only?.split(',').map(word => word.trim()) ?? ['']
+  const chosen = SCENARIOS.filter(({ name }) => words.some(word => name.includes(word)))
+  const [bursts, jobs] = [Number(values.bursts ?? 10), Number(values.jobs ?? 3)]
+  if (chosen.length === 0) throw new RangeError(`no scenario has "${values.only}" in its name`)
+  if (!(bursts > 0) || !Number.isInteger(jobs) || jobs < 1) throw new RangeError('--bursts and --jobs take numbers')
+  return { ...values, chosen, bursts, jobs }
 }
 
-const { chosen, bursts, jobs, list, help, logs, watched = false, ...given } = readArguments()
-if (help || list) {
-  process.stdout.write(help ? HELP : SCENARIOS.map(({ name }) => `${name}\n`).join(''))
+const { chosen, bursts, jobs, list, logs, watched = false, ...given } = readOrEnd(HELP, readArguments)
+if (list) {
+  process.stdout.write(SCENARIOS.map(({ name }) => `${name}\n`).join(''))
   process.exit(0)
 }
 const natsServer = given['nats-server'] ?? findNatsServer()
