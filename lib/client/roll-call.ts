@@ -51,8 +51,8 @@ export class RollCall {
   /** The questions that are to be asked. */
   start(now: number, waitMs: number): Iterable<Question> {
     this.#isHere = this.#isSilent = false
-    this.#isTold = true
     const asksAll = this.#known.size <= FEW || this.lively(now).length === 0
+    this.#isTold = !asksAll
     const executorIds = [...this.#known.keys(), ...(asksAll ? [undefined, NOBODY] : [])]
     for (const executorId of executorIds) this.#open.add(new Question(executorId, [], now, now + waitMs))
     return [...this.#open]
@@ -67,17 +67,16 @@ export class RollCall {
   failed(question: Question, isGone: boolean) {
     this.#open.delete(question)
     const { executorId } = question
-    if (executorId === NOBODY) this.#isTold = isGone
-    else if (executorId !== undefined) {
-      if (!isGone) this.#isSilent = true
-      else this.#known.delete(executorId)
-    }
+    if (executorId === NOBODY || executorId === undefined) this.#isTold ||= isGone
+    else if (isGone) this.#known.delete(executorId)
+    else this.#isSilent = true
     if (!this.isUnderWay) this.isDeserted = !this.#isHere && !this.#isTold
   }
 
   /** Who may not ask does not know. */
   refused(question: Question) {
-    this.failed(question, question.executorId === NOBODY)
+    this.#isTold = true
+    this.failed(question, false)
   }
 
   /** After the end: whether one has died; undefined if nobody is there. */
