@@ -1,4 +1,5 @@
 // Where somebody listens to everything, as a person who looks what goes on, the server never says that nobody is there.
+import { EventEmitter, once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { newClient, rejection, startExecutor } from './fixtures/library.js'
@@ -28,6 +29,17 @@ t.test('a client knows all the same that no executor is there, until one is', as
   await becomes('no executor on acts')
   await startExecutor(t, server)
   await becomes(undefined)
+})
+
+t.test('a call that may be lost but once waits for an executor', async t => {
+  const attempts = new EventEmitter()
+  let count = 0
+  watcher.subscribe('rare', { callback: () => attempts.emit(String(++count)) })
+  await watcher.flush()
+  const called = newClient(t, server, { service: 'rare' }).call(['echo', 1], { retries: 1 })
+  await Promise.race([once(attempts, '3'), called])
+  await startExecutor(t, server, { service: 'rare' })
+  t.equal(await called, 1)
 })
 
 t.test('who takes a request without a word is no executor that is missing', async t => {

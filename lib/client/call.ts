@@ -105,12 +105,8 @@ export class Call implements Watched, Waiting, Listener {
     return this.#watch.place !== undefined
   }
 
-  /** Nobody is there for it, as far as is known. */
-  get hasFoundNobody() {
-    return this.obstacles.hasFoundNobody || this.#isDeserted
-  }
-
-  get #isDeserted() {
+  /** Nobody has it, and nobody else is there, though the server cannot tell. */
+  get isDeserted() {
     return this.losses > 0 && this.obstacles.stranger === undefined && this.#owner.watcher.isDeserted
   }
 
@@ -133,8 +129,10 @@ export class Call implements Watched, Waiting, Listener {
    * was said of it.
    */
   lost(hasDied: boolean | undefined, pause = 0, cause?: RequestError) {
+    // Where nobody is, what was sent again was not even received: who receives such says so first.
+    if (!this.isDeserted) this.#retries--
     this.losses++
-    if (this.#retries-- <= 0)
+    if (this.#retries < 0)
       return this.#reject(new RequestLostError('the request was lost with its executor', this.details({ cause })))
     if (hasDied && this.#countDeath()) return
     this.#isUncertain = hasDied === undefined
@@ -273,7 +271,7 @@ export class Call implements Watched, Waiting, Listener {
   giveUp() {
     const { timeout, isPatient } = this.options
     const sentMs = this.isSent ? performance.now() - this.#watch.sentAt : undefined
-    const isTaken = !this.#isDeserted && (this.obstacles.isTaken(sentMs) || (this.#isQueued && !isPatient))
+    const isTaken = !this.isDeserted && (this.obstacles.isTaken(sentMs) || (this.#isQueued && !isPatient))
     this.#reject(this.obstacles.error({ timeout, isTaken, missing: this.#owner.whoIsMissing() }, this.details()))
   }
 
