@@ -19,9 +19,6 @@ import { type Notice, readReply } from './reply.js'
 import { tellProgress } from './tell-progress.js'
 import { type State, Watch, type Watched } from './watch.js'
 
-/** An attempt that was sent less than this before the timeout, in milliseconds, may not even have been refused. */
-const LATE_MS = 50
-
 export class Call implements Watched, Waiting, Listener {
   readonly id: string
   /** Where the newest attempt goes: to any executor, or to `#target` alone. */
@@ -92,10 +89,9 @@ export class Call implements Watched, Waiting, Listener {
     if (!inbox) return this.#awaitConnection()
     // The server may still bring it to one that is gone. Every other time, since one that is there need not take it.
     const isAlone = this.losses % 2 === 1 && !this.#isUncertain && !toAny
-    this.#target = isAlone ? this.#owner.watcher.anybody() : undefined
-    const isDirect = this.#target !== undefined
-    this.subject = isDirect ? this.#owner.watcher.subjectOf(this.#target!) : this.#subject
-    const attempt = { remainingMs, losses: this.losses, isDirect }
+    const target = (this.#target = isAlone ? this.#owner.watcher.anybody() : undefined)
+    this.subject = target === undefined ? this.#subject : this.#owner.watcher.subjectOf(target)
+    const attempt = { remainingMs, losses: this.losses, isDirect: target !== undefined }
     this.#owner.watcher.sent(this.#watch, now)
     try {
       this.#outgoing.send(inbox, this, this.#owner.headers, attempt)
@@ -107,6 +103,11 @@ export class Call implements Watched, Waiting, Listener {
   /** Whether an attempt is under way. */
   get isSent() {
     return this.#watch.place !== undefined
+  }
+
+  /** Nobody has it, and nobody else is there, though the server cannot tell. */
+  get isDeserted() {
+    return this.losses > 0 && this.obstacles.stranger === undefined && this.#owner.watcher.isDeserted
   }
 
   /** Whether it will be sent again if it is lost. */
@@ -128,8 +129,10 @@ export class Call implements Watched, Waiting, Listener {
    * was said of it.
    */
   lost(hasDied: boolean | undefined, pause = 0, cause?: RequestError) {
+    // Where nobody is, what was sent again was not even received: who receives such says so first.
+    if (!this.isDeserted) this.#retries--
     this.losses++
-    if (this.#retries-- <= 0)
+    if (this.#retries < 0)
       return this.#reject(new RequestLostError('the request was lost with its executor', this.details({ cause })))
     if (hasDied && this.#countDeath()) return
     this.#isUncertain = hasDied === undefined
@@ -225,6 +228,7 @@ export class Call implements Watched, Waiting, Listener {
     else if (this.#outgoing.isNewest(token)) {
       this.#outgoing.forget(this.#owner.inbox)
       const { error, afterMs, hasStarted } = answer
+      this.#owner.watcher.met(error.executorId)
       this.obstacles.refused(error)
       if (hasStarted) return this.lost(false, this.losses === 0 ? 0 : this.#pauseMs(false), error)
       const isOverloaded = error.code === Code.overloaded
@@ -240,6 +244,7 @@ export class Call implements Watched, Waiting, Listener {
 
   /** That the timeout is over its executor may say earlier than the timer of a busy client. */
   #failed(error: RequestError) {
+    this.#owner.watcher.met(error.executorId)
     const isOver = error.code === Code.deadline && this.#deadline.isOver
     this.#reject(isOver ? noAnswer(this.options.timeout, this.details({ cause: error })) : error)
   }
@@ -264,15 +269,10 @@ export class Call implements Watched, Waiting, Listener {
   }
 
   giveUp() {
-    const { tries } = this.obstacles
-    // The last of many attempts may have had no time to find out that nobody is there.
-    const isTaken = this.isSent && (tries === 0 || performance.now() - this.#watch.sentAt > LATE_MS)
-    const wait = {
-      timeout: this.options.timeout,
-      isTaken: isTaken || (this.#isQueued && !this.options.isPatient),
-      missing: this.#owner.whoIsMissing(),
-    }
-    this.#reject(this.obstacles.error(wait, this.details()))
+    const { timeout, isPatient } = this.options
+    const sentMs = this.isSent ? performance.now() - this.#watch.sentAt : undefined
+    const isTaken = !this.isDeserted && (this.obstacles.isTaken(sentMs) || (this.#isQueued && !isPatient))
+    this.#reject(this.obstacles.error({ timeout, isTaken, missing: this.#owner.whoIsMissing() }, this.details()))
   }
 
   details(more: ErrorDetails = {}): ErrorDetails {

@@ -161,7 +161,9 @@ export class ExecutorClient implements AsyncDisposable {
    * if somebody is there for one of them.
    */
   get missing(): string | undefined {
-    const isKnown = this.#isServerMissing || [...this.#calls].every(({ obstacles }) => obstacles.hasFoundNobody)
+    const isKnown =
+      this.#isServerMissing ||
+      [...this.#calls].every(({ obstacles, isDeserted }) => obstacles.hasFoundNobody || isDeserted)
     return this.#calls.size > 0 && isKnown ? this.#whoIsMissing() : undefined
   }
 

@@ -99,6 +99,11 @@ export class LossDetection {
     return this.#roll.lively(now)
   }
 
+  /** Whether nobody is there, though the server does not say so, as when somebody listens to everything. */
+  get isDeserted() {
+    return this.#roll.isDeserted
+  }
+
   /** An executor has told that it holds a request; `isUrgent`: and that it wants to hear whether its client is there. */
   noticed(watch: Watch, executorId: string, state: State | undefined, isUrgent: boolean, now: number) {
     this.met(executorId, now)
@@ -244,8 +249,10 @@ export class LossDetection {
     if (!watch.call.maySendAgain && now - watch.missedAt < LAST_CHANCE_MS) watch.askAt = now + FIRST_MS
     else if (watch.state !== 'unknown') this.#lose(watch, watch.state === 'computing')
     // Who has what was sent again says so before anything else: it went where nobody is, as to a server that is cut off.
-    else if (watch.sentAt < this.#upSince || watch.call.losses > 0) this.#lose(watch, false)
-    else {
+    else if (watch.sentAt < this.#upSince || watch.call.losses > 0) {
+      this.#lose(watch, false)
+      if (!isNobody && !this.isDeserted) this.#callRoll(now)
+    } else {
       watch.move(this.#judged)
       this.#callRoll(now)
     }
@@ -254,7 +261,7 @@ export class LossDetection {
   #refused(question: Question, now: number) {
     if (!this.#questions.end(question)) return
     const { executorId } = question
-    if (question.isRoll) return this.#endRoll(() => this.#roll.failed(question, false))
+    if (question.isRoll) return this.#endRoll(() => this.#roll.refused(question))
     if (executorId === undefined) this.#sought.refused(question, now + REFUSED_MS)
     else this.#holders.get(executorId)?.refused(question, now + REFUSED_MS)
   }

@@ -3,6 +3,9 @@
 import type { ErrorDetails, RequestError } from '../errors.js'
 import { type Wait, timeoutError } from './call-errors.js'
 
+/** An attempt that was sent less than this before the timeout, in milliseconds, may not even have been refused. */
+const LATE_MS = 50
+
 export class Obstacles {
   /** The server knew nobody who takes the request, and nobody was heard of since. */
   hasFoundNobody = false
@@ -25,6 +28,12 @@ export class Obstacles {
   clear() {
     this.hasFoundNobody = false
     this.refusal = undefined
+  }
+
+  /** Whether somebody may have it; `sentMs`: how long ago the attempt that is under way was sent, if one is. */
+  isTaken(sentMs: number | undefined) {
+    // The last of many attempts may have had no time to find out that nobody is there.
+    return sentMs !== undefined && (this.tries === 0 || sentMs > LATE_MS)
   }
 
   /** The timeout is over. */

@@ -2,6 +2,9 @@
 //
 // Not while one that we know stands still: the request lies unread there. Not if nobody at all answers: who took it may be
 // somebody else, who only listens. One roll call at a time, from `start` until all have answered or their time is over.
+//
+// Where somebody listens to everything, as a person with a tap does, the server never says that nobody is there. So a roll call also asks
+// an executor that there is none of: if not even that is told, and nobody else answers, the service is deserted until one is met.
 import { Question } from './watch.js'
 
 /** More executors are not remembered. */
@@ -10,6 +13,8 @@ const MOST_KNOWN = 256
 const LIVELY_MS = 2000
 /** Who knows no more than that many asks all. */
 const FEW = 3
+/** The id of no executor. */
+const NOBODY = 'nobody'
 
 export class RollCall {
   /** Executors that have said something and are not known to be gone, and when; the latest last. */
@@ -17,6 +22,10 @@ export class RollCall {
   readonly #open = new Set<Question>()
   #isHere = false
   #isSilent = false
+  /** Whether it is told who is not there. */
+  #isTold = true
+  /** Nobody has answered the last one, though the server did not say that nobody is there. */
+  isDeserted = false
 
   get isUnderWay() {
     return this.#open.size > 0
@@ -24,6 +33,7 @@ export class RollCall {
 
   /** An executor has said something. */
   met(executorId: string, now: number) {
+    this.isDeserted = false
     this.#known.delete(executorId)
     if (this.#known.set(executorId, now).size > MOST_KNOWN) this.#known.delete(this.#known.keys().next().value!)
   }
@@ -41,7 +51,9 @@ export class RollCall {
   /** The questions that are to be asked. */
   start(now: number, waitMs: number): Iterable<Question> {
     this.#isHere = this.#isSilent = false
-    const executorIds = [...this.#known.keys(), ...(this.#known.size <= FEW ? [undefined] : [])]
+    const asksAll = this.#known.size <= FEW || this.lively(now).length === 0
+    this.#isTold = !asksAll
+    const executorIds = [...this.#known.keys(), ...(asksAll ? [undefined, NOBODY] : [])]
     for (const executorId of executorIds) this.#open.add(new Question(executorId, [], now, now + waitMs))
     return [...this.#open]
   }
@@ -55,9 +67,16 @@ export class RollCall {
   failed(question: Question, isGone: boolean) {
     this.#open.delete(question)
     const { executorId } = question
-    if (executorId === undefined) return
-    if (!isGone) this.#isSilent = true
-    else this.#known.delete(executorId)
+    if (executorId === NOBODY || executorId === undefined) this.#isTold ||= isGone
+    else if (isGone) this.#known.delete(executorId)
+    else this.#isSilent = true
+    if (!this.isUnderWay) this.isDeserted = !this.#isHere && !this.#isTold
+  }
+
+  /** Who may not ask does not know. */
+  refused(question: Question) {
+    this.#isTold = true
+    this.failed(question, false)
   }
 
   /** After the end: whether one has died; undefined if nobody is there. */
@@ -68,5 +87,6 @@ export class RollCall {
   /** The connection was down: no answer will come. */
   abort() {
     this.#open.clear()
+    this.isDeserted = false
   }
 }

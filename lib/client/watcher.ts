@@ -76,6 +76,11 @@ export class Watcher {
     return lively[Math.floor(Math.random() * lively.length)]
   }
 
+  /** Whether nobody has answered when it was asked who is there, though the server cannot tell. */
+  get isDeserted() {
+    return this.#detection.isDeserted
+  }
+
   /** The server does not know an executor any more. */
   missing(executorId: string) {
     this.#detection.missing(executorId)
