@@ -142,6 +142,12 @@ export class LossDetection {
     this.#tell()
   }
 
+  /** The server has a question and will not say any more whether somebody else has. */
+  untold(question: Question) {
+    if (this.#questions.end(question)) this.#endRoll(() => this.#roll.untold(question))
+    this.#tell()
+  }
+
   #answered(question: Question, status: Status, now: number) {
     const { executorId, moved = {} } = status
     this.#isReached = true

@@ -4,7 +4,8 @@
 // somebody else, who only listens. One roll call at a time, from `start` until all have answered or their time is over.
 //
 // Where somebody listens to everything, as a person with a tap does, the server never says that nobody is there. So a roll call also asks
-// an executor that there is none of: if not even that is told, and nobody else answers, the service is deserted until one is met.
+// an executor that there is none of: if the server has that question and does not even tell of it, and nobody answers, the service is
+// deserted until one is met.
 import { Question } from './watch.js'
 
 /** More executors are not remembered. */
@@ -14,7 +15,7 @@ const LIVELY_MS = 2000
 /** Who knows no more than that many asks all. */
 const FEW = 3
 /** The id of no executor. */
-const NOBODY = 'nobody'
+export const NOBODY = 'nobody'
 
 export class RollCall {
   /** Executors that have said something and are not known to be gone, and when; the latest last. */
@@ -22,8 +23,9 @@ export class RollCall {
   readonly #open = new Set<Question>()
   #isHere = false
   #isSilent = false
-  /** Whether it is told who is not there. */
-  #isTold = true
+  /** Whether the server, or that we may not ask, tells who is not there; or the server is known not to tell it. */
+  #isTold = false
+  #isUntold = false
   /** Nobody has answered the last one, though the server did not say that nobody is there. */
   isDeserted = false
 
@@ -50,9 +52,8 @@ export class RollCall {
 
   /** The questions that are to be asked. */
   start(now: number, waitMs: number): Iterable<Question> {
-    this.#isHere = this.#isSilent = false
+    this.#isHere = this.#isSilent = this.#isTold = this.#isUntold = false
     const asksAll = this.#known.size <= FEW || this.lively(now).length === 0
-    this.#isTold = !asksAll
     const executorIds = [...this.#known.keys(), ...(asksAll ? [undefined, NOBODY] : [])]
     for (const executorId of executorIds) this.#open.add(new Question(executorId, [], now, now + waitMs))
     return [...this.#open]
@@ -70,13 +71,24 @@ export class RollCall {
     if (executorId === NOBODY || executorId === undefined) this.#isTold ||= isGone
     else if (isGone) this.#known.delete(executorId)
     else this.#isSilent = true
-    if (!this.isUnderWay) this.isDeserted = !this.#isHere && !this.#isTold
+    this.#settle()
+  }
+
+  /** The server has the question to nobody, and does not say so. */
+  untold(question: Question) {
+    this.#open.delete(question)
+    this.#isUntold = true
+    this.#settle()
   }
 
   /** Who may not ask does not know. */
   refused(question: Question) {
     this.#isTold = true
     this.failed(question, false)
+  }
+
+  #settle() {
+    if (!this.isUnderWay) this.isDeserted = !this.#isHere && this.#isUntold && !this.#isTold
   }
 
   /** After the end: whether one has died; undefined if nobody is there. */

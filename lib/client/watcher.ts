@@ -5,6 +5,7 @@ import { Cancels } from './cancels.js'
 import { LossDetection } from './loss-detection.js'
 import type { Notice } from './reply.js'
 import { Questions } from './questions.js'
+import { NOBODY } from './roll-call.js'
 import type { Watch } from './watch.js'
 
 const LOOK_MS = 25
@@ -29,11 +30,18 @@ export class Watcher {
     this.#inbox = inbox
     this.#isIdle = isIdle
     this.#questions = new Questions(subjects, key, inbox)
-    const detection = (this.#detection = new LossDetection(question =>
+    const detection = (this.#detection = new LossDetection(question => {
       this.#questions.ask(question.executorId, question.isRoll ? { roll: true } : { ids: question.ids }, outcome =>
         detection.heard(question, outcome, performance.now()),
-      ),
-    ))
+      )
+      if (question.executorId === NOBODY)
+        this.#inbox()
+          ?.flush()
+          .then(
+            () => detection.untold(question),
+            () => {},
+          )
+    }))
     this.#cancels = new Cancels(this.#questions, detection.roundTrip)
   }
 

@@ -106,6 +106,11 @@ export class Inbox {
     })
   }
 
+  /** Resolves when the server has what was sent, and what it says of it is read; rejects if the connection is lost before. */
+  flush(): Promise<void> {
+    return this.#nc.flush()
+  }
+
   /** Resolves when what has arrived is read: after a blocked event loop a timer fires before that. */
   catchUp(lateMs: number): Promise<void> {
     if (lateMs <= BLOCKED_MS) return setImmediate()
