@@ -35,8 +35,10 @@ t.test('a client that is given a connection whose server is gone waits for that 
   const server = await startServer(t)
   const connection = await connectTo(t, server)
   const executor = await startExecutor(t, server)
+  // It may be told before the server's end is.
+  const changes = connection.status()
   await server.kill()
-  for await (const { type } of connection.status()) if (type === 'disconnect') break
+  for await (const { type } of changes) if (type === 'disconnect') break
   const client = newClient(t, server, { connection })
   const call = client.call(['echo', 1])
   t.match(await rejection(client.call(1, { timeout: 300 })), { name: 'NoExecutorsError', message: 'no nats-server' })
