@@ -39,7 +39,7 @@ t.test('the keeper of the copy may die, and then the holder', async t => {
   const server = await startServer(t)
   const executors = await startExecutors(t, server, 3)
   const nc = await connectTo(t, server)
-  const answer = ask(nc, 'sleep', 8000)
+  const answer = ask(nc, 'sleep', 10_000)
   const holder = await Promise.race(executors.map(executor => executor.line(/"started"/).then(() => executor)))
   // Any of the others may be the keeper: each of them dies once.
   for (const other of executors.filter(executor => executor !== holder)) {
@@ -50,7 +50,7 @@ t.test('the keeper of the copy may die, and then the holder', async t => {
     executors.push(next!)
   }
   holder.kill('SIGKILL')
-  t.equal((await answer).json(), 8000)
+  t.equal((await answer).json(), 10_000)
 })
 
 t.test('a copy is dropped when its request is over', async t => {
