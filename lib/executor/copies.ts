@@ -94,7 +94,8 @@ export class Copies {
     const now = performance.now()
     const gone = keys.filter(key => {
       const placed = this.#placed.get(key)
-      if (placed) placed.askedAt = now
+      // It has room: if it is gone one day, another one is looked for as soon as at first.
+      if (placed) Object.assign(placed, { askedAt: now, times: 0 })
       return !placed
     })
     this.#parts.post.publish(message.reply, JSON.stringify({ gone }), copiesLine)
