@@ -10,12 +10,12 @@ const REFUSED_TRIES_PER_MS = 0.5
 const ONE_MORE_EVERY = 16
 
 export class Backoff {
-  readonly #calls: ReadonlySet<Call>
+  readonly #calls: { readonly size: number }
   /** Found no room in a backlog, oldest first; some may have tried again meanwhile. */
   readonly #refused = new Set<Call>()
   #ended = 0
 
-  constructor(calls: ReadonlySet<Call>) {
+  constructor(calls: { readonly size: number }) {
     this.#calls = calls
   }
 

@@ -17,6 +17,7 @@ import { clientHeaders } from './outgoing.js'
 import { Suspects } from './suspects.js'
 import { Watcher } from './watcher.js'
 import { type RemoteFunctions, functionsOf } from '../functions-of.js'
+import { OftenEmptySet } from '../often-empty.js'
 import { writeArgument } from '../protocol/payload.js'
 import { Subjects } from '../protocol/subjects.js'
 import {
@@ -40,7 +41,7 @@ export class ExecutorClient implements AsyncDisposable {
   readonly service: string
   readonly #options: FilledClientOptions
   readonly #closing = new AbortController()
-  readonly #calls = new Set<Call>()
+  readonly #calls = new OftenEmptySet<Call>()
   readonly #watcher: Watcher
   readonly #backoff = new Backoff(this.#calls)
   readonly #suspects = new Suspects()

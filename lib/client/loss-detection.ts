@@ -13,6 +13,7 @@
 // - After the connection was down nothing is lost for RETURN_MS: executors may be back later than we are.
 // - As long as no question ever had an answer, "nobody is there" does not prove that a holder is gone: it has sent a notice, so
 //   perhaps our questions go nowhere, as from another account.
+import { OftenEmptySet } from '../often-empty.js'
 import type { Status } from '../protocol/hold.js'
 import { Holders } from './holders.js'
 import { OpenQuestions } from './open-questions.js'
@@ -45,7 +46,7 @@ export class LossDetection {
   readonly #index = new WatchIndex()
   readonly #holders = new Holders()
   readonly #sought = new Sought()
-  readonly #judged = new Set<Watch>()
+  readonly #judged = new OftenEmptySet<Watch>()
   /** Told when the state has settled. */
   readonly #news: (() => void)[] = []
   /** Whether a question was ever answered. */

@@ -1,4 +1,5 @@
 // Requests of which it is not known who holds them: fresh ones, for a while, then those that all executors are asked for.
+import { OftenEmptySet } from '../often-empty.js'
 import { MAX_IDS } from '../protocol/hold.js'
 import { Question, type Watch } from './watch.js'
 
@@ -9,8 +10,8 @@ export const TWICE_AFTER_MS = 50
 
 export class Sought {
   /** In the order of being sent. */
-  readonly #fresh = new Set<Watch>()
-  readonly #watches = new Set<Watch>()
+  readonly #fresh = new OftenEmptySet<Watch>()
+  readonly #watches = new OftenEmptySet<Watch>()
 
   addFresh(watch: Watch) {
     watch.move(this.#fresh)

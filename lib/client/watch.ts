@@ -1,4 +1,5 @@
 // What the loss detection knows of one call, of one executor that holds calls, and of one question.
+import { OftenEmptyMap, OftenEmptySet } from '../often-empty.js'
 
 /** A call, as its loss detection sees it. */
 export interface Watched {
@@ -20,7 +21,7 @@ export class Watch {
   readonly call: Watched
   sentAt = 0
   /** Where it stands: among those of a holder, or of those that are looked for; undefined while nothing is under way. */
-  place: Set<Watch> | undefined
+  place: OftenEmptySet<Watch> | undefined
   holder: Holder | undefined
   state: State = 'unknown'
   /** When its last holder was heard last, if it has none any more. */
@@ -42,7 +43,7 @@ export class Watch {
   }
 
   /** Puts it elsewhere, or nowhere. */
-  move(place: Set<Watch> | undefined, holder?: Holder) {
+  move(place: OftenEmptySet<Watch> | undefined, holder?: Holder) {
     this.place?.delete(this)
     if (this.holder) {
       this.holder.urgent.delete(this)
@@ -50,14 +51,15 @@ export class Watch {
     }
     this.question = undefined
     this.holder = holder
-    this.place = place?.add(this)
+    place?.add(this)
+    this.place = place
   }
 }
 
 /** An executor that holds calls. */
 export class Holder {
   readonly id: string
-  readonly watches = new Set<Watch>()
+  readonly watches = new OftenEmptySet<Watch>()
   /** Those of which it wants to hear soon. */
   readonly urgent = new Set<Watch>()
   askAt: number
@@ -139,7 +141,7 @@ export class Question {
 
 /** Calls by their ids; some may have the same. */
 export class WatchIndex {
-  readonly #byId = new Map<string, Watch>()
+  readonly #byId = new OftenEmptyMap<string, Watch>()
 
   /** The first call of an id; the others are its twins. */
   get(id: string) {

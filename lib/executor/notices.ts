@@ -2,6 +2,7 @@
 //
 // A request: fresh (here for less than OLD_MS) → old: its client is told, or if it does not watch, the owner is → over. Of an old one
 // whose client has not been heard for SILENT_MS it is asked, by the notice once more; whatever it asks next is its answer. After MAX_ASKS in vain what waits is dropped, and somewhat later what is computed.
+import { OftenEmptySet } from '../often-empty.js'
 import { Header } from '../protocol/headers.js'
 import { line } from '../protocol/raw-headers.js'
 import type { Job } from './job.js'
@@ -36,7 +37,7 @@ export class Notices {
   readonly #hold: string
   readonly #owner: NoticesOwner
   /** Not old yet, the earliest arrivals first. */
-  readonly #fresh = new Set<Job>()
+  readonly #fresh = new OftenEmptySet<Job>()
   /** Old ones that are watched. */
   readonly #told = new Set<Job>()
   /** When clients were heard last, by their keys. */

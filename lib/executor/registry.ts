@@ -1,4 +1,5 @@
 // What is here by name, and where to what was here has gone.
+import { OftenEmptyMap } from '../often-empty.js'
 import { Code } from '../protocol/codes.js'
 import { type Job, nameOf } from './job.js'
 
@@ -6,7 +7,7 @@ import { type Job, nameOf } from './job.js'
 const MOVED_FOR_MS = 10_000
 
 export class Registry {
-  readonly #jobs = new Map<string, Job>()
+  readonly #jobs = new OftenEmptyMap<string, Job>()
   /** The oldest ones first. */
   readonly #moved = new Map<string, { to: string; at: number }>()
 

@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import { encodeHeaders, headersOf } from './headers.js'
 import { inboxParts, inboxPrefix } from './nats-internals.js'
 import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, createInbox } from './nats.js'
+import { OftenEmptyMap } from '../often-empty.js'
 import { safeCallback, subscribeSafely } from './subscribe-safely.js'
 import { violationsOf } from './violations.js'
 
@@ -27,7 +28,7 @@ export class Inbox {
   readonly #nc: NatsConnection
   readonly isOwn: boolean
   readonly #inboxPrefix: string | undefined
-  readonly #listeners = new Map<string, Listener>()
+  readonly #listeners = new OftenEmptyMap<string, Listener>()
   readonly #ended = new AbortController()
   #catchingUp: Promise<void> | undefined
   #prefix = ''
