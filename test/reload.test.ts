@@ -284,7 +284,7 @@ t.test('an executor', async t => {
   t.match(await rejection(executor.reload()), { message: 'the executor was not started' })
   const imported = new Set<string>()
   executor.on('imported', file => imported.add(file))
-  await executor.start()
+  await Promise.all([executor.start(), executor.reload()])
   t.strictSame(
     [...imported].toSorted(),
     ['data.json', 'module.mjs', 'other.cjs', 'version.mjs'].map(f => join(folder, f)),

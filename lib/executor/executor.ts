@@ -14,8 +14,8 @@ import { watch } from '../nats/watch.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../executor-options.js'
 import { checkModule, notLoaded, warnWhenSlow } from '../slots/loading.js'
 import type { PoolOwner } from '../slots/pool-owner.js'
-import { Pool } from '../slots/pool.js'
-import { Desk } from './desk.js'
+import type { Pool } from '../slots/pool.js'
+import type { Desk } from './desk.js'
 import { FAREWELL_MS, STOPPED, drain } from './drain.js'
 import type { ExecutorEvents } from './events.js'
 import type { Job } from './job.js'
@@ -104,8 +104,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
    */
   async reload(): Promise<void> {
     this.#throwIfStopped()
-    // Without one it has not come so far.
-    if (!(this.#pool as Pool<Job> | undefined)) throw new Error('the executor was not started')
+    if (!this.#starting) throw new Error('the executor was not started')
+    // Nothing is loaded yet: what will be is new.
+    if (!(this.#pool as Pool<Job> | undefined)) return this.#unlessStopped(this.#loaded)
     const slow = this.#warnWhenSlow()
     try {
       await this.#pool.reload()
@@ -121,20 +122,23 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     try {
       checkModule(module, moduleName)
     } catch (error) {
+      this.#loaded.reject(error as Error)
       this.#closed.resolve(undefined)
       throw error
     }
+    // Not before: a process of clients alone does without them, and with 8 MB of old objects, not more, V8 leaves its memory alone.
+    const [slots, desks] = await Promise.all([import('../slots/pool.js'), import('./desk.js')])
     const title = `nats-executor slot ${service} ${this.id} ${basename(module)}`
     const reportImports = this.listenerCount('imported') > 0
     const slow = this.#warnWhenSlow()
-    this.#pool = new Pool({ ...this.#options, title, reportImports }, this.#poolOwner)
+    this.#pool = new slots.Pool({ ...this.#options, title, reportImports }, this.#poolOwner)
     try {
       // A function that cannot be loaded is known before anybody hears of this executor.
       await this.#unlessStopped(this.#loaded)
       clearTimeout(slow)
       this.#nc = await this.#connect()
       this.#abort.signal.throwIfAborted()
-      await this.#serve(this.#nc)
+      await this.#serve(this.#nc, desks.Desk)
     } catch (error) {
       clearTimeout(slow)
       this.#abort.abort()
@@ -153,10 +157,16 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     return warnWhenSlow(this.#options.moduleName, text => this.#tell.emit('warning', text))
   }
 
-  async #serve(nc: NatsConnection) {
+  async #serve(nc: NatsConnection, DeskClass: typeof Desk) {
     const options = this.#options
     const post: Post = new Post(nc, !this.#given, options.inboxPrefixes, message => this.#desk!.dropped(message))
-    const desk = (this.#desk = new Desk({ executorId: this.id, options, post, pool: this.#pool, tell: this.#tell }))
+    const desk = (this.#desk = new DeskClass({
+      executorId: this.id,
+      options,
+      post,
+      pool: this.#pool,
+      tell: this.#tell,
+    }))
     const inboxes = options.inboxPrefixes.map(prefix => `${prefix}.${this.id}`)
     const { inboxPrefixes } = post
     const needs = { ...desk.needs, inboxPrefixes, publishes: [...desk.needs.publishes, ...inboxes] }

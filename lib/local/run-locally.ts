@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { deferred } from '../deferred.js'
 import { nameOf } from '../module-url.js'
 import { checkModule, notLoaded, warnWhenSlow } from '../slots/loading.js'
-import { Pool } from '../slots/pool.js'
+import type { Pool } from '../slots/pool.js'
 import type { LocalCall } from './local-call.js'
 import { type LocalOptions, fillLocalOptions } from './local-options.js'
 import { LocalRunner } from './local-runner.js'
@@ -28,7 +28,8 @@ export async function runLocally(module: string | URL, options: LocalOptions = {
   let runner: LocalRunner | undefined
   const title = `nats-executor local slot ${basename(filled.module)}`
   const warn = (text: string) => process.emitWarning(text)
-  const pool: Pool<LocalCall> = new Pool<LocalCall>(
+  const slots = await import('../slots/pool.js')
+  const pool: Pool<LocalCall> = new slots.Pool<LocalCall>(
     { ...filled, title },
     {
       started: call => call.started(),
