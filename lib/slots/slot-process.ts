@@ -5,7 +5,7 @@
 // same, before something is decided, and when the process has ended. What is told by itself comes among the words, in its order.
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { readSync, writeSync } from 'node:fs'
+import { readSync, writeSync, writevSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { deathText, unstartedText } from './death.js'
@@ -123,7 +123,7 @@ export class SlotProcess {
 
   /** Writes at once what was posted; false if it does not fit into the pipe. */
   flush(): boolean {
-    if (this.#isPosting) for (const part of this.#writer.take()) this.#write(part)
+    if (this.#isPosting) this.#write(this.#writer.take())
     this.#isPosting = false
     return this.#requests.writableLength === 0
   }
@@ -154,16 +154,19 @@ export class SlotProcess {
   }
 
   /** Past the stream, whose ways cost more than the write; it takes what does not fit. */
-  #write(part: Uint8Array) {
+  #write(parts: Uint8Array[]) {
     let written = 0
     const fd = descriptorOf(this.#requests)
     if (fd >= 0 && this.#requests.writableLength === 0)
       try {
-        written = writeSync(fd, part)
+        written = parts.length === 1 ? writeSync(fd, parts[0]!) : writevSync(fd, parts)
       } catch {
         // The pipe is full. Or it is broken: the stream hears of that, too.
       }
-    if (written < part.length) this.#requests.write(part.subarray(written))
+    for (const part of parts) {
+      if (written < part.length) this.#requests.write(part.subarray(written))
+      written = Math.max(0, written - part.length)
+    }
   }
 
   /** What a piece of the words says, and the results that it tells of. */

@@ -7,7 +7,7 @@ import { type Frame, FrameReader, FrameWriter, Kind, NOBODY } from '../frames.js
 import { PREAMBLE, type Setup } from './setup.js'
 
 // User code may put its own in their place.
-const { readSync, writeSync } = fs
+const { readSync, writeSync, writevSync } = fs
 export const exit: () => never = process.exit.bind(process, undefined)
 
 const IN = 3
@@ -46,7 +46,7 @@ export function send(...frame: Parameters<FrameWriter['add']>) {
   writer.add(...frame)
   const parts = writer.take()
   if (parts.length > 1 || parts[0]!.length >= MAX_UNTOLD.bytes) return sendWord(parts)
-  write(RESULTS, parts[0]!)
+  write(RESULTS, parts)
   untold.bytes += parts[0]!.length
   if (++untold.frames >= MAX_UNTOLD.frames || untold.bytes >= MAX_UNTOLD.bytes) tell()
 }
@@ -60,20 +60,24 @@ export function sendNow(...frame: Parameters<FrameWriter['add']>) {
 /** It is told of by itself, after all that was sent before. */
 function sendWord(parts: Uint8Array[]) {
   tell()
-  for (const part of parts) write(WORDS, part)
+  write(WORDS, parts)
 }
 
 /** Tells the executor of what was sent. */
 export function tell() {
   if (untold.bytes === 0) return
   writer.add(Kind.told, NOBODY, untold.bytes)
-  for (const part of writer.take()) write(WORDS, part)
+  write(WORDS, writer.take())
   untold.frames = untold.bytes = 0
 }
 
-function write(pipe: number, bytes: Uint8Array) {
+function write(pipe: number, parts: Uint8Array[]) {
   try {
-    for (let at = 0; at < bytes.length;) at += writeSync(pipe, bytes, at)
+    let written = parts.length > 1 ? writevSync(pipe, parts) : 0
+    for (const part of parts) {
+      while (written < part.length) written += writeSync(pipe, part, written)
+      written -= part.length
+    }
   } catch {
     // The executor is gone, or user code has closed the pipe.
     if (pipe === WORDS && setup.width === 1) tellCulprit()
@@ -84,7 +88,7 @@ function write(pipe: number, bytes: Uint8Array) {
 /** Its result may be there already, and the executor would take the next one for what ran. */
 function tellCulprit() {
   writer.add(Kind.exit, lastStarted)
-  for (const part of writer.take()) write(RESULTS, part)
+  write(RESULTS, writer.take())
 }
 
 /** Hears frames as they come; the process ends when the executor is gone or closes the pipe. */
