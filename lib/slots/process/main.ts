@@ -20,8 +20,11 @@ import { Queue } from './queue.js'
 import { runStopHooks } from './stop.js'
 import { isThenable } from './thenable.js'
 
-/** The executor hears of results when nothing is left to compute, but not later than this after the first of them. */
-const TELL_AFTER_MS = 0.25
+/**
+ * The executor hears of results when nothing is left to compute, and before that after the first of these times, then twice as long after
+ * that, and so on: it answers some while others are computed.
+ */
+const TELL_AFTER_MS = { first: 0.05, most: 0.25 }
 /** Functions that never give the process back let its event loop turn this often. */
 const TURN_AFTER_MS = 10
 /** In bytes, as much as the largest message of NATS. */
@@ -35,7 +38,6 @@ const { setImmediate } = timers
 
 const queue = new Queue()
 const running = new OftenEmptyMap<number, Computation>()
-let lastTold = 0
 let isPumping = false
 
 process.title = setup.title
@@ -94,14 +96,17 @@ function pump() {
   if (isPumping) return
   isPumping = true
   const begun = sharedNow()
+  let tellAfter = TELL_AFTER_MS.first
+  let tellAt = begun + tellAfter
   while (running.size < setup.width) {
     const frame = queue.next(() => hear(look()))
     if (!frame) break
     start(frame)
     const now = sharedNow()
-    if (now - lastTold > TELL_AFTER_MS) {
+    if (now > tellAt) {
       tell()
-      lastTold = now
+      tellAfter = Math.min(2 * tellAfter, TELL_AFTER_MS.most)
+      tellAt = now + tellAfter
     }
     if (now - begun > TURN_AFTER_MS) {
       if (!queue.isEmpty) setImmediate(pump)
