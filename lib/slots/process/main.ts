@@ -5,7 +5,6 @@
 // has taken LONG_MS or more, since only then may the executor have said so (see `recall` in ../slot.ts).
 import { writeSync } from 'node:fs'
 import timers from 'node:timers'
-import { OftenEmptyMap } from '../../often-empty.js'
 import { Code } from '../../protocol/codes.js'
 import { writeJson } from '../../protocol/json.js'
 import { readArgument, takeBytes } from '../../protocol/payload.js'
@@ -37,7 +36,7 @@ const { stringify } = JSON
 const { setImmediate } = timers
 
 const queue = new Queue()
-const running = new OftenEmptyMap<number, Computation>()
+const running = new Map<number, Computation>()
 let isPumping = false
 
 process.title = setup.title
