@@ -128,6 +128,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     }
     // Not before: a process of clients alone does without them, and with 8 MB of old objects, not more, V8 leaves its memory alone.
     const [slots, desks] = await Promise.all([import('../slots/pool.js'), import('./desk.js')])
+    this.#throwIfStopped()
     const title = `nats-executor slot ${service} ${this.id} ${basename(module)}`
     const reportImports = this.listenerCount('imported') > 0
     const slow = this.#warnWhenSlow()
