@@ -5,12 +5,14 @@
 import { OftenEmptySet } from '../often-empty.js'
 import { Header } from '../protocol/headers.js'
 import { line } from '../protocol/raw-headers.js'
+import { Alarm } from '../slots/alarm.js'
 import type { Job } from './job.js'
 import type { Post } from './post.js'
 
 /** Only a request that is here for so long is worth a message. */
 export const OLD_MS = 100
-const LOOK_MS = 25
+/** Those that get old within this time of each other are told of together. */
+const TOGETHER_MS = 25
 /** More than what the headers of a notice take. */
 const HEADERS_SIZE = 512
 const SILENT_MS = 3000
@@ -42,7 +44,7 @@ export class Notices {
   readonly #told = new Set<Job>()
   /** When clients were heard last, by their keys. */
   readonly #heardAt = new Map<string, number>()
-  #timer: NodeJS.Timeout | undefined
+  readonly #alarm = new Alarm(() => this.#look())
   #silenceAt = 0
   /** Since when clients can be heard. */
   #countFrom = 0
@@ -55,17 +57,18 @@ export class Notices {
   }
 
   add(job: Job) {
+    const now = performance.now()
     // Others may have told of it.
-    if (performance.now() - job.since >= OLD_MS) this.#age(job)
+    if (now - job.since >= OLD_MS) this.#age(job)
     else this.#fresh.add(job)
-    this.#timer ??= setTimeout(this.#look, LOOK_MS)
+    this.#wait(now)
   }
 
   /** Tells at once of a request, which is to be computed after that. */
   addTold(job: Job, state: 'waiting' | 'computing') {
     this.#told.add(job)
     this.#tell(job, state)
-    this.#timer ??= setTimeout(this.#look, LOOK_MS)
+    this.#wait(performance.now())
   }
 
   /** Its computation has started. */
@@ -98,12 +101,12 @@ export class Notices {
   }
 
   close() {
-    clearTimeout(this.#timer)
+    this.#alarm.close()
     this.#fresh.clear()
     this.#told.clear()
   }
 
-  readonly #look = () => {
+  #look() {
     const now = performance.now()
     for (const job of this.#fresh) {
       if (job.arrivedAt > now - OLD_MS) break
@@ -114,7 +117,17 @@ export class Notices {
       this.#silenceAt = now + SILENCE_MS
       for (const job of this.#told) this.#askIfSilent(job, now)
     }
-    this.#timer = this.#fresh.size + this.#told.size > 0 ? setTimeout(this.#look, LOOK_MS) : undefined
+    this.#wait(now)
+  }
+
+  /** Until the first one gets old, or silence is to be looked for. */
+  #wait(now: number) {
+    let at = this.#told.size > 0 ? this.#silenceAt : Infinity
+    for (const { arrivedAt } of this.#fresh) {
+      at = Math.min(at, arrivedAt + OLD_MS)
+      break
+    }
+    this.#alarm.ringBy(Math.max(at, now + TOGETHER_MS))
   }
 
   #age(job: Job) {
