@@ -132,6 +132,14 @@ export const ATTACKS: Attack[] = [
     },
   },
   {
+    name: '200 of 300 ms with 2,000 headers each at once',
+    takesSlots: true,
+    run: ({ client, service }) => {
+      const many = head(Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`h${i.toString(36)}`, ''])))
+      return times(client, 200, i => client.publish(service, '300', { headers: many, reply: nobody(i) }))
+    },
+  },
+  {
     name: 'computations without an end in half of the slots',
     run: async ({ client, service }) => {
       for (let i = 0; i < 4; i++) client.publish(service, String(1e9), { reply: nobody(i) })

@@ -59,5 +59,14 @@ export const userLines = (headers: UserHeaders) =>
     .map(([name, value]) => line(name, value))
     .join('')
 
+const sizes = new WeakMap<UserHeaders, number>()
+
+/** How many bytes that text has. It is asked again and again while a request waits, and there may be thousands of them. */
+export function userBytes(headers: UserHeaders): number {
+  let size = sizes.get(headers)
+  if (size === undefined) sizes.set(headers, (size = Buffer.byteLength(userLines(headers))))
+  return size
+}
+
 /** One header as text; its name and value are known to be right. */
 export const line = (name: string, value: string | number) => `${name}: ${value}${END}`
