@@ -1,11 +1,15 @@
 // A request may have thousands of headers. While it waits they are gone through once, however often somebody looks at it: else a few of
 // them would keep an executor busy.
+import { headers } from 'nats'
 import t from 'tap'
 import { newJob } from '../lib/executor/job.js'
 import { fits } from '../lib/executor/transfer-message.js'
 import { type Request, parseRequest } from '../lib/protocol/request.js'
 import { RawHeaders } from '../lib/protocol/raw-headers.js'
 import { isSmall } from '../lib/slots/room.js'
+import { Gate } from './fixtures/gate.js'
+import { startExecutor } from './fixtures/library.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
 
 function jobWith(headers: number, bodyBytes = 2) {
   const lines = Array.from({ length: headers }, (_, i) => `${i.toString(36)}:\r\n`).join('')
@@ -37,4 +41,43 @@ t.test('whether it may be sent ahead', async t => {
   for (let i = 0; i < 100; i++) t.ok(isSmall(few.job))
   t.equal(few.looks(), 1)
   t.notOk(isSmall(jobWith(3, 2 ** 13).job))
+})
+
+t.test('with as many as may be a request goes to a free executor, and has a copy', async t => {
+  const server = await startServer(t)
+  const nc = await connectTo(t, server)
+  const most = headers()
+  // 16 KiB, of which the names and ends take some.
+  most.set('Request-Id', 'a')
+  most.set('X', 'x'.repeat(2 ** 14 - 'NATS/1.0\r\nRequest-Id: a\r\nX: \r\n\r\n'.length))
+  const busy = await startExecutor(t, server)
+  const gate = new Gate(t)
+  nc.publish('acts', JSON.stringify(['gate', gate.name]), { reply: '_INBOX.nobody.1' })
+  await gate.heard('here')
+  const hold = `_EXEC.hold.acts.${busy.id}`
+  const answer = nc.request(hold, '["echo",1]', { headers: most, timeout: 20_000 })
+  const free = await startExecutor(t, server)
+  t.equal((await answer).headers?.get('Executor-Id'), free.id)
+
+  const another = new Gate(t)
+  nc.publish('acts', JSON.stringify(['gate', another.name]), { reply: '_INBOX.nobody.2' })
+  await another.heard('here')
+  const lost = nc.request(hold, '["echo",2]', { headers: most, timeout: 20_000 })
+  // The other one keeps copies of what is computed here, and of this.
+  for await (const { data } of nc.subscribe(`_EXEC.peer.executors.acts.${busy.id}`))
+    if (/^\{"keys":\["[^"]+","/.test(Buffer.from(data).toString())) break
+  gate.open()
+  t.equal((await lost).string(), '2')
+  another.open()
+})
+
+t.test('what is no transfer is nothing for its receiver, which goes on to get others', async t => {
+  const server = await startServer(t)
+  const nc = await connectTo(t, server)
+  const { id } = await startExecutor(t, server)
+  const transfer = headers()
+  transfer.set('Dispatch', 'transfer')
+  const peer = `_EXEC.peer.executors.acts.${id}`
+  const answer = await nc.request(peer, '["echo",1]', { headers: transfer, timeout: 20_000 })
+  t.equal(answer.headers?.get('Dispatch'), 'unfit')
 })

@@ -71,6 +71,12 @@ export interface Request {
 
 const isUsers = (name: string) => !isReserved(name)
 
+/** What is wrong with a client's request that has more headers than are kept. On its way between executors one gets some more. */
+export const tooManyHeaders = (headers: RawHeaders | undefined): NotARequest | undefined =>
+  headers && headers.length > MOST_HEADERS
+    ? new NotARequest(`the headers have ${headers.length} characters, more than ${MOST_HEADERS}`)
+    : undefined
+
 /**
  * Parses a request from its parts; `waited`: for how many milliseconds it has waited before; `longestWait`: how long it may wait in
  * all if it does not say so itself; `functionName`: by its subject, if that says it.
@@ -83,8 +89,6 @@ export function parseRequest(
   longestWait = LONGEST_MS,
   functionName = headers?.get(Header.function) ?? '',
 ): Request | NotARequest {
-  if (headers && headers.length > MOST_HEADERS)
-    return new NotARequest(`the headers have ${headers.length} characters, more than ${MOST_HEADERS}`)
   const id = headers?.get(Header.requestId)
   if (id !== undefined && !isId(id))
     return new NotARequest(`${Header.requestId} must be 1–64 of A-Z a-z 0-9 _ -, got ${id.length} characters`)
