@@ -1,9 +1,11 @@
 // A request may have thousands of headers. While it waits they are gone through once, however often somebody looks at it: else a few of
 // them would keep an executor busy.
-import { headers } from 'nats'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { type Msg, headers } from 'nats'
 import t from 'tap'
 import { newJob } from '../lib/executor/job.js'
-import { fits } from '../lib/executor/transfer-message.js'
+import { fits, readTransfer, transferLines } from '../lib/executor/transfer-message.js'
 import { type Request, parseRequest } from '../lib/protocol/request.js'
 import { RawHeaders } from '../lib/protocol/raw-headers.js'
 import { isSmall } from '../lib/slots/room.js'
@@ -41,6 +43,39 @@ t.test('whether it may be sent ahead', async t => {
   for (let i = 0; i < 100; i++) t.ok(isSmall(few.job))
   t.equal(few.looks(), 1)
   t.notOk(isSmall(jobWith(3, 2 ** 13).job))
+})
+
+t.test('what is kept of a request that is over does not keep them', async t => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const used = () => {
+    collect()
+    return process.memoryUsage().heapUsed / 1e6
+  }
+  const lines = (n: number) => `Request-Id: ${`${n}`.padStart(21, 'i')}\r\nRequest-Key: ${`${n}`.padStart(21, 'k')}\r\n`
+  const requestOf = (n: number) =>
+    parseRequest(
+      new RawHeaders(Buffer.from(`NATS/1.0\r\n${lines(n)}X: ${'x'.repeat(16_000)}\r\n\r\n`).toString()),
+      new Uint8Array(0),
+      [`_INBOX.client.${`${n}`.padStart(21, 'i')}`],
+      0,
+    ) as Request
+  function transferOf(n: number): Request {
+    const text = Buffer.from(`NATS/1.0\r\n${transferLines(newJob(requestOf(n), 'ticket'))}\r\n`)
+    const message = { _msg: { hdr: text.length }, _rdata: text, data: new Uint8Array(0) }
+    return readTransfer(message as unknown as Msg, () => true)!.job
+  }
+  const grows = (make: (n: number) => Request) => {
+    const before = used()
+    const kept = Array.from({ length: 2000 }, (_, n) => {
+      const { id, key, replyTo } = make(n)
+      return [id, key, ...replyTo]
+    })
+    const more = used() - before
+    t.ok(more < 8, `${more.toFixed(1)} MB more with parts of ${kept.length} requests of 16 kB`)
+  }
+  grows(requestOf)
+  grows(transferOf)
 })
 
 t.test('with as many as may be a request goes to a free executor, and has a copy', async t => {

@@ -3,6 +3,8 @@
 
 const VERSION = 'NATS/1.0'
 const END = '\r\n'
+/** In V8 a part of a text keeps all of it; of a longer one than this, parts that may be kept for minutes are copied. */
+const SHORT = 512
 
 export class RawHeaders {
   readonly #text: string
@@ -27,7 +29,8 @@ export class RawHeaders {
       const colon = at + name.length
       if (text[colon] !== ':' || !text.startsWith(END, at - END.length)) continue
       const end = text.indexOf(END, colon)
-      return text.slice(colon + (text[colon + 1] === ' ' ? 2 : 1), end < 0 ? undefined : end).trim()
+      const value = text.slice(colon + (text[colon + 1] === ' ' ? 2 : 1), end < 0 ? undefined : end).trim()
+      return text.length > SHORT ? Buffer.from(value).toString() : value
     }
     return undefined
   }
