@@ -132,10 +132,10 @@ export const ATTACKS: Attack[] = [
     },
   },
   {
-    name: '100 of 100 ms with 2,000 headers each at once',
+    name: '100 of 100 ms with 250 headers each at once',
     takesSlots: true,
     run: ({ client, service }) => {
-      const many = head(Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`h${i.toString(36)}`, ''])))
+      const many = head(Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`h${i}`, 'x'.repeat(50)])))
       return times(client, 100, i => client.publish(service, '100', { headers: many, reply: nobody(i) }))
     },
   },

@@ -17,6 +17,16 @@ export class RawHeaders {
     return this.#text.length
   }
 
+  /** Whether there are more of them; lines without a name count, too. */
+  isMoreThan(most: number) {
+    const text = this.#text
+    // Of each there is a colon and an end at least.
+    if (text.length < most * 3) return false
+    let count = 0
+    for (let at = 0; (at = text.indexOf(END, at) + END.length) >= END.length;) if (++count > most + 2) return true
+    return false
+  }
+
   /** The status: 503 is the server's "no responders"; 0 if there is none. */
   get code() {
     return this.#text.startsWith(VERSION) ? parseInt(this.#text.slice(VERSION.length), 10) || 0 : 0
