@@ -222,8 +222,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
           told = true
         },
       ).catch(cause => {
-        this.#throwIfStopped()
-        throw connectionRefused(servers, cause)
+        throw signal.aborted ? new Error(STOPPED, { cause }) : connectionRefused(servers, cause)
       }))
     const tell = (isThere: boolean) => {
       if (this.#canSend) this.#desk?.connected(isThere)
