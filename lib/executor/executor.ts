@@ -192,7 +192,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   #throwIfStopped() {
-    if (this.#stopping) throw new Error(STOPPED)
+    if (this.#stopping) throw this.#error ?? new Error(STOPPED)
   }
 
   /** Rejects when the executor is told to stop meanwhile. */
@@ -222,7 +222,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
           told = true
         },
       ).catch(cause => {
-        throw signal.aborted ? new Error(STOPPED, { cause }) : connectionRefused(servers, cause)
+        throw signal.aborted ? (this.#error ?? new Error(STOPPED, { cause })) : connectionRefused(servers, cause)
       }))
     const tell = (isThere: boolean) => {
       if (this.#canSend) this.#desk?.connected(isThere)
