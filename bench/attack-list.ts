@@ -132,6 +132,14 @@ export const ATTACKS: Attack[] = [
     },
   },
   {
+    name: '100 of 100 ms with 250 headers each at once',
+    takesSlots: true,
+    run: ({ client, service }) => {
+      const many = head(Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`h${i}`, 'x'.repeat(50)])))
+      return times(client, 100, i => client.publish(service, '100', { headers: many, reply: nobody(i) }))
+    },
+  },
+  {
     name: 'computations without an end in half of the slots',
     run: async ({ client, service }) => {
       for (let i = 0; i < 4; i++) client.publish(service, String(1e9), { reply: nobody(i) })

@@ -196,8 +196,8 @@ export function fillCallOptions(
 }
 
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/
-/** In characters, all together. */
-const MAX_HEADERS = 8192
+/** How many, and how many characters all together. */
+const MAX_HEADERS = { count: 200, characters: 8192 }
 
 function headerLines(headers: Readonly<Record<string, string>>): string {
   // Of a `Map`, or of `Headers`, nothing would be sent.
@@ -211,8 +211,11 @@ function headerLines(headers: Readonly<Record<string, string>>): string {
       throw new RangeError(`the header ${name} has a line break, or white space around its value`)
   }
   const lines = userLines(headers)
-  if (lines.length > MAX_HEADERS)
-    throw new RangeError(expected('headers', `${MAX_HEADERS} characters at most`, `${lines.length} characters`))
+  const { count, characters } = MAX_HEADERS
+  const given = Object.keys(headers).length
+  if (given > count) throw new RangeError(expected('headers', `${count} at most`, given))
+  if (lines.length > characters)
+    throw new RangeError(expected('headers', `${characters} characters at most`, `${lines.length} characters`))
   return lines
 }
 

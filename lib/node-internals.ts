@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 
 interface SocketParts {
+  _host?: string | null
   _handle?: { fd?: number; readStop?(): void; useUserBuffer?(buffer: Buffer): void } | null
   [part: symbol]: unknown
 }
@@ -16,6 +17,15 @@ export const descriptorOf = (socket: Socket): number => ('encrypted' in socket ?
 /** Leaves what comes to whoever reads from the descriptor. */
 export function leaveUnread(pipe: Socket) {
   handleOf(pipe).readStop?.()
+}
+
+/**
+ * Has the certificate of a peer that was dialled by its address checked against that address, where TLS is begun on a socket that is
+ * connected. Node would check it against "localhost".
+ */
+export function expectAddress(socket: Socket) {
+  // oxlint-disable-next-line no-underscore-dangle
+  socket.once('connect', () => ((socket as unknown as SocketParts)._host ??= socket.remoteAddress))
 }
 
 /**

@@ -33,6 +33,20 @@ t.test('an executor goes on', async t => {
   t.notOk(codes.some(Boolean), 'and nothing is refused')
 })
 
+for (const [count, isKept] of [
+  [256, true],
+  [257, false],
+] as const)
+  t.test(`${count} of them`, async t => {
+    codes = []
+    const lines = Array.from({ length: count }, (_, i) => `h${i}:`)
+    stranger.publish('acts', '_INBOX.replies', ['NATS/1.0', ...lines].join('\r\n'), '["echo",1]')
+    await stranger.flush()
+    t.equal(await client.call(['echo', 'still here']), 'still here')
+    await nc.flush()
+    t.strictSame(codes, [isKept ? '' : '400'])
+  })
+
 t.test('it does not keep as many as a message can have', { timeout: 20_000 }, async t => {
   codes = []
   await send(MANY)

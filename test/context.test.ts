@@ -67,6 +67,8 @@ t.test('headers that cannot be', async t => {
   t.match(await call({ A: 7 }), { name: 'TypeError', message: 'expected `headers["A"]` to be a text, got 7' })
   t.match(await call([]), { name: 'TypeError' })
   t.match(await call({ A: 'x'.repeat(9000) }), { name: 'RangeError', message: /8192 characters at most/ })
+  const many = Object.fromEntries(Array.from({ length: 201 }, (_, i) => [`h${i}`, '']))
+  t.match(await call(many), { name: 'RangeError', message: '`headers` to be 200 at most, got 201' })
 })
 
 t.test('a line in the log', async t => {

@@ -10,7 +10,7 @@ import { Header } from '../lib/protocol/headers.js'
 import { Subjects } from '../lib/protocol/subjects.js'
 import { Bytes, type Entry, RIGHT_MS, anyBlock, anyBody, block } from './fixtures/garbage.js'
 import { Gate } from './fixtures/gate.js'
-import { newClient, startExecutor, statistics } from './fixtures/library.js'
+import { newClient, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { rawConnection } from './fixtures/raw-connection.js'
 
@@ -225,6 +225,14 @@ t.test('what others give has an end', async t => {
   t.equal(answers.filter(answer => answer === Dispatch.refused).length, 101 - taken)
   gate.open()
   await computing
+})
+
+t.test('a question has as many ids as it may, and is not read if it is longer', async t => {
+  const ids = Array.from({ length: 512 }, (_, i) => `${i}`.padStart(64, 'x'))
+  const ask = (question: string) => nc.request(subjects.hold(executors[0]!.id), question, { timeout: 500 })
+  const answer = await ask(JSON.stringify({ key: 'k'.repeat(64), ids }, null, 4))
+  t.strictSame(answer.json<{ missing: string[] }>().missing, ids)
+  t.match(await rejection(ask(JSON.stringify({ ids: ['a'], x: 'x'.repeat(2 ** 16) }))), { code: 'TIMEOUT' })
 })
 
 t.test('both executors go on, and stop', async t => {

@@ -61,12 +61,23 @@ t.test('cmd/executor says all that it lacks, in lines that a terminal has room f
     '  subscribe: "_EXEC.match.executors.fibonacci"',
     '  subscribe: "_EXEC.peer.executors.fibonacci.*"',
     '  subscribe: "_EXEC.pool.executors.fibonacci"',
-    '  subscribe: "_INBOX.>"',
+    '  subscribe: "_INBOX.>", or better inboxes of its own (--inbox-prefix)',
     '  subscribe: "fibonacci executors"',
     '  subscribe: "fibonacci.* executors"',
     "executor: the server's permissions of this user lack (docs/permissions.md):",
   ])
   t.match(process.stderr[0], /^executor: /)
+})
+
+t.test('an inbox prefix that was forgotten', async t => {
+  const connection = as('poor')
+  const message = /"_INBOX\.\w+\.\*".*: has this user inboxes of its own \(inboxPrefix, --inbox-prefix\)\?$/
+  t.match(await rejection(newClient(t, server, { connection, service: 'other' }).call(1)), { message })
+  const given = newClient(t, server, { connection, service: 'other', inboxPrefix: 'mine' })
+  t.match(await rejection(given.call(1)), { message: /"mine\.\w+\.\*"'?$/ })
+  const command = run(t, 'client', ['--servers', server.url.replace('//', '//poor:secret@'), '--service', 'other', '1'])
+  t.equal(await command.exit, 1)
+  t.match(command.output, /--inbox-prefix/)
 })
 
 for (const name of ['executor', 'client'] as const)

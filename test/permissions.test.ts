@@ -79,7 +79,8 @@ for (const [missing, verbs] of [
     const server = await startServer(t, users(rights('executor').replaceAll(missing, '')))
     const executor = newExecutor(t, server, { connection: as(server, 'executor') })
     const warnings: string[] = []
-    executor.on('warning', text => warnings.push(text))
+    // On a busy machine the module may load slowly.
+    executor.on('warning', text => text.startsWith('still loading') || warnings.push(text))
     t.equal((await rejection(executor.start())).message, lacks(...verbs.map(verb => `${verb}: ${missing}`)))
     t.strictSame(warnings, [], 'once')
   })

@@ -1,5 +1,6 @@
 // Every order of start and stop ends, and leaves nothing behind.
 import { readFileSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { Executor } from 'nats-executor'
 import t from 'tap'
 import { Gate } from './fixtures/gate.js'
@@ -7,6 +8,8 @@ import { fixture, newExecutor, rejection, startExecutor } from './fixtures/libra
 import { connectTo, startServer } from './fixtures/nats-server.js'
 
 const server = await startServer(t)
+/** Of what is under way then. */
+const STOPPING = { message: /^the executor was stopped$/ }
 const STOPPED = { message: 'the executor was stopped: make a new one' }
 
 t.test('start after stop', async t => {
@@ -31,14 +34,18 @@ t.test('start twice, stop twice', async t => {
   t.equal(await executor.closed, undefined)
 })
 
-t.test('stop at once after start', async t => {
-  const executor = newExecutor(t, server)
-  const starting = rejection(executor.start())
-  await executor.stop()
-  t.match(await starting, { message: 'the executor was stopped' })
-  t.equal(await executor.closed, undefined)
-  t.strictSame(slots(), [])
-})
+for (const stop of ['stop', 'stopNow'] as const)
+  for (const turns of [0, 1, 2, 5, 20])
+    t.test(`${stop} ${turns} turns after start`, async t => {
+      const executor = newExecutor(t, server)
+      const starting = rejection(executor.start())
+      const reloading = turns % 2 ? rejection(executor.reload()) : undefined
+      for (let i = 0; i < turns; i++) await setImmediate()
+      await executor[stop]()
+      for (const each of [starting, reloading]) t.match((await each) ?? STOPPING, STOPPING)
+      t.equal(await executor.closed, undefined)
+      t.strictSame(slots(), [])
+    })
 
 for (const stop of ['stop', 'stopNow'] as const)
   t.test(`${stop} while there is no server`, async t => {
@@ -49,7 +56,7 @@ for (const stop of ['stop', 'stopNow'] as const)
     const starting = rejection(executor.start())
     t.match(await isMissing, /^no nats-server yet/)
     await executor[stop]()
-    t.match(await starting, Error)
+    t.match(await starting, STOPPING)
     t.equal(await executor.closed, undefined)
     t.strictSame(slots(), [])
   })

@@ -66,6 +66,6 @@ t.test('stopping ends the waiting', async t => {
   const starting = rejection(executor.start())
   await noticed
   await executor.stop()
-  t.match(await starting, { code: 'CONNECTION_REFUSED' })
+  t.match(await starting, { message: 'the executor was stopped', cause: { code: 'CONNECTION_REFUSED' } })
   await newExecutor(t, server).stop()
 })

@@ -266,16 +266,20 @@ export class Balance {
     const { post } = this.#parts
     if (!message.reply || !post.isInbox(message.reply)) return
     const transfer = readTransfer(message, subject => post.isInbox(subject))
-    // Two with one key would be taken for each other.
-    const isKnown = transfer && this.#tickets.has(transfer.job.ticket)
-    const end = transfer && !isKnown && !this.#takesNoMore ? this.#parts.take(transfer.job) : 'refused'
-    if (end === 'added' || end === 'joined') {
-      this.#counts.received++
-      this.#reporter.took(transfer!.job)
-    }
-    if (end === 'added') this.#tickets.set(transfer!.job.ticket, transfer!.job)
+    const end = transfer ? this.#take(transfer.job) : 'unfit'
     this.#publish(message.reply, '', ANSWERS[end])
     this.changed()
+  }
+
+  #take(job: Job) {
+    // Two with one key would be taken for each other.
+    const end = this.#tickets.has(job.ticket) || this.#takesNoMore ? 'refused' : this.#parts.take(job)
+    if (end === 'added' || end === 'joined') {
+      this.#counts.received++
+      this.#reporter.took(job)
+    }
+    if (end === 'added') this.#tickets.set(job.ticket, job)
+    return end
   }
 
   #publish(subject: string, body: string, kind: string, reply?: string) {

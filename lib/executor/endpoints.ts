@@ -2,7 +2,7 @@
 // queue group. What comes to this executor alone is read here as well.
 import { headersOf } from '../nats/headers.js'
 import type { Msg, Subscription } from '../nats/nats.js'
-import { NotARequest, parseRequest } from '../protocol/request.js'
+import { NotARequest, parseRequest, tooManyHeaders } from '../protocol/request.js'
 import { type Job, newJob } from './job.js'
 import type { Post } from './post.js'
 
@@ -49,7 +49,9 @@ export class Endpoints {
     // Only where the subject does not say it a header may: rights to subjects are rights to functions.
     const functionName =
       subject === service ? '' : subject.startsWith(`${service}.`) ? subject.slice(service.length + 1) : undefined
-    const request = parseRequest(headersOf(message), message.data, [reply], 0, longestWait, functionName)
+    const headers = headersOf(message)
+    const request =
+      tooManyHeaders(headers) ?? parseRequest(headers, message.data, [reply], 0, longestWait, functionName)
     if (request instanceof NotARequest) this.#parts.notARequest(request, reply, functionName ?? '')
     else this.#parts.received(newJob(request))
   }

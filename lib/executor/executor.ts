@@ -111,6 +111,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     try {
       await this.#pool.reload()
     } catch (error) {
+      this.#throwIfStopped()
       throw notLoaded(this.#options.moduleName, error as Error)
     } finally {
       clearTimeout(slow)
@@ -118,17 +119,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   async #start() {
-    const { service, module, moduleName } = this.#options
-    try {
-      checkModule(module, moduleName)
-    } catch (error) {
-      this.#loaded.reject(error as Error)
-      this.#closed.resolve(undefined)
-      throw error
-    }
-    // Not before: a process of clients alone does without them, and with 8 MB of old objects, not more, V8 leaves its memory alone.
-    const [slots, desks] = await Promise.all([import('../slots/pool.js'), import('./desk.js')])
-    this.#throwIfStopped()
+    const { service, module } = this.#options
+    const { slots, desks } = await this.#loadParts()
     const title = `nats-executor slot ${service} ${this.id} ${basename(module)}`
     const reportImports = this.listenerCount('imported') > 0
     const slow = this.#warnWhenSlow()
@@ -138,7 +130,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       await this.#unlessStopped(this.#loaded)
       clearTimeout(slow)
       this.#nc = await this.#connect()
-      this.#abort.signal.throwIfAborted()
+      this.#throwIfStopped()
       await this.#serve(this.#nc, desks.Desk)
     } catch (error) {
       clearTimeout(slow)
@@ -152,6 +144,21 @@ export class Executor extends EventEmitter<ExecutorEvents> {
       throw error
     }
     this.#tell.emit('ready')
+  }
+
+  async #loadParts() {
+    const { module, moduleName } = this.#options
+    try {
+      checkModule(module, moduleName)
+      // Not before: a process of clients alone does without them, and with 8 MB of old objects, not more, V8 leaves its memory alone.
+      const [slots, desks] = await Promise.all([import('../slots/pool.js'), import('./desk.js')])
+      this.#throwIfStopped()
+      return { slots, desks }
+    } catch (error) {
+      this.#loaded.reject(error)
+      this.#closed.resolve(undefined)
+      throw error
+    }
   }
 
   #warnWhenSlow() {
@@ -185,7 +192,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   }
 
   #throwIfStopped() {
-    if (this.#stopping) throw new Error(STOPPED)
+    if (this.#stopping) throw this.#error ?? new Error(STOPPED)
   }
 
   /** Rejects when the executor is told to stop meanwhile. */
@@ -215,7 +222,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
           told = true
         },
       ).catch(cause => {
-        throw signal.aborted ? cause : connectionRefused(servers, cause)
+        throw signal.aborted ? (this.#error ?? new Error(STOPPED, { cause })) : connectionRefused(servers, cause)
       }))
     const tell = (isThere: boolean) => {
       if (this.#canSend) this.#desk?.connected(isThere)

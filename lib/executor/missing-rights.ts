@@ -1,6 +1,10 @@
 // What a server does not allow an executor, as one writes it into the server's configuration: for all executors of the service, not
 // for one, and a right a line.
 import type { Violation } from '../nats/violations.js'
+import { DEFAULT_INBOX_PREFIX } from '../protocol/subjects.js'
+
+/** Whoever may subscribe to all inboxes reads everybody's replies. */
+const RATHER = ', or better inboxes of its own (--inbox-prefix)'
 
 /** Its message has several lines. */
 export class MissingRights extends Error {
@@ -20,5 +24,6 @@ export function rightOf(
   const all =
     prefix === undefined ? subject.replace(/^\$SRV\.[A-Z]+/, '$SRV.*').replace(`.${executorId}`, '.*') : `${prefix}.>`
   const verb = operation === 'publish' ? operation : 'subscribe'
-  return `${verb}: "${queue === undefined ? all : `${all} ${queue}`}"`
+  const right = `${verb}: "${queue === undefined ? all : `${all} ${queue}`}"`
+  return verb === 'subscribe' && prefix === DEFAULT_INBOX_PREFIX ? right + RATHER : right
 }

@@ -9,10 +9,9 @@ import { Inbox } from '../nats/inbox.js'
 import { inboxPrefix } from '../nats/nats-internals.js'
 import type { Msg, NatsConnection, PublishOptions, Subscription } from '../nats/nats.js'
 import { type SubscribeOptions, subscribeSafely } from '../nats/subscribe-safely.js'
-import { isInbox } from '../protocol/subjects.js'
+import { DEFAULT_INBOX_PREFIX, isInbox } from '../protocol/subjects.js'
 
 const NOTHING = new Uint8Array(0)
-const DEFAULT_INBOX_PREFIX = '_INBOX'
 
 export class Post {
   readonly nc: NatsConnection

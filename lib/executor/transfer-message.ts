@@ -4,7 +4,7 @@ import type { Msg } from '../nats/nats.js'
 import { Dispatch } from '../protocol/dispatch.js'
 import { Header, Notices } from '../protocol/headers.js'
 import { BYTES_TYPE } from '../protocol/payload.js'
-import { line, userLines } from '../protocol/raw-headers.js'
+import { line, userBytes, userLines } from '../protocol/raw-headers.js'
 import { MILLISECONDS, MOST_INBOXES, NotARequest, parseRequest } from '../protocol/request.js'
 import { isId } from '../protocol/subjects.js'
 import { type Job, newJob } from './job.js'
@@ -16,7 +16,7 @@ const HEADERS_SIZE = 1024
 export function fits({ body, replyTo, headers }: Job, maxPayload: number) {
   if (!headers && body.byteLength + HEADERS_SIZE * (MOST_INBOXES + 1) <= maxPayload) return true
   const inboxes = replyTo.reduce((sum, inbox) => sum + Buffer.byteLength(inbox) + 1, 0)
-  const users = headers ? Buffer.byteLength(userLines(headers)) : 0
+  const users = headers ? userBytes(headers) : 0
   return body.byteLength + inboxes + users + HEADERS_SIZE <= maxPayload
 }
 

@@ -1,8 +1,10 @@
 // Dials so that no socket is left behind. nats.js forgets the socket of a dial that has timed out: it keeps the process alive,
-// and may connect later, without anybody who reads from it.
+// and may connect later, without anybody who reads from it. And so that a certificate is that of the server: it names none to TLS
+// that was dialled by its address.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
+import { expectAddress } from '../node-internals.js'
 
 class Dial {
   #socket: Socket | undefined
@@ -25,6 +27,7 @@ class Dial {
     if (this.#isOver && !hasFailed) return
     this.#socket?.destroy()
     this.#socket = socket
+    expectAddress(socket)
     if (hasFailed) queueMicrotask(() => socket.destroy())
   }
 

@@ -16,6 +16,9 @@ const BLOCKED_MS = 10
 /** The longest that what has arrived is read: the server may be gone. */
 const READ_FOR_MS = 2000
 
+/** Each user should have inboxes of its own, and its connection must know. */
+const HINT = 'has this user inboxes of its own (inboxPrefix, --inbox-prefix)?'
+
 export interface Listener {
   readonly subject: string
   /** A reply came, the first or another one. */
@@ -146,8 +149,10 @@ export class Inbox {
   #subscribe() {
     const refused = (error: NatsError) => {
       this.#unsubscribe = undefined
+      const isRefused = error.code === ErrorCode.PermissionsViolation && this.#inboxPrefix === undefined
+      const told = isRefused ? new NatsError(`${error.message}: ${HINT}`, error.code, error) : error
       // nats.js is in the middle of forgetting the subscription.
-      queueMicrotask(() => this.#fail(error))
+      queueMicrotask(() => this.#fail(told))
     }
     const parts = this.isOwn ? inboxParts(this.#nc) : undefined
     if (parts) {

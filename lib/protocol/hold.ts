@@ -4,6 +4,8 @@ import { isId } from './subjects.js'
 
 /** No question has more ids than that. */
 export const MAX_IDS = 512
+/** Nor more characters: so many ids take less, and a megabyte of brackets takes 60 ms to read, at each executor that is asked. */
+const MAX_LENGTH = 2 ** 16
 
 export interface Question {
   /** The key that the requests were sent with; none if they were sent without. */
@@ -32,6 +34,7 @@ export interface Status {
 
 /** Reads a question; undefined if the text is none. */
 export function parseQuestion(text: string): Question | undefined {
+  if (text.length > MAX_LENGTH) return undefined
   const question = parseObject(text) as Question | undefined
   const { key, ids, cancel } = question ?? {}
   const isRight =

@@ -3,6 +3,8 @@
 
 const VERSION = 'NATS/1.0'
 const END = '\r\n'
+/** In V8 a part of a text keeps all of it; of a longer one than this, parts that may be kept for minutes are copied. */
+const SHORT = 512
 
 export class RawHeaders {
   readonly #text: string
@@ -13,6 +15,16 @@ export class RawHeaders {
   /** How many characters they have. */
   get length() {
     return this.#text.length
+  }
+
+  /** Whether there are more of them; lines without a name count, too. */
+  isMoreThan(most: number) {
+    const text = this.#text
+    // Of each there is a colon and an end at least.
+    if (text.length < most * 3) return false
+    let count = 0
+    for (let at = 0; (at = text.indexOf(END, at) + END.length) >= END.length;) if (++count > most + 2) return true
+    return false
   }
 
   /** The status: 503 is the server's "no responders"; 0 if there is none. */
@@ -27,7 +39,8 @@ export class RawHeaders {
       const colon = at + name.length
       if (text[colon] !== ':' || !text.startsWith(END, at - END.length)) continue
       const end = text.indexOf(END, colon)
-      return text.slice(colon + (text[colon + 1] === ' ' ? 2 : 1), end < 0 ? undefined : end).trim()
+      const value = text.slice(colon + (text[colon + 1] === ' ' ? 2 : 1), end < 0 ? undefined : end).trim()
+      return text.length > SHORT ? Buffer.from(value).toString() : value
     }
     return undefined
   }
@@ -58,6 +71,15 @@ export const userLines = (headers: UserHeaders) =>
   Object.entries(headers)
     .map(([name, value]) => line(name, value))
     .join('')
+
+const sizes = new WeakMap<UserHeaders, number>()
+
+/** How many bytes that text has. It is asked again and again while a request waits, and there may be thousands of them. */
+export function userBytes(headers: UserHeaders): number {
+  let size = sizes.get(headers)
+  if (size === undefined) sizes.set(headers, (size = Buffer.byteLength(userLines(headers))))
+  return size
+}
 
 /** One header as text; its name and value are known to be right. */
 export const line = (name: string, value: string | number) => `${name}: ${value}${END}`

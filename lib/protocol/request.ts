@@ -11,8 +11,8 @@ export const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
 const BATCH_SIZE = /^[1-9]\d{0,4}$/
 /** What is longer is taken for this, thirty years, so that it is still a time when it is transferred later. */
 export const LONGEST_MS = 1e12
-/** The most characters of headers: where a request lies, they lie too. */
-const MOST_HEADERS = 16 * 1024
+/** The most headers, and characters of them: where a request lies, they lie too. */
+const MOST_HEADERS = { count: 256, characters: 16 * 1024 }
 /** Clients that send one request again and again all get the answer, up to that many. */
 export const MOST_INBOXES = 8
 const PRIORITY = /^-?\d{1,4}$/
@@ -71,6 +71,14 @@ export interface Request {
 
 const isUsers = (name: string) => !isReserved(name)
 
+/** What is wrong with a client's request that has more headers than are kept. On its way between executors one gets some more. */
+export function tooManyHeaders(headers: RawHeaders | undefined): NotARequest | undefined {
+  const { count, characters } = MOST_HEADERS
+  if (headers && headers.length > characters)
+    return new NotARequest(`the headers have ${headers.length} characters, more than ${characters}`)
+  return headers?.isMoreThan(count) ? new NotARequest(`there are more than ${count} headers`) : undefined
+}
+
 /**
  * Parses a request from its parts; `waited`: for how many milliseconds it has waited before; `longestWait`: how long it may wait in
  * all if it does not say so itself; `functionName`: by its subject, if that says it.
@@ -83,8 +91,6 @@ export function parseRequest(
   longestWait = LONGEST_MS,
   functionName = headers?.get(Header.function) ?? '',
 ): Request | NotARequest {
-  if (headers && headers.length > MOST_HEADERS)
-    return new NotARequest(`the headers have ${headers.length} characters, more than ${MOST_HEADERS}`)
   const id = headers?.get(Header.requestId)
   if (id !== undefined && !isId(id))
     return new NotARequest(`${Header.requestId} must be 1–64 of A-Z a-z 0-9 _ -, got ${id.length} characters`)

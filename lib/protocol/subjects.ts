@@ -3,8 +3,11 @@
 /** What our own subjects begin with, unless an option says otherwise. */
 export const DEFAULT_PREFIX = '_EXEC'
 
+/** What the inboxes of a connection begin with, unless it was told otherwise. */
+export const DEFAULT_INBOX_PREFIX = '_INBOX'
+
 /** What inboxes begin with: those of clients, and what a server makes of those of other accounts. */
-export const DEFAULT_INBOX_PREFIXES: readonly string[] = ['_INBOX', '_R_']
+export const DEFAULT_INBOX_PREFIXES: readonly string[] = [DEFAULT_INBOX_PREFIX, '_R_']
 
 /** The subjects of one service beside that of its requests. Each is subscribed once, none comes or goes with a request. */
 export class Subjects {

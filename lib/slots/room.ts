@@ -11,7 +11,17 @@ import { Window } from './window.js'
  */
 const MOST_AHEAD = { recalls: 8, bytes: 2 ** 13 }
 
-export const isSmall = (task: Task) => task.body.byteLength + writeLine(task).length <= MOST_AHEAD.bytes
+/** Of requests with headers of their own, of which there may be thousands: as long as such a one is next, it is asked again and again. */
+const known = new WeakMap<Task, boolean>()
+
+/** Whether it may be sent ahead. */
+export function isSmall(task: Task): boolean {
+  const measure = () => task.body.byteLength + writeLine(task).length <= MOST_AHEAD.bytes
+  if (task.headers === undefined) return measure()
+  let is = known.get(task)
+  if (is === undefined) known.set(task, (is = measure()))
+  return is
+}
 
 export class Room<T extends Task> {
   /** How many run at the same time. */
