@@ -1,4 +1,5 @@
 // The command that has arguments computed and prints the answers.
+import { constants } from 'node:os'
 import { ExecutorClient } from '../lib/client/client.js'
 import { CancelledError, NoExecutorsError, type RequestError, TimeoutError } from '../lib/errors.js'
 import { CLIENT_DEFAULTS } from '../lib/client-options.js'
@@ -14,6 +15,8 @@ import { tellMissing } from './waiting-lines.js'
 
 const OWN = 'client'
 const NAME = calledAs(OWN)
+/** The first one ends the requests, the second one this process. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** Of an argument: a nats-server's `max_payload` cannot be more. */
 const MOST_BYTES = 64 * 1024 * 1024
 
@@ -41,8 +44,13 @@ async function run(positionals: string[], options: Options) {
 
   const interrupt = new AbortController()
   const interrupted = new Promise(resolve => interrupt.signal.addEventListener('abort', resolve))
-  process.on('SIGINT', () => interrupt.abort(new Error('Ctrl-C')))
-  process.on('SIGTERM', () => interrupt.abort(new Error('SIGTERM')))
+  for (const signal of SIGNALS)
+    process.on(signal, () => {
+      // The farewell may take a while, as with a server that says nothing.
+      if (interrupt.signal.aborted) process.exit()
+      process.exitCode = 128 + constants.signals[signal]
+      interrupt.abort(new Error(signal))
+    })
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (process.exitCode !== undefined) return
     // Nobody reads on: as a pipe's end does to other commands.
@@ -107,8 +115,7 @@ async function run(positionals: string[], options: Options) {
   await client.close()
   // Who reads slowly gets all of it.
   await Promise.race([new Promise(resolve => process.stdout.write('', resolve)), interrupted])
-  if (interrupt.signal.aborted) codes.push(130)
-  process.exitCode ??= [130, 1, 3, 4].find(code => codes.includes(code)) ?? 0
+  process.exitCode ??= [1, 3, 4].find(code => codes.includes(code)) ?? 0
 }
 
 function priorityOf(options: Options) {
@@ -160,7 +167,6 @@ function print(line: object) {
 }
 
 function exitCode(error: RequestError) {
-  if (error instanceof CancelledError) return 130
   if (error instanceof NoExecutorsError) return 3
   if (error instanceof TimeoutError) return 4
   return 1
@@ -204,7 +210,7 @@ await runCommand({
     ['--service images invert @in.raw > out.raw', 'bytes in, bytes out'],
   ],
   notes: [
-    'Exit codes: 0 all answered, 1 an answer was an error, 2 wrong usage, 3 nobody was there (no NATS server or no executor), 4 no answer in time, 130 Ctrl-C.',
+    'Exit codes: 0 all answered, 1 an answer was an error, 2 wrong usage, 3 nobody was there (no NATS server or no executor), 4 no answer in time, 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.',
   ],
   run,
 })
