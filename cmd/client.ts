@@ -87,7 +87,7 @@ async function run(positionals: string[], options: Options) {
         if (isJson)
           print({ argument: shown(value), result: shown(result), requestId, executorId, milliseconds: milliseconds() })
         else if (result instanceof Uint8Array) process.stdout.write(result)
-        else process.stdout.write(`${args.length > 1 ? `${text} ` : ''}${JSON.stringify(result)}\n`)
+        else process.stdout.write(`${args.length > 1 ? `${onOneLine(text)} ` : ''}${jsonOf(result)}\n`)
         return 0
       } catch (thrown) {
         bar.clear()
@@ -95,7 +95,7 @@ async function run(positionals: string[], options: Options) {
         const { name, code, message, requestId, executorId } = error
         if (isJson)
           print({
-            argument: shown(value),
+            argument: written([value]) === undefined ? null : shown(value),
             error: { name, code, message },
             requestId,
             executorId,
@@ -150,6 +150,25 @@ function bytesOf(path: string): Uint8Array {
   }
 }
 
+/** What a terminal takes for commands of its own is escaped, which JSON does for a part of it. */
+function jsonOf(value: unknown): string {
+  const text = written(value)
+  // It could be read all the same.
+  if (text === undefined) throw new Error('the answer is nested too deeply to be printed')
+  return text.replace(/[\u007f-\u009f]/g, letter => `\\u00${letter.charCodeAt(0).toString(16)}`)
+}
+
+function written(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
+}
+
+/** Between the parts of JSON a line's end is worth a space. */
+const onOneLine = (text: string) => text.replace(/[\r\n]+/g, ' ')
+
 /** As JSON says it. */
 const shown = (value: unknown) =>
   value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : (value ?? null)
@@ -162,9 +181,7 @@ function makeClient(options: ConstructorParameters<typeof ExecutorClient>[0]) {
   }
 }
 
-function print(line: object) {
-  process.stdout.write(`${JSON.stringify(line)}\n`)
-}
+const print = (line: object) => process.stdout.write(`${jsonOf(line)}\n`)
 
 function exitCode(error: RequestError) {
   if (error instanceof NoExecutorsError) return 3
