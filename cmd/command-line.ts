@@ -1,6 +1,7 @@
 // What the commands have in common: flags are read with cac, and whatever is wrong with them is one line and exit code 2.
 import { type Command, cac } from 'cac'
 import { type CommandName, calledAs, typedAs } from './called-as.js'
+import { surviveTerminal } from './closed-terminal.js'
 import { type HelpText, helpText } from './help.js'
 import { printable } from './printable.js'
 import { reason } from './reason.js'
@@ -94,6 +95,7 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
   )
   cli.help(() => [{ body: helpText({ ...help, command: typedAs(own) }) }])
   cli.version(VERSION)
+  surviveTerminal()
   // Who does not read what is said may still want the answers.
   process.stderr.on('error', () => {})
   try {
