@@ -76,8 +76,9 @@ export class Options {
     return this.#values[name] === false
   }
 
+  /** It may be given again, as by an alias of a shell. */
   isOn(name: string): boolean {
-    return this.#values[name] === true
+    return [this.#values[name]].flat().at(-1) === true
   }
 }
 

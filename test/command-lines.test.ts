@@ -59,6 +59,7 @@ const cases: [script: string, code: number, stdout: string[], stderr: (string | 
   ['cmd/executor "$(printf \'a\\033[31mb\')" ', 1, [], ['executor: cannot load a·[31mb: there is no such file']],
   ['cmd/client "$(printf \'\\377\')"', 2, [], [/got · \(see/]],
 
+  ['cmd/client --json --json 10 | head -c 14', 0, ['{"argument":10'], []],
   ['cmd/client --json=0 10', 2, [], [`client: --json takes no value ${HELP}`]],
   ['cmd/client --timeout.x 1 10', 2, [], [`client: --timeout has no parts ${HELP}`]],
   ['cmd/executor http:', 2, [], [/^executor: expected `module` to be a module's path or URL, got "http:"/]],
