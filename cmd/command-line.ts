@@ -129,6 +129,7 @@ const asTyped = (message: string, options: CommandLine['options']) =>
       (_, name) => `unknown option ${name.length > 1 ? flagOf(name) : `-${name}`}`,
     )
     .replace(/^option `(.+)` value is missing$/, '$1 has no value')
+    .replace(/^ENOENT: .* uv_cwd$/, 'the working directory is gone')
     .replace(/^(expected )?`(\w+)`/, (text, before = '', name) => {
       const typed = Object.keys(options).find(option => option.split(' ')[0] === flagOf(name))
       return typed === undefined ? text : before + typed

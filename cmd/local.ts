@@ -58,6 +58,8 @@ function makeExecutor(module: string, url: string, options: Options) {
   const concurrency = options.number('concurrency') ?? availableParallelism()
   const execArgv = options.words('execArgv')
   try {
+    // In a folder that is gone Node's hooks of loading hang.
+    process.cwd()
     return new Executor({
       connection: url,
       module,
