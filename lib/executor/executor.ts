@@ -43,6 +43,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #isWorking = true
+  #slowReload: NodeJS.Timeout | undefined
   /** Why it stops, if it was not told to. */
   #error: Error | undefined
 
@@ -107,7 +108,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     if (!this.#starting) throw new Error('the executor was not started')
     // Nothing is loaded yet: what will be is new.
     if (!(this.#pool as Pool<Job> | undefined)) return this.#unlessStopped(this.#loaded)
-    const slow = this.#warnWhenSlow()
+    // What is given up for this is not waited for any more.
+    clearTimeout(this.#slowReload)
+    const slow = (this.#slowReload = this.#warnWhenSlow())
     try {
       await this.#pool.reload()
     } catch (error) {
