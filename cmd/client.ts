@@ -125,8 +125,8 @@ function priorityOf(options: Options) {
   return priority
 }
 
-/** Whether it is the name of a function: no JSON is one but for three words. */
-const isName = (text: string | undefined) => isFunctionName(text) && !/^(-?\d.*|true|false|null)$/.test(text!)
+/** Whether it is the name of a function: no JSON is one but for three words. A dash is more likely meant for the standard input. */
+const isName = (text: string | undefined) => isFunctionName(text) && !/^(-?\d.*|-+|true|false|null)$/.test(text!)
 
 /** JSON, or the bytes of a file. */
 function parse(text: string): unknown {

@@ -7,9 +7,9 @@ import { printable } from './printable.js'
 import { reason } from './reason.js'
 import { VERSION } from '../lib/version.js'
 
-/** Marks what looks like a number: cac would take -5 for options, and turn 007 into 7 and nothing into 0. */
+/** Marks what looks like a number, or is a mere dash: cac would take -5 and - for options, and turn 007 into 7 and nothing into 0. */
 const MARK = '\u0000'
-const NUMERIC = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$)/
+const MARKED = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$|-$)/
 
 /** Of times; the most is what a timer can count. */
 const LEAST_SECONDS = 0.001
@@ -40,13 +40,9 @@ export class Options {
 
   /** The value as it was written. */
   text(name: string): string | undefined {
-    const given = this.#values[name]
-    if (given === undefined) return undefined
-    // cac takes --name.x for a part of it.
-    if (typeof given === 'object' && !Array.isArray(given)) throw new UsageError(`${flagOf(name)} has no parts`)
-    const values = [given].flat().map(String)
+    const values = this.#given(name).map(String)
     if (values.length > 1) throw new UsageError(`${flagOf(name)} is given ${values.length} times`)
-    return values[0]!.replaceAll(MARK, '')
+    return values[0]?.replaceAll(MARK, '')
   }
 
   /** Options of Node, say: `--import=tsx --no-warnings`. */
@@ -78,7 +74,16 @@ export class Options {
 
   /** It may be given again, as by an alias of a shell. */
   isOn(name: string): boolean {
-    return [this.#values[name]].flat().at(-1) === true
+    return this.#given(name).at(-1) === true
+  }
+
+  /** As often as it is there. */
+  #given(name: string): unknown[] {
+    const given = this.#values[name]
+    if (given === undefined) return []
+    // cac takes --name.x for a part of it.
+    if (typeof given === 'object' && !Array.isArray(given)) throw new UsageError(`${flagOf(name)} has no parts`)
+    return [given].flat()
   }
 }
 
@@ -100,7 +105,7 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
   // Who does not read what is said may still want the answers.
   process.stderr.on('error', () => {})
   try {
-    const argv = process.argv.map(text => text.replace(NUMERIC, (_, flag = '') => flag + MARK))
+    const argv = process.argv.map(text => text.replace(MARKED, (_, flag = '') => flag + MARK))
     cli.parse(argv, { run: false })
     if (cli.options['help'] || cli.options['version']) {
       process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -24,6 +24,7 @@ const MOST_SHOWN = 5
 async function run(positionals: string[], options: Options) {
   const [module, tooMany] = positionals
   if (module === undefined) throw new UsageError('which module? Its path is missing, such as images.mjs')
+  if (module === '') throw new UsageError("the module's path is empty")
   if (tooMany !== undefined) throw new UsageError(`one module at a time: "${tooMany}" is too many`)
   const port = portOf(options)
   // Between a server's start and its being watched over nothing may end this process.

@@ -65,6 +65,10 @@ const cases: [script: string, code: number, stdout: string[], stderr: (string | 
 
   ['cmd/client --json --json 10 | head -c 14', 0, ['{"argument":10'], []],
   ['cmd/client --json=0 10', 2, [], [`client: --json takes no value ${HELP}`]],
+  ['cmd/client --json.x 10 10', 2, [], [`client: --json has no parts ${HELP}`]],
+  ['cmd/client - 10', 2, [], [/^client: an argument is JSON.* got - \(see/]],
+  ["cmd/executor ''", 2, [], ["executor: the module's path is empty (see executor --help)"]],
+  ["cmd/local ''", 2, [], ["local: the module's path is empty (see local --help)"]],
   ['cmd/client --timeout.x 1 10', 2, [], [`client: --timeout has no parts ${HELP}`]],
   [`${GONE} $cmd/executor a.mjs`, 2, [], ['executor: the working directory is gone (see executor --help)']],
   [`${GONE} $cmd/local ${acts}`, 2, [], ['local: the working directory is gone (see local --help)']],
