@@ -45,9 +45,12 @@ export class Options {
     return values[0]?.replaceAll(MARK, '')
   }
 
-  /** Options of Node, say: `--import=tsx --no-warnings`. */
+  /** Options of Node, say, with spaces in double quotes: `--import=tsx --import="my hooks.mjs"`. */
   words(name: string): string[] | undefined {
-    return this.text(name)?.split(/\s+/).filter(Boolean)
+    const text = this.text(name)
+    if (text === undefined) return undefined
+    if (text.split('"').length % 2 === 0) throw new UsageError(`${flagOf(name)} lacks a double quote, got ${text}`)
+    return (text.match(/([^\s"]|"[^"]*")+/g) ?? []).map(word => word.replaceAll('"', ''))
   }
 
   number(name: string): number | undefined {

@@ -146,12 +146,18 @@ function introduction({ service, subjects }: Executor, module: string, url: stri
     '',
     "import { ExecutorClient } from 'nats-executor'",
     `const client = new ExecutorClient({ connection: '${url}', service: '${service}' })`,
-    `const functions = client.functions() // types: client.functions<typeof import('./${basename(module)}')>()`,
+    `const functions = client.functions()${typesOf(module)}`,
     `console.log(await functions${name.includes('-') ? `['${name}']` : `.${name}`}({}))`,
     'await client.close()',
     '',
   ]
 }
+
+/** No data has any. */
+const typesOf = (module: string) =>
+  module.startsWith('data:')
+    ? ''
+    : ` // types: client.functions<typeof import('./${basename(module).replaceAll(/['\\]/g, '\\$&')}')>()`
 
 await runCommand({
   name: OWN,

@@ -178,6 +178,12 @@ t.test('the lines to copy', async t => {
   t.equal(local.stdout.filter(line => line.includes(url)).length, 3)
 })
 
+t.test("a module's types stand in quotes, whatever its name is", async t => {
+  const folder = t.testdir({ "it's.mjs": 'export default x => x' })
+  const local = run(t, 'local', [join(folder, "it's.mjs"), '--concurrency', '1'])
+  t.match(await local.line(/typeof import/), /typeof import\('\.\/it\\'s\.mjs'\)>\(\)$/)
+})
+
 t.test('TypeScript by a loader', async t => {
   const files = {
     'images.mjs': "import { word } from './word.ts'\nexport default () => word",
