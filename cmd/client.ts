@@ -86,7 +86,7 @@ async function run(positionals: string[], options: Options) {
         bar.clear()
         if (isJson)
           print({ argument: shown(value), result: shown(result), requestId, executorId, milliseconds: milliseconds() })
-        else if (result instanceof Uint8Array) process.stdout.write(result)
+        else if (result instanceof Uint8Array) printBytes(result)
         else process.stdout.write(`${args.length > 1 ? `${onOneLine(text)} ` : ''}${jsonOf(result)}\n`)
         return 0
       } catch (thrown) {
@@ -147,6 +147,21 @@ function bytesOf(path: string): Uint8Array {
   } catch (error) {
     const file = path === '-' ? 'the standard input' : printable(path)
     throw new UsageError(`cannot read ${file}: ${reason(error as Error)}`)
+  }
+}
+
+function printBytes(bytes: Uint8Array) {
+  if (process.stdout.isTTY && !isText(bytes))
+    throw new Error(`the answer is ${bytes.length} bytes that are no text: send them to a file, as in > out.raw`)
+  process.stdout.write(bytes)
+}
+
+/** Of which a terminal takes nothing for commands of its own. */
+function isText(bytes: Uint8Array) {
+  try {
+    return !/\p{Cc}/u.test(new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/[\t\n\r]/g, ''))
+  } catch {
+    return false
   }
 }
 
