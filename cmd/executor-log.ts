@@ -81,10 +81,14 @@ function text(executor: Executor, name: string, say: (line: string) => void, war
     say(` [>] ${stream}: ${outputLine(line)} (pid=${pid}${id})`)
   })
 
-  executor.on('stopping', ({ computing, waiting, drainTimeout }) => {
-    if (computing + waiting === 0) return
-    const what = `for ${computing} running and ${waiting} waiting requests, ${drainTimeout / 1000} s at most`
-    say(` [x] Stopping: waits ${what}; a second signal ends it at once (pid=${pid})`)
+  executor.on('stopping', ({ computing, waiting, delivering, drainTimeout }) => {
+    const what = [
+      ...(computing + waiting > 0 ? [`${computing} running and ${waiting} waiting requests`] : []),
+      ...(delivering > 0 ? [`${delivering} undelivered answer${delivering === 1 ? '' : 's'}`] : []),
+    ].join(', and ')
+    if (what === '') return
+    const most = `${drainTimeout / 1000} s at most; a second signal ends it at once`
+    say(` [x] Stopping: waits for ${what}, ${most} (pid=${pid})`)
   })
 
   const isNewWarning = limited(

@@ -280,7 +280,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     if (!this.#nc) this.#abort.abort()
     await this.#starting?.catch(() => {})
     if (this.#nc && this.#desk) {
-      this.#tell.emit('stopping', { computing: this.#pool.running.length, waiting: this.#pool.waiting, drainTimeout })
+      const { running, waiting } = this.#pool
+      const { delivering } = this.#desk
+      this.#tell.emit('stopping', { computing: running.length, waiting, delivering, drainTimeout })
       const parts = { nc: this.#nc, desk: this.#desk, pool: this.#pool, signal: this.#abort.signal }
       await drain({ ...parts, leave: () => this.#leave() }, until)
     }
