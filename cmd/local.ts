@@ -109,6 +109,7 @@ async function serve(
     newest = loading
     const tell = (error?: Error) => loading === newest && told(error)
     loading.then(() => tell(), tell)
+    return loading
   }
   const watcher = new FileWatcher(changed, (folder, { message }) => warn(`${NAME}: cannot watch ${folder}: ${message}`))
   executor.on('imported', file => watcher.add(file))
