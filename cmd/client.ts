@@ -6,7 +6,7 @@ import { CLIENT_DEFAULTS } from '../lib/client-options.js'
 import { MAX_PRIORITY } from '../lib/protocol/request.js'
 import { functionSubject, isFunctionName } from '../lib/protocol/subjects.js'
 import { ProgressBar } from './progress-bar.js'
-import { calledAs, siblingCommand } from './called-as.js'
+import { calledAs, quoted, siblingCommand } from './called-as.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { readFile } from './read-file.js'
 import { printable } from './printable.js'
@@ -205,7 +205,8 @@ function exitCode(error: RequestError) {
 }
 
 /** What an executor of a service is given. */
-const moduleOf = (service: string) => (service === CLIENT_DEFAULTS.service ? '' : ` <module> --service ${service}`)
+const moduleOf = (service: string) =>
+  service === CLIENT_DEFAULTS.service ? '' : ` <module> --service ${quoted(service)}`
 
 /** How to start what is missing. */
 const withRemedy = (missing: string, service: string) =>

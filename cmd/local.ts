@@ -6,7 +6,7 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Executor } from '../lib/executor/executor.js'
 import { readModule } from '../lib/module-url.js'
-import { calledAs, siblingCommand } from './called-as.js'
+import { calledAs, quoted, siblingCommand } from './called-as.js'
 import { stop } from './children.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { logTo } from './executor-log.js'
@@ -20,6 +20,7 @@ const NAME = calledAs(OWN)
 const GRACE_MS = 3000
 /** Of so many functions a line tells how to call them. */
 const MOST_SHOWN = 5
+const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
 
 async function run(positionals: string[], options: Options) {
   const [module, tooMany] = positionals
@@ -142,23 +143,25 @@ function introduction({ service, subjects }: Executor, module: string, url: stri
     '     What is changed is loaded anew. To call it, with an argument in place of {}:',
     '',
     ...shown.map(
-      each => `${siblingCommand(OWN, 'client')} --servers ${url} --service ${service} ${each && `${each} `}'{}'`,
+      each =>
+        `${siblingCommand(OWN, 'client')} --servers ${url} --service ${quoted(service)} ${each && `${quoted(each)} `}'{}'`,
     ),
     '',
     "import { ExecutorClient } from 'nats-executor'",
-    `const client = new ExecutorClient({ connection: '${url}', service: '${service}' })`,
+    `const client = new ExecutorClient({ connection: '${url}', service: ${literal(service)} })`,
     `const functions = client.functions()${typesOf(module)}`,
-    `console.log(await functions${name.includes('-') ? `['${name}']` : `.${name}`}({}))`,
+    `console.log(await functions${IDENTIFIER.test(name) ? `.${name}` : `[${literal(name)}]`}({}))`,
     'await client.close()',
     '',
   ]
 }
 
+/** As JavaScript reads it. */
+const literal = (text: string) => `'${text.replaceAll(/['\\]/g, '\\$&')}'`
+
 /** No data has any. */
 const typesOf = (module: string) =>
-  module.startsWith('data:')
-    ? ''
-    : ` // types: client.functions<typeof import('./${basename(module).replaceAll(/['\\]/g, '\\$&')}')>()`
+  module.startsWith('data:') ? '' : ` // types: client.functions<typeof import(${literal(`./${basename(module)}`)})>()`
 
 await runCommand({
   name: OWN,
