@@ -8,7 +8,7 @@ const DEMO = fileURLToPath(new URL('../cmd/demo', import.meta.url))
 
 t.test('while clients ask', async t => {
   const demo = runFile(t, DEMO, [])
-  await demo.line(/clients ask/)
+  await demo.line(/calling fibonacci/)
   const pids = descendants(demo.pid)
   t.ok(pids.filter(pid => commandLine(pid).join(' ').includes('cmd/executor')).length === 4)
   demo.kill('SIGKILL')
