@@ -84,6 +84,12 @@ const cases: [script: string, code: number, stdout: string[], stderr: (string | 
     [],
     [/ start one with "'.\/it'\\''s here\/cmd\/executor' <module> --service nobody"$/],
   ],
+  [
+    'cmd/executor 日本.mjs',
+    2,
+    [],
+    [/^executor: --service <name> is needed: "日本" has none of the letters A-Z a-z 0-9 \(see/],
+  ],
   ['cmd/executor http:', 2, [], [/^executor: expected `module` to be a module's path or URL, got "http:"/]],
   ['cmd/executor file:///%zz', 2, [], [/^executor: expected `module` to be a module's path or URL/]],
 ]
