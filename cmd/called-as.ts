@@ -21,6 +21,18 @@ export const typedAs = (own: CommandName): string =>
 /** How to type another command, where and as this one was called. */
 export function siblingCommand(own: CommandName, sibling: CommandName): string {
   if (calledAs(own) === INSTALLED[own]) return needsNpx ? `npx ${INSTALLED[sibling]}` : INSTALLED[sibling]
-  const beside = relative(process.cwd(), join(dirname(path), sibling))
-  return beside.startsWith('.') ? beside : `./${beside}`
+  return quoted(fromHere(join(dirname(path), sibling)))
 }
+
+function fromHere(file: string): string {
+  try {
+    const short = relative(process.cwd(), file)
+    return short.startsWith('.') ? short : `./${short}`
+  } catch {
+    // The working directory is gone.
+    return file
+  }
+}
+
+/** As a shell reads it. */
+export const quoted = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)

@@ -1,6 +1,7 @@
 // Child processes that do not outlive this one, and the environment that they get.
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { forget, watchOver } from '../lib/slots/reaper.js'
 import { reason } from './reason.js'
 
 const running = new Set<ChildProcess>()
@@ -18,6 +19,16 @@ export function adopt<Child extends ChildProcess>(child: Child): Child {
     if (child.listenerCount('error') === 1) process.stderr.write(`${child.spawnfile}: ${reason(error)}\n`)
   })
   return child
+}
+
+/** Sees to it, too, that a process in a group of its own, and that group, end when this one is killed. */
+export function adoptGroup<Child extends ChildProcess>(child: Child): Child {
+  const { pid } = child
+  if (pid !== undefined) {
+    watchOver(pid)
+    child.on('exit', () => forget(pid))
+  }
+  return adopt(child)
 }
 
 /** Ends adopted processes with SIGTERM and, those that do not go within `graceMs`, with SIGKILL; waits for their end. */

@@ -1,11 +1,12 @@
 // The command that has arguments computed and prints the answers.
+import { constants } from 'node:os'
 import { ExecutorClient } from '../lib/client/client.js'
 import { CancelledError, NoExecutorsError, type RequestError, TimeoutError } from '../lib/errors.js'
 import { CLIENT_DEFAULTS } from '../lib/client-options.js'
 import { MAX_PRIORITY } from '../lib/protocol/request.js'
 import { functionSubject, isFunctionName } from '../lib/protocol/subjects.js'
 import { ProgressBar } from './progress-bar.js'
-import { calledAs, siblingCommand } from './called-as.js'
+import { calledAs, quoted, siblingCommand } from './called-as.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { readFile } from './read-file.js'
 import { printable } from './printable.js'
@@ -14,6 +15,8 @@ import { tellMissing } from './waiting-lines.js'
 
 const OWN = 'client'
 const NAME = calledAs(OWN)
+/** The first one ends the requests, the second one this process. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** Of an argument: a nats-server's `max_payload` cannot be more. */
 const MOST_BYTES = 64 * 1024 * 1024
 
@@ -41,8 +44,13 @@ async function run(positionals: string[], options: Options) {
 
   const interrupt = new AbortController()
   const interrupted = new Promise(resolve => interrupt.signal.addEventListener('abort', resolve))
-  process.on('SIGINT', () => interrupt.abort(new Error('Ctrl-C')))
-  process.on('SIGTERM', () => interrupt.abort(new Error('SIGTERM')))
+  for (const signal of SIGNALS)
+    process.on(signal, () => {
+      // The farewell may take a while, as with a server that says nothing.
+      if (interrupt.signal.aborted) process.exit()
+      process.exitCode = 128 + constants.signals[signal]
+      interrupt.abort(new Error(signal))
+    })
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (process.exitCode !== undefined) return
     // Nobody reads on: as a pipe's end does to other commands.
@@ -78,8 +86,8 @@ async function run(positionals: string[], options: Options) {
         bar.clear()
         if (isJson)
           print({ argument: shown(value), result: shown(result), requestId, executorId, milliseconds: milliseconds() })
-        else if (result instanceof Uint8Array) process.stdout.write(result)
-        else process.stdout.write(`${args.length > 1 ? `${text} ` : ''}${JSON.stringify(result)}\n`)
+        else if (result instanceof Uint8Array) printBytes(result)
+        else process.stdout.write(`${args.length > 1 ? `${onOneLine(text)} ` : ''}${jsonOf(result)}\n`)
         return 0
       } catch (thrown) {
         bar.clear()
@@ -87,7 +95,7 @@ async function run(positionals: string[], options: Options) {
         const { name, code, message, requestId, executorId } = error
         if (isJson)
           print({
-            argument: shown(value),
+            argument: written([value]) === undefined ? null : shown(value),
             error: { name, code, message },
             requestId,
             executorId,
@@ -107,8 +115,7 @@ async function run(positionals: string[], options: Options) {
   await client.close()
   // Who reads slowly gets all of it.
   await Promise.race([new Promise(resolve => process.stdout.write('', resolve)), interrupted])
-  if (interrupt.signal.aborted) codes.push(130)
-  process.exitCode ??= [130, 1, 3, 4].find(code => codes.includes(code)) ?? 0
+  process.exitCode ??= [1, 3, 4].find(code => codes.includes(code)) ?? 0
 }
 
 function priorityOf(options: Options) {
@@ -118,8 +125,8 @@ function priorityOf(options: Options) {
   return priority
 }
 
-/** Whether it is the name of a function: no JSON is one but for three words. */
-const isName = (text: string | undefined) => isFunctionName(text) && !/^(-?\d.*|true|false|null)$/.test(text!)
+/** Whether it is the name of a function: no JSON is one but for three words. A dash is more likely meant for the standard input. */
+const isName = (text: string | undefined) => isFunctionName(text) && !/^(-?\d.*|-+|true|false|null)$/.test(text!)
 
 /** JSON, or the bytes of a file. */
 function parse(text: string): unknown {
@@ -143,6 +150,40 @@ function bytesOf(path: string): Uint8Array {
   }
 }
 
+function printBytes(bytes: Uint8Array) {
+  if (process.stdout.isTTY && !isText(bytes))
+    throw new Error(`the answer is ${bytes.length} bytes that are no text: send them to a file, as in > out.raw`)
+  process.stdout.write(bytes)
+}
+
+/** Of which a terminal takes nothing for commands of its own. */
+function isText(bytes: Uint8Array) {
+  try {
+    return !/\p{Cc}/u.test(new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/[\t\n\r]/g, ''))
+  } catch {
+    return false
+  }
+}
+
+/** What a terminal takes for commands of its own is escaped, which JSON does for a part of it. */
+function jsonOf(value: unknown): string {
+  const text = written(value)
+  // It could be read all the same.
+  if (text === undefined) throw new Error('the answer is nested too deeply to be printed')
+  return text.replace(/[\u007f-\u009f]/g, letter => `\\u00${letter.charCodeAt(0).toString(16)}`)
+}
+
+function written(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
+}
+
+/** Between the parts of JSON a line's end is worth a space. */
+const onOneLine = (text: string) => text.replace(/[\r\n]+/g, ' ')
+
 /** As JSON says it. */
 const shown = (value: unknown) =>
   value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : (value ?? null)
@@ -155,19 +196,17 @@ function makeClient(options: ConstructorParameters<typeof ExecutorClient>[0]) {
   }
 }
 
-function print(line: object) {
-  process.stdout.write(`${JSON.stringify(line)}\n`)
-}
+const print = (line: object) => process.stdout.write(`${jsonOf(line)}\n`)
 
 function exitCode(error: RequestError) {
-  if (error instanceof CancelledError) return 130
   if (error instanceof NoExecutorsError) return 3
   if (error instanceof TimeoutError) return 4
   return 1
 }
 
 /** What an executor of a service is given. */
-const moduleOf = (service: string) => (service === CLIENT_DEFAULTS.service ? '' : ` <module> --service ${service}`)
+const moduleOf = (service: string) =>
+  service === CLIENT_DEFAULTS.service ? '' : ` <module> --service ${quoted(service)}`
 
 /** How to start what is missing. */
 const withRemedy = (missing: string, service: string) =>
@@ -204,7 +243,7 @@ await runCommand({
     ['--service images invert @in.raw > out.raw', 'bytes in, bytes out'],
   ],
   notes: [
-    'Exit codes: 0 all answered, 1 an answer was an error, 2 wrong usage, 3 nobody was there (no NATS server or no executor), 4 no answer in time, 130 Ctrl-C.',
+    'Exit codes: 0 all answered, 1 an answer was an error, 2 wrong usage, 3 nobody was there (no NATS server or no executor), 4 no answer in time, 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.',
   ],
   run,
 })

@@ -1,14 +1,15 @@
 // What the commands have in common: flags are read with cac, and whatever is wrong with them is one line and exit code 2.
 import { type Command, cac } from 'cac'
 import { type CommandName, calledAs, typedAs } from './called-as.js'
+import { surviveTerminal } from './closed-terminal.js'
 import { type HelpText, helpText } from './help.js'
 import { printable } from './printable.js'
 import { reason } from './reason.js'
 import { VERSION } from '../lib/version.js'
 
-/** Marks what looks like a number: cac would take -5 for options, and turn 007 into 7 and nothing into 0. */
+/** Marks what looks like a number, or is a mere dash: cac would take -5 and - for options, and turn 007 into 7 and nothing into 0. */
 const MARK = '\u0000'
-const NUMERIC = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$)/
+const MARKED = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$|-$)/
 
 /** Of times; the most is what a timer can count. */
 const LEAST_SECONDS = 0.001
@@ -39,18 +40,17 @@ export class Options {
 
   /** The value as it was written. */
   text(name: string): string | undefined {
-    const given = this.#values[name]
-    if (given === undefined) return undefined
-    // cac takes --name.x for a part of it.
-    if (typeof given === 'object' && !Array.isArray(given)) throw new UsageError(`${flagOf(name)} has no parts`)
-    const values = [given].flat().map(String)
+    const values = this.#given(name).map(String)
     if (values.length > 1) throw new UsageError(`${flagOf(name)} is given ${values.length} times`)
-    return values[0]!.replaceAll(MARK, '')
+    return values[0]?.replaceAll(MARK, '')
   }
 
-  /** Options of Node, say: `--import=tsx --no-warnings`. */
+  /** Options of Node, say, with spaces in double quotes: `--import=tsx --import="my hooks.mjs"`. */
   words(name: string): string[] | undefined {
-    return this.text(name)?.split(/\s+/).filter(Boolean)
+    const text = this.text(name)
+    if (text === undefined) return undefined
+    if (text.split('"').length % 2 === 0) throw new UsageError(`${flagOf(name)} lacks a double quote, got ${text}`)
+    return (text.match(/([^\s"]|"[^"]*")+/g) ?? []).map(word => word.replaceAll('"', ''))
   }
 
   number(name: string): number | undefined {
@@ -75,8 +75,18 @@ export class Options {
     return this.#values[name] === false
   }
 
+  /** It may be given again, as by an alias of a shell. */
   isOn(name: string): boolean {
-    return this.#values[name] === true
+    return this.#given(name).at(-1) === true
+  }
+
+  /** As often as it is there. */
+  #given(name: string): unknown[] {
+    const given = this.#values[name]
+    if (given === undefined) return []
+    // cac takes --name.x for a part of it.
+    if (typeof given === 'object' && !Array.isArray(given)) throw new UsageError(`${flagOf(name)} has no parts`)
+    return [given].flat()
   }
 }
 
@@ -94,10 +104,11 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
   )
   cli.help(() => [{ body: helpText({ ...help, command: typedAs(own) }) }])
   cli.version(VERSION)
+  surviveTerminal()
   // Who does not read what is said may still want the answers.
   process.stderr.on('error', () => {})
   try {
-    const argv = process.argv.map(text => text.replace(NUMERIC, (_, flag = '') => flag + MARK))
+    const argv = process.argv.map(text => text.replace(MARKED, (_, flag = '') => flag + MARK))
     cli.parse(argv, { run: false })
     if (cli.options['help'] || cli.options['version']) {
       process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -126,6 +137,7 @@ const asTyped = (message: string, options: CommandLine['options']) =>
       (_, name) => `unknown option ${name.length > 1 ? flagOf(name) : `-${name}`}`,
     )
     .replace(/^option `(.+)` value is missing$/, '$1 has no value')
+    .replace(/^ENOENT: .* uv_cwd$/, 'the working directory is gone')
     .replace(/^(expected )?`(\w+)`/, (text, before = '', name) => {
       const typed = Object.keys(options).find(option => option.split(' ')[0] === flagOf(name))
       return typed === undefined ? text : before + typed

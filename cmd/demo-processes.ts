@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { adopt, plainEnvironment, stop } from './children.js'
+import { adoptGroup, plainEnvironment, stop } from './children.js'
 
 /** How long a process may take to end after SIGTERM before it gets SIGKILL. */
 export const GRACE_MS = 3_000
@@ -29,7 +29,7 @@ export class Processes {
     // A group of its own: the terminal sends Ctrl-C to the whole foreground group, but executors need the server until they
     // have stopped. And no settings for another server: the demo's own one needs no password.
     const env = plainEnvironment()
-    const child = adopt(spawn(file, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env }))
+    const child = adoptGroup(spawn(file, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env }))
     let problem = ''
     createInterface({ input: child.stdout }).on('line', line => onStdout?.(line))
     createInterface({ input: child.stderr }).on('line', line => {

@@ -8,6 +8,7 @@ import { styleText } from 'node:util'
 import { GRACE_MS, Processes } from './demo-processes.js'
 import { timeline, type Computation } from './demo-timeline.js'
 import { stopAll } from './children.js'
+import { surviveTerminal } from './closed-terminal.js'
 import { startNatsServer } from './nats-server.js'
 
 const ARGUMENTS = [28, 29, 30, 31, 33, 34, 35, 28]
@@ -35,6 +36,7 @@ const failure = new Promise<never>((_, reject) => (fail = reject))
 process.exit(await main())
 
 async function main(): Promise<number> {
+  surviveTerminal()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => fail(new Interrupted(signal)))
   process.stdout.on('error', fail)
   process.stderr.on('error', fail)

@@ -23,12 +23,17 @@ const SHORT_ID = 8
 const NOT_TAKEN = 'they could not be written in time'
 const TOO_MUCH = `functions print more than ${MOST_OUTPUT_LINES} lines a second`
 
-/** Returns what says a line on the standard output and error. `name`: of the command, which warnings begin with. */
-export function logTo(
-  executor: Executor,
-  kind: LogKind,
-  name: string,
-): { say(line: string): void; warn(line: string): void } {
+interface Log {
+  /** On the standard output. */
+  say(line: string): void
+  /** On the standard error. */
+  warn(line: string): void
+  /** Why the executor ends; where machines read, too. */
+  fail(line: string): void
+}
+
+/** `name`: of the command, which warnings begin with. */
+export function logTo(executor: Executor, kind: LogKind, name: string): Log {
   const { pid } = process
   const isJson = kind === 'json'
   const toJson = (level: string, event: string, details: object) =>
@@ -40,7 +45,8 @@ export function logTo(
   )
   if (kind === 'text') text(executor, name, out.write, err.write)
   else if (isJson) json(executor, (...line) => out.write(toJson(...line)))
-  return { say: out.write, warn: err.write }
+  const fail = (line: string) => out.write(toJson('error', 'ended', { text: line.replace(`${name}: `, '') }))
+  return { say: out.write, warn: err.write, fail: isJson ? fail : err.write }
 }
 
 function text(executor: Executor, name: string, say: (line: string) => void, warn: (line: string) => void) {
@@ -75,10 +81,14 @@ function text(executor: Executor, name: string, say: (line: string) => void, war
     say(` [>] ${stream}: ${outputLine(line)} (pid=${pid}${id})`)
   })
 
-  executor.on('stopping', ({ computing, waiting, drainTimeout }) => {
-    if (computing + waiting === 0) return
-    const what = `for ${computing} running and ${waiting} waiting requests, ${drainTimeout / 1000} s at most`
-    say(` [x] Stopping: waits ${what}; a second signal ends it at once (pid=${pid})`)
+  executor.on('stopping', ({ computing, waiting, delivering, drainTimeout }) => {
+    const what = [
+      ...(computing + waiting > 0 ? [`${computing} running and ${waiting} waiting requests`] : []),
+      ...(delivering > 0 ? [`${delivering} undelivered answer${delivering === 1 ? '' : 's'}`] : []),
+    ].join(', and ')
+    if (what === '') return
+    const most = `${drainTimeout / 1000} s at most; a second signal ends it at once`
+    say(` [x] Stopping: waits for ${what}, ${most} (pid=${pid})`)
   })
 
   const isNewWarning = limited(

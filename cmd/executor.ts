@@ -25,7 +25,7 @@ async function run(positionals: string[], options: Options) {
   // The buffers of messages live as long as a request does, so V8 soon takes them for old; and since its heap has little else, it
   // collects all of it again and again. Of them it still lets no more than 64 MiB become garbage.
   setFlagsFromString('--heap-growing-percent=400')
-  const { warn } = logTo(executor, log as LogKind, NAME)
+  const { fail } = logTo(executor, log as LogKind, NAME)
   const signals = stopOnSignals(executor)
   try {
     await executor.start()
@@ -33,12 +33,12 @@ async function run(positionals: string[], options: Options) {
     if (signals.count > 0) return
     const { message } = error as Error
     const [first, ...rest] = message.split('\n')
-    exit(NAME, first!, 1, warn)
-    if (error instanceof MissingRights) for (const right of rest) warn(printable(right, 300))
+    exit(NAME, first!, 1, fail)
+    if (error instanceof MissingRights) for (const right of rest) fail(printable(right, 300))
     return
   }
   const lost = await executor.closed
-  if (lost) exit(NAME, lost.message, 1, warn)
+  if (lost) exit(NAME, lost.message, 1, fail)
 }
 
 function makeExecutor(module: string | undefined, options: Options) {

@@ -6,7 +6,7 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Executor } from '../lib/executor/executor.js'
 import { readModule } from '../lib/module-url.js'
-import { calledAs, siblingCommand } from './called-as.js'
+import { calledAs, quoted, siblingCommand } from './called-as.js'
 import { stop } from './children.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { logTo } from './executor-log.js'
@@ -20,10 +20,12 @@ const NAME = calledAs(OWN)
 const GRACE_MS = 3000
 /** Of so many functions a line tells how to call them. */
 const MOST_SHOWN = 5
+const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
 
 async function run(positionals: string[], options: Options) {
   const [module, tooMany] = positionals
   if (module === undefined) throw new UsageError('which module? Its path is missing, such as images.mjs')
+  if (module === '') throw new UsageError("the module's path is empty")
   if (tooMany !== undefined) throw new UsageError(`one module at a time: "${tooMany}" is too many`)
   const port = portOf(options)
   // Between a server's start and its being watched over nothing may end this process.
@@ -58,6 +60,8 @@ function makeExecutor(module: string, url: string, options: Options) {
   const concurrency = options.number('concurrency') ?? availableParallelism()
   const execArgv = options.words('execArgv')
   try {
+    // In a folder that is gone Node's hooks of loading hang.
+    process.cwd()
     return new Executor({
       connection: url,
       module,
@@ -106,6 +110,7 @@ async function serve(
     newest = loading
     const tell = (error?: Error) => loading === newest && told(error)
     loading.then(() => tell(), tell)
+    return loading
   }
   const watcher = new FileWatcher(changed, (folder, { message }) => warn(`${NAME}: cannot watch ${folder}: ${message}`))
   executor.on('imported', file => watcher.add(file))
@@ -138,17 +143,25 @@ function introduction({ service, subjects }: Executor, module: string, url: stri
     '     What is changed is loaded anew. To call it, with an argument in place of {}:',
     '',
     ...shown.map(
-      each => `${siblingCommand(OWN, 'client')} --servers ${url} --service ${service} ${each && `${each} `}'{}'`,
+      each =>
+        `${siblingCommand(OWN, 'client')} --servers ${url} --service ${quoted(service)} ${each && `${quoted(each)} `}'{}'`,
     ),
     '',
     "import { ExecutorClient } from 'nats-executor'",
-    `const client = new ExecutorClient({ connection: '${url}', service: '${service}' })`,
-    `const functions = client.functions() // types: client.functions<typeof import('./${basename(module)}')>()`,
-    `console.log(await functions${name.includes('-') ? `['${name}']` : `.${name}`}({}))`,
+    `const client = new ExecutorClient({ connection: '${url}', service: ${literal(service)} })`,
+    `const functions = client.functions()${typesOf(module)}`,
+    `console.log(await functions${IDENTIFIER.test(name) ? `.${name}` : `[${literal(name)}]`}({}))`,
     'await client.close()',
     '',
   ]
 }
+
+/** As JavaScript reads it. */
+const literal = (text: string) => `'${text.replaceAll(/['\\]/g, '\\$&')}'`
+
+/** No data has any. */
+const typesOf = (module: string) =>
+  module.startsWith('data:') ? '' : ` // types: client.functions<typeof import(${literal(`./${basename(module)}`)})>()`
 
 await runCommand({
   name: OWN,

@@ -1,9 +1,8 @@
 // Starts a real nats-server on the loopback interface.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { adopt, plainEnvironment } from './children.js'
+import { adopt, adoptGroup, plainEnvironment } from './children.js'
 import { reason } from './reason.js'
-import { forget, watchOver } from '../lib/slots/reaper.js'
 import { findNatsServer } from './find-nats-server.js'
 
 const START_MS = 10_000
@@ -39,18 +38,13 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   options.signal?.throwIfAborted()
   const file = findNatsServer()
   if (!file) throw new Error(MISSING)
-  const child = adopt(
+  const child = (detached ? adoptGroup : adopt)(
     spawn(file, ['-a', '127.0.0.1', '-p', String(port), ...args], {
       detached,
       stdio: ['ignore', 'ignore', 'pipe'],
       env: plainEnvironment(),
     }),
   )
-  const { pid } = child
-  if (detached && pid !== undefined) {
-    watchOver(pid)
-    child.on('exit', () => forget(pid))
-  }
   const signal = AbortSignal.any([AbortSignal.timeout(START_MS), ...(options.signal ? [options.signal] : [])])
   const portIn = (pattern: RegExp) => Number(pattern.exec(said)?.[1]) || undefined
   let said = ''

@@ -26,7 +26,8 @@ export class ProgressBar {
 
   /** The request with that index is so far. */
   set(index: number, progress: unknown) {
-    if (!this.#out.isTTY) return
+    // A dumb terminal, such as a shell in an editor, would show what moves others.
+    if (!this.#out.isTTY || process.env.TERM === 'dumb') return
     this.#progress[index] = readProgress(progress)
     const known = this.#progress.filter(({ fraction }) => fraction !== undefined)
     const sum = known.reduce((total, { fraction }) => total + fraction!, 0)

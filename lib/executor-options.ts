@@ -2,7 +2,7 @@
 import { checkInteger, checkNumber, checkPrefix, checkSubject, defined, expected, isPrefix } from './check-options.js'
 import { checkOverlaps } from './check-overlaps.js'
 import type { ConnectionChoice, FilledConnection } from './connection-choice.js'
-import { nameOf, readModule } from './module-url.js'
+import { readModule, serviceOf } from './module-url.js'
 import { checkConnection, inboxPrefixOf } from './nats/connection-options.js'
 import { MAX_MS } from './protocol/limits.js'
 import { DEFAULT_INBOX_PREFIXES, DEFAULT_PREFIX, isId } from './protocol/subjects.js'
@@ -104,7 +104,7 @@ export function fillExecutorOptions(options: ExecutorOptions): FilledExecutorOpt
   checkNumber('drainTimeout', filled.drainTimeout, 0, MAX_MS)
   for (const name of ['exposeStack', 'balance'] as const)
     if (typeof filled[name] !== 'boolean') throw new TypeError(expected(name, 'a boolean', filled[name]))
-  const service = given.service ?? nameOf(module)
+  const service = given.service ?? serviceOf(module)
   checkSubject('service', service)
   checkOverlaps({ ...filled, service, inboxPrefix: inboxPrefixOf(connection) })
   return { ...filled, connection, module, moduleName, service, processes, execArgv }

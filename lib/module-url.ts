@@ -32,8 +32,17 @@ function shownModule(module: string | URL): string {
   return text.startsWith('data:') && text.length > 50 ? `${text.slice(0, 50)}…` : text
 }
 
-/** What a module is called unless its user says otherwise. */
-export function nameOf(module: string): string {
+const fileNameOf = (module: string) => parse(decodeURIComponent(new URL(module).pathname)).name
+
+/** A module's name with the letters that a subject may have. */
+export const nameOf = (module: string) => fileNameOf(module).replace(/[^A-Za-z0-9_-]/g, '_')
+
+/** The service of a module unless its user says otherwise. */
+export function serviceOf(module: string): string {
   if (module.startsWith('data:')) throw new TypeError('`service` is needed: a data URL has no name')
-  return parse(decodeURIComponent(new URL(module).pathname)).name.replace(/[^A-Za-z0-9_-]/g, '_')
+  const name = nameOf(module)
+  // All such modules would be one service, and compute each other's requests.
+  if (/^_+$/.test(name) && name !== fileNameOf(module))
+    throw new TypeError(`\`service\` is needed: "${fileNameOf(module)}" has none of the letters A-Z a-z 0-9`)
+  return name
 }

@@ -1,9 +1,15 @@
 // The exit codes of `cmd/client`, each with one line that says what to do next.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Msg } from 'nats'
 import t from 'tap'
 import { startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
+
+/** A signal is heard some time later, and two at once are one. */
+const HEARD_MS = 200
+/** Its farewell takes two seconds and more. */
+const AT_ONCE_MS = 1000
 
 const server = await startServer(t)
 await startExecutor(t, server)
@@ -55,8 +61,12 @@ t.test('4: an executor is at work until the timeout', async t => {
   t.strictSame(problems(process.stderr), ['client: slow(30): no answer within 1 s: give it longer with --timeout'])
 })
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  t.test(`130: ${signal} ends it, and the computation`, async t => {
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)
+  t.test(`${code}: ${signal} ends it, and the computation`, async t => {
     const subject = signal.toLowerCase()
     const executor = await startExecutor(t, server, { service: subject })
     const ended = new Promise(resolve => executor.once('failed', resolve))
@@ -64,8 +74,27 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     const process = run(t, 'client', ['--servers', server.url, '--service', subject, '["loop"]'])
     await calling
     process.kill(signal)
-    t.equal(await process.exit, 130)
+    t.equal(await process.exit, code)
     t.strictSame(process.stdout, [])
     t.strictSame(problems(process.stderr), [])
     t.match(await ended, { code: 499 })
   })
+
+t.test('a second signal ends it at once, though its server says nothing', async t => {
+  const frozen = await startServer(t)
+  const executor = await startExecutor(t, frozen)
+  const calling = new Promise(resolve => executor.once('started', resolve))
+  const process = run(t, 'client', ['--servers', frozen.url, '--service', 'acts', '["loop"]'])
+  await calling
+  frozen.signal('SIGSTOP')
+  t.teardown(() => frozen.signal('SIGCONT'))
+  await sleep(HEARD_MS)
+  process.kill('SIGINT')
+  await sleep(HEARD_MS)
+  t.ok(process.isRunning, 'it tells its executor')
+  const from = performance.now()
+  process.kill('SIGINT')
+  t.equal(await process.exit, 130)
+  const ms = performance.now() - from
+  t.ok(ms < AT_ONCE_MS, `${ms} ms`)
+})

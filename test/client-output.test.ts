@@ -57,6 +57,31 @@ t.test('control characters do not reach the terminal', async t => {
   t.notMatch(process.output, '\u001b')
 })
 
+t.test('nor do those of results, which JSON may have as they are', async t => {
+  const process = client('--service', 'echo', '"\u009b31m\u007f"')
+  t.equal(await process.exit, 0)
+  t.strictSame(process.stdout, ['"\\u009b31m\\u007f"'])
+})
+
+t.test('an answer is one line, whatever the argument', async t => {
+  const process = client('--service', 'echo', '{"a":\r\n[1,\n2]}', '3')
+  t.equal(await process.exit, 0)
+  t.strictSame(process.stdout.toSorted(), ['3 3', '{"a": [1, 2]} {"a":[1,2]}'])
+})
+
+t.test('what is nested too deeply costs no other answer', async t => {
+  const deep = '['.repeat(40_000) + ']'.repeat(40_000)
+  const process = client('--json', '--service', 'echo', deep, '3')
+  t.equal(await process.exit, 1)
+  t.match(
+    process.stdout.map(line => JSON.parse(line)),
+    [
+      { argument: null, error: { message: /^JSON cannot say argument/ } },
+      { argument: 3, result: 3 },
+    ],
+  )
+})
+
 t.test('who reads slowly gets all of it', async t => {
   const text = 'x'.repeat(900_000)
   const process = client('--service', 'echo', 'texts', '900000', '900000')

@@ -1,6 +1,7 @@
 // What people do to commands by accident or on purpose: outputs that take nothing, arguments without an end.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
@@ -25,6 +26,9 @@ async function shell(t: Test, script: string) {
 const HELP = '(see client --help)'
 const folder = t.testdir({ 'in.raw': 'four' })
 mkdirSync(join(folder, 'folder'))
+const acts = fileURLToPath(new URL('fixtures/acts.mjs', import.meta.url))
+/** Goes to a folder that is not there any more. */
+const GONE = `cmd=$PWD/cmd; mkdir -p ${folder}/gone; cd ${folder}/gone; rmdir ${folder}/gone;`
 const LONG = '$(head -c 120000 /dev/zero | tr "\\0" a)'
 
 const cases: [script: string, code: number, stdout: string[], stderr: (string | RegExp)[]][] = [
@@ -59,8 +63,33 @@ const cases: [script: string, code: number, stdout: string[], stderr: (string | 
   ['cmd/executor "$(printf \'a\\033[31mb\')" ', 1, [], ['executor: cannot load a·[31mb: there is no such file']],
   ['cmd/client "$(printf \'\\377\')"', 2, [], [/got · \(see/]],
 
+  ['cmd/client --json --json 10 | head -c 14', 0, ['{"argument":10'], []],
   ['cmd/client --json=0 10', 2, [], [`client: --json takes no value ${HELP}`]],
+  ['cmd/client --json.x 10 10', 2, [], [`client: --json has no parts ${HELP}`]],
+  ['cmd/client - 10', 2, [], [/^client: an argument is JSON.* got - \(see/]],
+  ["cmd/executor ''", 2, [], ["executor: the module's path is empty (see executor --help)"]],
+  ["cmd/local ''", 2, [], ["local: the module's path is empty (see local --help)"]],
   ['cmd/client --timeout.x 1 10', 2, [], [`client: --timeout has no parts ${HELP}`]],
+  [`${GONE} $cmd/executor a.mjs`, 2, [], ['executor: the working directory is gone (see executor --help)']],
+  [`${GONE} $cmd/local ${acts}`, 2, [], ['local: the working directory is gone (see local --help)']],
+  [
+    `${GONE} $cmd/client --service nobody --timeout 2 1`,
+    3,
+    [],
+    [/^client: no executor on nobody: start one with "\/\S+\/cmd\/executor <module> --service nobody"$/],
+  ],
+  [
+    `ln -s $PWD "${folder}/it's here"; cd ${folder}; "it's here/cmd/client" --service nobody --timeout 2 1`,
+    3,
+    [],
+    [/ start one with "'.\/it'\\''s here\/cmd\/executor' <module> --service nobody"$/],
+  ],
+  [
+    'cmd/executor 日本.mjs',
+    2,
+    [],
+    [/^executor: --service <name> is needed: "日本" has none of the letters A-Z a-z 0-9 \(see/],
+  ],
   ['cmd/executor http:', 2, [], [/^executor: expected `module` to be a module's path or URL, got "http:"/]],
   ['cmd/executor file:///%zz', 2, [], [/^executor: expected `module` to be a module's path or URL/]],
 ]

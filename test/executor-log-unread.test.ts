@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { run, runFile } from './fixtures/processes.js'
+import { python, skip } from './fixtures/terminal.js'
 
 const server = await startServer(t)
 const nc = await connectTo(t, server)
@@ -116,15 +117,6 @@ t.test('a full disk', { skip: !existsSync('/dev/full') && 'there is no /dev/full
   t.equal(await executor.exit, 0)
 })
 
-const python = (() => {
-  try {
-    return execFileSync('python3', ['-c', 'import pty, sys; print(sys.executable)'], { stdio: 'pipe' })
-      .toString()
-      .trim()
-  } catch {
-    return ''
-  }
-})()
 const TERMINAL = `
 import os, pty, signal, sys
 child, master = pty.fork()
@@ -133,7 +125,7 @@ signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
 print(os.waitpid(child, 0)[1], os.read(master, 100).decode())
 `
 
-t.test('a terminal that nobody reads', { skip: !python && 'there is no python3', timeout: 60_000 }, async t => {
+t.test('a terminal that nobody reads', { skip, timeout: 60_000 }, async t => {
   const executor = runFile(t, python, ['-c', TERMINAL, EXECUTOR, ...flags('terminal')])
   await waitFor('terminal')
   await call('terminal', 0, MANY)

@@ -94,6 +94,16 @@ t.test('--log json', async t => {
   for (const [i, line] of expected.entries()) t.match(lines[i], { ...line, executorId, pid: executor.pid })
 })
 
+t.test('--log json: why it ends is for machines, too', async t => {
+  const executor = run(t, 'executor', ['--log', 'json', 'nowhere.mjs'])
+  t.equal(await executor.exit, 1)
+  t.strictSame(executor.stderr, [])
+  t.match(
+    executor.stdout.map(line => JSON.parse(line)),
+    [{ level: 'error', event: 'ended', text: 'cannot load nowhere.mjs: there is no such file', pid: executor.pid }],
+  )
+})
+
 t.test('--log none', async t => {
   const executor = run(t, 'executor', ['--servers', server.url, '--log', 'none', '--service', 'quiet'])
   for (;;) {

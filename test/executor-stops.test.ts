@@ -55,3 +55,21 @@ t.test('while there is no server', async t => {
   t.equal(await executor.exit, 0)
   t.equal(executor.stderr.length, 1)
 })
+
+t.test('an answer that the server is not there to take', async t => {
+  const server = await startServer(t)
+  const nc = await connectTo(t, server)
+  const executor = run(t, 'executor', ['--servers', server.url, '--service', 'sleep', SLEEP])
+  await executor.line(/Awaiting/)
+  nc.publish('sleep', '500', { reply: '_INBOX.nobody' })
+  await executor.line(/calling/)
+  await server.kill()
+  await executor.line(/response: 500/)
+  executor.kill('SIGTERM')
+  t.match(
+    await executor.line(/Stopping/),
+    /waits for 1 undelivered answer, 30 s at most; a second signal ends it at once/,
+  )
+  executor.kill('SIGTERM')
+  t.equal(await executor.exit, 143)
+})

@@ -35,6 +35,7 @@ const cases: [args: string[], text: RegExp][] = [
     ['--inbox-prefix', '_EXEC'],
     /expected --inbox-prefix <subject> to be outside of "_EXEC", where executors are asked/,
   ],
+  [['--exec-argv=--import="a b'], /--exec-argv lacks a double quote, got --import="a b/],
   [['--log', 'loud'], /--log is one of text, json, none, got "loud"/],
   [['--servers'], /--servers <urls> has no value \(see/],
   [['--servers', '127.0.0.1:x'], /expected --servers <urls> to be URLs like .*, got "127.0.0.1:…"/],

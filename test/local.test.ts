@@ -163,19 +163,30 @@ t.test('it ends when its server does', async t => {
   t.strictSame(await survivors(pids), [])
 })
 
-t.test('the lines to copy', async t => {
-  const { local, url } = await startLocal(t, { 'images.mjs': 'export default x => ({ x })' }, ['--service', 'pictures'])
-  const shell = local.stdout.find(line => line.includes('--servers'))!
-  t.match(shell, /^\.\/cmd\/client .* --service pictures /)
-  const client = runFile(t, '/bin/sh', ['-c', shell])
-  t.equal(await client.exit, 0)
-  t.strictSame(client.stdout, ['{"x":{}}'])
-  const from = local.stdout.indexOf("import { ExecutorClient } from 'nats-executor'")
-  const program = local.stdout.slice(from, from + 5).join('\n')
-  const node = runFile(t, process.execPath, ['--input-type=module', '-e', program])
-  t.equal(await node.exit, 0)
-  t.strictSame(node.stdout, ['{ x: {} }'])
-  t.equal(local.stdout.filter(line => line.includes(url)).length, 3)
+for (const [text, service] of [
+  ['export default x => ({ x })', 'pictures'],
+  ['export const $a = x => ({ x })', "it's"],
+  ['const a = x => ({ x }); export { a as "a-b" }', 'a$HOME'],
+] as const)
+  t.test(`the lines to copy: ${service}`, async t => {
+    const { local, url } = await startLocal(t, { 'images.mjs': text }, ['--service', service])
+    const shell = local.stdout.find(line => line.includes('--servers'))!
+    t.match(shell, /^\.\/cmd\/client /)
+    const client = runFile(t, '/bin/sh', ['-c', shell])
+    t.equal(await client.exit, 0, client.output)
+    t.strictSame(client.stdout, ['{"x":{}}'])
+    const from = local.stdout.indexOf("import { ExecutorClient } from 'nats-executor'")
+    const program = local.stdout.slice(from, from + 5).join('\n')
+    const node = runFile(t, process.execPath, ['--input-type=module', '-e', program])
+    t.equal(await node.exit, 0, node.output)
+    t.strictSame(node.stdout, ['{ x: {} }'])
+    t.equal(local.stdout.filter(line => line.includes(url)).length, 3)
+  })
+
+t.test("a module's types stand in quotes, whatever its name is", async t => {
+  const folder = t.testdir({ "it's.mjs": 'export default x => x' })
+  const local = run(t, 'local', [join(folder, "it's.mjs"), '--concurrency', '1'])
+  t.match(await local.line(/typeof import/), /typeof import\('\.\/it\\'s\.mjs'\)>\(\)$/)
 })
 
 t.test('TypeScript by a loader', async t => {

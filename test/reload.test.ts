@@ -15,6 +15,8 @@ import { startServer } from './fixtures/nats-server.js'
 const { Pool } = await import(new URL('../dist/lib/slots/pool.js', import.meta.url).href)
 
 const NEVER = 'await setTimeout(1e9);'
+/** The same without any import. */
+const HANGS = 'await new Promise(resolve => setTimeout(resolve, 1e9))'
 
 /** A pool of a module that may be rewritten. */
 class Workshop {
@@ -308,12 +310,32 @@ t.test('an executor', async t => {
   await stopping
 })
 
+t.test('only a load that nobody has given up is said to be slow', async t => {
+  const server = await startServer(t)
+  const module = join(t.testdir({ 'module.mjs': 'export default () => 1' }), 'module.mjs')
+  const executor = newExecutor(t, server, { module, service: 'module' })
+  const warnings: string[] = []
+  executor.on('warning', text => warnings.push(text))
+  await executor.start()
+  writeFileSync(module, HANGS)
+  const loads: Promise<void>[] = []
+  for (let i = 0; i < 10; i++) {
+    loads.push(executor.reload())
+    await sleep(300)
+  }
+  t.strictSame(warnings, [])
+  while (warnings.length === 0) await sleep(10)
+  writeFileSync(module, 'export default () => 2')
+  await Promise.all([...loads, executor.reload()])
+  t.strictSame(warnings, [`still loading ${module}`])
+})
+
 t.test('an executor that stops meanwhile', async t => {
   const server = await startServer(t)
   const module = join(t.testdir({ 'module.mjs': 'export default () => 1' }), 'module.mjs')
   const executor = newExecutor(t, server, { module, service: 'module' })
   await executor.start()
-  writeFileSync(module, 'await new Promise(resolve => setTimeout(resolve, 1e9))')
+  writeFileSync(module, HANGS)
   const reloading = rejection(executor.reload())
   await executor.stop()
   t.match(await reloading, { message: /^the executor was stopped$/ })

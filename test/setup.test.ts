@@ -12,6 +12,15 @@ const NPM = `case $1 in
   run) mkdir -p dist && [ ! -f broken ] ;;
 esac`
 
+for (const command of ['client', 'executor', 'local', 'demo'])
+  t.test(`without it cmd/${command} says that it is missing`, async t => {
+    const shim = readFileSync(new URL(`../cmd/${command}`, import.meta.url), 'utf8')
+    const folder = t.testdir({ 'package.json': '{"type":"module"}', cmd: { [command]: shim } })
+    const { status, stderr } = spawnSync(process.execPath, [join(folder, 'cmd', command)], { encoding: 'utf8' })
+    t.equal(status, 1)
+    t.match(stderr, new RegExp(`^${command}: it has to be built first, by "npm run setup": Cannot find [^\n]+\n$`))
+  })
+
 t.test('on a new machine it installs nats-server, then the dependencies', async t => {
   const machine = newMachine(t)
   machine.add('apt-get', `[ "$1" = update ] || { : >$BIN/nats-server && chmod +x $BIN/nats-server; }`)

@@ -59,6 +59,7 @@ t.test('a process has the name of what it computes, and nothing of the credentia
 const HOOK = 'globalThis.hooked = "by a hook"'
 const folder = t.testdir({
   'hook.mjs': HOOK,
+  'a hook.mjs': HOOK,
   'hooked.mjs': 'export default () => [globalThis.hooked ?? null, process.execArgv, typeof gc]',
 })
 
@@ -67,6 +68,14 @@ t.test('--exec-argv', async t => {
   const executor = run(t, 'executor', [...flags, ` --expose-gc  --import ${folder}/hook.mjs `])
   await executor.line(/Awaiting requests on hooked /)
   const result: any = await newClient(t, server, { service: 'hooked' }).call(1)
+  t.match(result, ['by a hook', Array, 'function'])
+})
+
+t.test('--exec-argv with a space in a path', async t => {
+  const flags = ['--servers', server.url, '--service', 'space', `${folder}/hooked.mjs`]
+  const executor = run(t, 'executor', [...flags, `--exec-argv=--import="${folder}/a hook.mjs" --expose-gc`])
+  await executor.line(/Awaiting requests on space /)
+  const result: any = await newClient(t, server, { service: 'space' }).call(1)
   t.match(result, ['by a hook', Array, 'function'])
 })
 

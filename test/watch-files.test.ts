@@ -5,11 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { FileWatcher } from '../cmd/watch-files.js'
 
-function watchFile(t: Test) {
+/** What cannot be loaded is not waited for. */
+const refuse = () => Promise.reject(new Error('refused'))
+
+function watchFile(t: Test, load: () => Promise<unknown> = refuse) {
   const folder = t.testdir({ 'a.mjs': '1', 'other.mjs': '1', sub: {} })
   const told: unknown[] = []
   const watcher = new FileWatcher(
-    () => told.push(1),
+    async () => {
+      told.push(1)
+      await load()
+    },
     (folder, error) => t.fail(`${folder}: ${error.message}`),
   )
   t.teardown(() => watcher.close())
@@ -132,4 +138,29 @@ t.test('it was changed after it was loaded, before it is told of', async t => {
   writeFileSync(file('late.mjs'), '2')
   watcher.add(file('late.mjs'))
   t.equal(await changes(), 1)
+})
+
+t.test('a file that is written whenever it is loaded, as it was', async t => {
+  let text = '1'
+  const { file, changes, none } = watchFile(t, async () => {
+    await sleep(20)
+    writeFileSync(file('a.mjs'), text)
+  })
+  text = '2'
+  writeFileSync(file('a.mjs'), text)
+  t.equal(await changes(), 1)
+  text = '3'
+  writeFileSync(file('a.mjs'), text)
+  t.equal(await changes(), 1)
+  // Another slot.
+  writeFileSync(file('a.mjs'), text)
+  t.ok(await none())
+})
+
+t.test('what was refused is tried again when it is saved as it was', async t => {
+  const { file, changes } = watchFile(t)
+  for (let i = 0; i < 3; i++) {
+    writeFileSync(file('a.mjs'), '2')
+    t.equal(await changes(), 1)
+  }
 })

@@ -190,11 +190,14 @@ export class Desk {
 
   /** Whether nothing is here that is to be computed or answered. */
   get isIdle() {
-    return this.#parts.pool.size + this.#admission.size === 0 && !this.#balance?.isMoving && !this.#outbox.isDelivering
+    return (
+      this.#parts.pool.size + this.#admission.size === 0 && !this.#balance?.isMoving && this.#outbox.delivering === 0
+    )
   }
 
-  get isDelivering() {
-    return this.#outbox.isDelivering
+  /** How many answers are on their way. */
+  get delivering() {
+    return this.#outbox.delivering
   }
 
   /** Answers all that has not started, and what still comes, with 503. */

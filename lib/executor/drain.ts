@@ -37,7 +37,7 @@ export async function drain({ nc, desk, pool, signal, leave }: DrainParts, until
   // Their processes may take longer to end than this one.
   if (signal.aborted) desk.answerRunning(STOPPED)
   const farewell = performance.now() + (signal.aborted ? FAREWELL_MS.atOnce : FAREWELL_MS.drained)
-  while (performance.now() < farewell && (pool.size > 0 || desk.isDelivering)) await sleep(LOOK_MS)
+  while (performance.now() < farewell && (pool.size > 0 || desk.delivering > 0)) await sleep(LOOK_MS)
   // What came back from slots that were ended, or did not.
   desk.refuseRest()
   desk.answerRunning(STOPPED)

@@ -26,8 +26,11 @@ export interface ExecutorEvents {
    * executor starts; each slot tells it.
    */
   imported: [string]
-  /** It was told to stop, and waits for that many requests, for `drainTimeout` milliseconds at most. */
-  stopping: [{ computing: number; waiting: number; drainTimeout: number }]
+  /**
+   * It was told to stop, and waits for that many requests, and for so many answers to be taken, as from a server that is away, for
+   * `drainTimeout` milliseconds at most.
+   */
+  stopping: [{ computing: number; waiting: number; delivering: number; drainTimeout: number }]
   /** Something worth a line in a log: a message that is no request, a connection lost or back. */
   warning: [string]
 }

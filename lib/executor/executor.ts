@@ -43,6 +43,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #isWorking = true
+  #slowReload: NodeJS.Timeout | undefined
   /** Why it stops, if it was not told to. */
   #error: Error | undefined
 
@@ -107,7 +108,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     if (!this.#starting) throw new Error('the executor was not started')
     // Nothing is loaded yet: what will be is new.
     if (!(this.#pool as Pool<Job> | undefined)) return this.#unlessStopped(this.#loaded)
-    const slow = this.#warnWhenSlow()
+    // What is given up for this is not waited for any more.
+    clearTimeout(this.#slowReload)
+    const slow = (this.#slowReload = this.#warnWhenSlow())
     try {
       await this.#pool.reload()
     } catch (error) {
@@ -285,7 +288,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     if (!this.#nc) this.#abort.abort()
     await this.#starting?.catch(() => {})
     if (this.#nc && this.#desk) {
-      this.#tell.emit('stopping', { computing: this.#pool.running.length, waiting: this.#pool.waiting, drainTimeout })
+      const { running, waiting } = this.#pool
+      const { delivering } = this.#desk
+      this.#tell.emit('stopping', { computing: running.length, waiting, delivering, drainTimeout })
       const parts = { nc: this.#nc, desk: this.#desk, pool: this.#pool, signal: this.#abort.signal }
       await drain({ ...parts, leave: () => this.#leave() }, until)
     }

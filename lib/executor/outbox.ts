@@ -75,10 +75,11 @@ export class Outbox {
     this.#post = post
   }
 
-  /** Whether answers are here that the server may not have. */
-  get isDelivering() {
-    for (const { state } of this.#open) if (state !== 'unsure') return true
-    return false
+  /** How many answers are here that the server may not have. */
+  get delivering(): number {
+    let count = 0
+    for (const { state } of this.#open) if (state !== 'unsure') count++
+    return count
   }
 
   /** Sends the answer to a request. */
