@@ -6,9 +6,8 @@ import { EventEmitter } from 'node:events'
 import { basename } from 'node:path'
 import { nanoid } from 'nanoid'
 import { type CheckedOptions, isConnection } from '../nats/connection-options.js'
-import { isOpen, isUp, open, serversOf, within } from '../nats/connection.js'
+import { isOpen, isUp, within } from '../nats/connection.js'
 import { deferred } from '../deferred.js'
-import { connectionRefused } from '../errors.js'
 import type { NatsConnection } from '../nats/nats.js'
 import { watch } from '../nats/watch.js'
 import { type ExecutorOptions, type FilledExecutorOptions, fillExecutorOptions } from '../executor-options.js'
@@ -20,6 +19,7 @@ import { FAREWELL_MS, STOPPED, drain } from './drain.js'
 import type { ExecutorEvents } from './events.js'
 import type { Job } from './job.js'
 import { joinDeaf } from './neighbours.js'
+import { openOwn } from './own-connection.js'
 import { Post } from './post.js'
 import { Rights } from './rights.js'
 import { Teller } from './teller.js'
@@ -211,21 +211,11 @@ export class Executor extends EventEmitter<ExecutorEvents> {
   async #connect(): Promise<NatsConnection> {
     const { connection, service } = this.#options
     const { signal } = this.#abort
-    const servers = isConnection(connection) ? '' : serversOf(connection)
-    let told = false
+    const warn = (text: string) => this.#tell.emit('warning', text)
     const nc =
       this.#given ??
-      (await open(
-        connection as CheckedOptions,
-        // What it publishes is for others: its own questions are not to come back to it.
-        { name: `executor ${service}`, noEcho: true, isMember: true },
-        signal,
-        error => {
-          if (!told) this.#tell.emit('warning', `no nats-server yet at ${servers}: ${error.message}`)
-          told = true
-        },
-      ).catch(cause => {
-        throw signal.aborted ? (this.#error ?? new Error(STOPPED, { cause })) : connectionRefused(servers, cause)
+      (await openOwn(connection as CheckedOptions, service, signal, warn).catch(cause => {
+        throw signal.aborted ? (this.#error ?? new Error(STOPPED, { cause })) : cause
       }))
     const tell = (isThere: boolean) => {
       if (this.#canSend) this.#desk?.connected(isThere)
