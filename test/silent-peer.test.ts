@@ -56,7 +56,7 @@ for (const [title, options] of [
     await Promise.all([client.close(), executor.stop()])
     await peer.until(() => peer.sockets.size === 0)
     t.match(await call, { name: 'CancelledError' })
-    t.match(await starting, { code: 'TIMEOUT' })
+    t.match(await starting, { message: 'the executor was stopped', cause: { code: 'TIMEOUT' } })
   })
 
 t.test('nor do those of a reconnect', async t => {
