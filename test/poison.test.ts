@@ -51,9 +51,12 @@ t.test('an exception of a request that was answered', async t => {
   const client = newClient(t, server, { service: 'poison' })
   const innocent = callInnocents(client)
   await journal.started('echo', 300)
-  for (let i = 0; i < 8; i++) t.equal(await client.call(['throwsWhenAnswered', [20 * i, `late ${i}`]]), 'answered')
   const warned = () => executors.flatMap(({ output }) => output.match(/unhandled: late \d/g) ?? [])
-  while (warned().length < 8) await innocent.some()
+  // A process is replaced after its first one: what it would have thrown later is never seen.
+  for (let i = 0; warned().length < 8; i++) {
+    t.equal(await client.call(['throwsWhenAnswered', [60 * (i % 8), `late ${i}`]]), 'answered')
+    await innocent.some()
+  }
   t.strictSame(await innocent.stop(), [])
   t.strictSame(computedTwice(journal), [])
   t.ok(executors.every(({ isRunning }) => isRunning))
