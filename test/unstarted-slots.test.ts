@@ -35,3 +35,9 @@ t.test('a slot that is to be replaced when no process can be started', async t =
   t.strictSame(program.stdout, ['1'])
   t.match(program.output, /a slot has failed to start: its process cannot be started: spawn E2BIG/)
 })
+
+t.test('the memory of a function, after there was none left to read its size', async t => {
+  const program = runFile(t, '/bin/sh', limited(150, `${process.execPath} ${fileURLToPath(fixture('blind.mjs'))}`))
+  t.equal(await program.exit, 0, program.output)
+  t.match(program.output, /^the function used \d+ MiB of memory: the limit is 300 MiB$/)
+})

@@ -30,9 +30,9 @@ export class MemoryWatch<T extends Task> {
   readonly #look = () => {
     this.#timer = undefined
     for (const slot of this.#slots()) {
-      const resident = slot.room.outstanding > 0 && slot.pid !== undefined ? residentMiB(slot.pid) : undefined
-      if (resident === undefined) continue
+      if (slot.room.outstanding === 0 || slot.pid === undefined) continue
       this.start()
+      const resident = residentMiB(slot.pid) ?? 0
       if (resident <= this.#limit) continue
       slot.kill(Code.failed, `the function used ${Math.round(resident)} MiB of memory: the limit is ${this.#limit} MiB`)
     }
