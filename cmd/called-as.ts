@@ -1,7 +1,12 @@
 // By which names the commands are called: those of a checkout, ./cmd/client, or those that an installed package has, nats-executor-client.
 import { basename, dirname, join, relative } from 'node:path'
 
-const INSTALLED = { executor: 'nats-executor', client: 'nats-executor-client', local: 'nats-executor-local' }
+const INSTALLED = {
+  executor: 'nats-executor',
+  client: 'nats-executor-client',
+  local: 'nats-executor-local',
+  status: 'nats-executor-status',
+}
 
 export type CommandName = keyof typeof INSTALLED
 

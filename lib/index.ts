@@ -27,6 +27,8 @@ export type {
   RemoteFunction,
   RemoteFunctions,
 } from './functions-of.js'
+export { Observer, type ObserverOptions } from './observer/observer.js'
+export type { ExecutorStatus, FunctionStatus } from './observer/executor-status.js'
 export type { ComputeFunction, Context, FunctionSettings, StandardSchema } from './slots/function.js'
 export { onStop } from './slots/stop-hooks.js'
 export { runLocally } from './local/run-locally.js'

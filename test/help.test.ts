@@ -5,7 +5,12 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { runFile } from './fixtures/processes.js'
 
-const INSTALLED = { executor: 'nats-executor', client: 'nats-executor-client', local: 'nats-executor-local' }
+const INSTALLED = {
+  executor: 'nats-executor',
+  client: 'nats-executor-client',
+  local: 'nats-executor-local',
+  status: 'nats-executor-status',
+}
 const folder = t.testdir({ bin: {}, node_modules: { '.bin': {} } })
 
 for (const [name, installed] of Object.entries(INSTALLED)) {

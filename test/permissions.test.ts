@@ -1,6 +1,7 @@
 // The documented rights are enough for everything that executors, clients and observers do, and a missing one is said.
 import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { Observer } from 'nats-executor'
 import t from 'tap'
 import { newClient, newExecutor, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
@@ -40,6 +41,8 @@ t.test('balancing, notices, cancel, a lost executor, copies, discovery: nothing 
     ...Array.from({ length: 10 }, () => plain.request('acts', '["sleep",300]', { timeout: 20_000 })),
   ])
   t.ok((await statistics(observer)).messages > 0)
+  const ids = (await new Observer({ connection: observer, service: 'acts' }).executors()).map(({ id }) => id)
+  t.strictSame(ids.toSorted(), executors.map(({ id }) => id).toSorted())
 
   const gate = new Gate(t)
   const abort = new AbortController()

@@ -3,7 +3,7 @@
 //
 // The keeper of copies asks their holders twice a second which of them are still there. "No responders", or no answer twice, and what
 // it keeps of that holder is its own from then on. A holder that is not asked any more has lost its keeper, and looks for another.
-import { setTimeout as sleep } from 'node:timers/promises'
+import { within } from '../nats/connection.js'
 import { headersOf } from '../nats/headers.js'
 import type { Msg } from '../nats/nats.js'
 import { Dispatch, isList, parseObject } from '../protocol/dispatch.js'
@@ -148,7 +148,7 @@ export class Copies {
       copiesLine,
     )
     // It may be us who are cut off.
-    const isReached = answer !== 'unknown' || (await this.#isReached())
+    const isReached = answer !== 'unknown' || (await within(post.nc.flush(), ASK_MS + this.#parts.answerMs()))
     if (this.#kept.get(holder) !== from) return
     if (Array.isArray(answer)) {
       from.misses = 0
@@ -160,18 +160,6 @@ export class Copies {
         this.#parts.lost(job)
       }
     if (from.copies.size === 0) this.#kept.delete(holder)
-  }
-
-  /** Whether the server answers. */
-  async #isReached() {
-    const late = sleep(ASK_MS + this.#parts.answerMs(), false)
-    return Promise.race([
-      late,
-      this.#parts.post.nc.flush().then(
-        () => true,
-        () => false,
-      ),
-    ])
   }
 
   #drop(copies: Map<string, Job>, ticket: string) {

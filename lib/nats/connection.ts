@@ -125,9 +125,15 @@ export async function closeWithin(nc: NatsConnection, ms: number): Promise<void>
   await within(nc.close(), ms)
 }
 
-/** Waits for what may hang on a server that does not answer, `ms` milliseconds at most; how it ends does not matter. */
-export async function within(work: Promise<unknown>, ms: number): Promise<void> {
+/** Waits for what may hang on a server that does not answer, `ms` milliseconds at most; whether it came to a good end by then. */
+export async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
   const timer = new AbortController()
-  await Promise.race([work.catch(() => {}), sleep(ms, undefined, { signal: timer.signal }).catch(() => {})])
+  const done = work.then(
+    () => true,
+    () => false,
+  )
+  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false)
+  const isDone = await Promise.race([done, late])
   timer.abort()
+  return isDone
 }

@@ -1,0 +1,96 @@
+// Executors and what they do, as lines of 80 columns at most.
+import type { ExecutorStatus, FunctionStatus } from '../lib/observer/executor-status.js'
+import { printable } from './printable.js'
+
+/** Of ids and names, in characters. */
+const LONGEST = { id: 8, host: 16, service: 40, function: 24, error: 26 }
+
+export interface Before {
+  executors: ExecutorStatus[]
+  seconds: number
+}
+
+/** `now`: by `Date.now()`; `before`: an earlier look, for how much was done in a second. */
+export function statusLines(executors: readonly ExecutorStatus[], now: number, before?: Before): string[] {
+  const services = [...new Set(executors.map(({ service }) => service))]
+  return services.flatMap((name, i) => {
+    const those = executors.filter(({ service }) => service === name)
+    return [...(i > 0 ? [''] : []), ...linesOfService(those, now, before)]
+  })
+}
+
+function linesOfService(executors: ExecutorStatus[], now: number, before: Before | undefined): string[] {
+  const functions = executors.flatMap(each => each.functions)
+  const names = [...new Set(functions.map(({ name }) => name))]
+  const doneBefore = new Map(before?.executors.map(({ id, functions: its }) => [id, sum(its, 'requests')]))
+  const rate = ({ id, functions: its }: ExecutorStatus) =>
+    before ? [((sum(its, 'requests') - (doneBefore.get(id) ?? 0)) / before.seconds).toFixed(1)] : []
+  const rows = executors.map(each => [
+    printable(each.id, LONGEST.id),
+    printable(each.host, LONGEST.host),
+    String(each.pid),
+    ago(now - Date.parse(each.started)),
+    `${each.computing}/${each.slots}`,
+    String(each.waiting),
+    ...rate(each),
+    ...counts(each.functions),
+  ])
+  const perSecond = before ? ['A SECOND'] : []
+  const heads = ['EXECUTOR', 'HOST', 'PID', 'UP', 'SLOTS', 'WAIT', ...perSecond, 'DONE', 'FAILED', 'MEAN']
+  return [
+    summary(executors),
+    ...table([heads, ...rows], 2),
+    ...(names.length > 1 || functions.some(({ lastError }) => lastError !== '') ? functionTable(names, functions) : []),
+  ]
+}
+
+function summary(executors: ExecutorStatus[]) {
+  const { service } = executors[0]!
+  const total = (name: 'slots' | 'computing' | 'waiting') => executors.reduce((all, each) => all + each[name], 0)
+  const many = `${executors.length} executor${executors.length === 1 ? '' : 's'}`
+  return `${printable(service, LONGEST.service)}: ${many}, ${total('computing')} of ${total('slots')} slots busy, ${total('waiting')} waiting`
+}
+
+function functionTable(names: string[], functions: FunctionStatus[]): string[] {
+  const rows = names.map(name => {
+    const those = functions.filter(each => each.name === name)
+    const last = those.findLast(({ lastError }) => lastError !== '')?.lastError ?? ''
+    return [printable(name, LONGEST.function), ...counts(those), printable(last, LONGEST.error)]
+  })
+  return table([['FUNCTION', 'DONE', 'FAILED', 'MEAN', 'LAST ERROR'], ...rows], 1)
+}
+
+/** How many were done and failed, and how long one takes in the mean. */
+function counts(functions: FunctionStatus[]): string[] {
+  const requests = sum(functions, 'requests')
+  const time = functions.reduce((all, each) => all + each.meanMs * each.requests, 0)
+  return [String(requests), String(sum(functions, 'errors')), requests === 0 ? '-' : milliseconds(time / requests)]
+}
+
+const sum = (functions: FunctionStatus[], name: 'requests' | 'errors') =>
+  functions.reduce((all, each) => all + each[name], 0)
+
+/** The first columns, so many, are texts; the others are numbers, but for a last one of texts. */
+function table(rows: string[][], texts: number): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
+  const isText = (column: number) => column < texts || rows[0]![column] === 'LAST ERROR'
+  const cell = (text: string, column: number) =>
+    isText(column) ? text.padEnd(widths[column]!) : text.padStart(widths[column]!)
+  return rows.map(row => `  ${row.map(cell).join('  ')}`.trimEnd())
+}
+
+const milliseconds = (ms: number) =>
+  ms < 10 ? `${ms.toFixed(2)} ms` : ms < 10_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`
+
+/** By the clocks of two machines. */
+function ago(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  for (const [unit, length] of [
+    ['d', 86_400],
+    ['h', 3600],
+    ['m', 60],
+  ] as const)
+    // prettier-ignore
+    if (seconds >= 2 * length) return `${Math.floor(seconds / length)}${unit}`
+  return Number.isNaN(seconds) ? '-' : `${seconds}s`
+}

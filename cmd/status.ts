@@ -1,0 +1,114 @@
+// The command that shows which executors there are, and what they do.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ExecutorStatus } from '../lib/observer/executor-status.js'
+import { Observer } from '../lib/observer/observer.js'
+import { calledAs, siblingCommand } from './called-as.js'
+import { type Options, UsageError, exit, runCommand } from './command-line.js'
+import { printable } from './printable.js'
+import { reason } from './reason.js'
+import { statusLines } from './status-lines.js'
+
+const OWN = 'status'
+const NAME = calledAs(OWN)
+const NOBODY = 3
+const LEAST_SECONDS = 0.1
+
+/** For a terminal: to its top, the rest of a line, the rest of all. */
+const TOP = '\u001b[H'
+const REST_OF_LINE = '\u001b[K'
+const REST = '\u001b[J'
+
+interface Look {
+  executors: ExecutorStatus[]
+  at: number
+  /** Why there are none. */
+  problem?: string
+  code: number
+}
+
+async function run(positionals: string[], options: Options) {
+  if (positionals.length > 1) throw new UsageError(`one service at a time: "${positionals[1]}" is too many`)
+  const everyMs = options.seconds('watch', LEAST_SECONDS)
+  const isJson = options.isOn('json')
+  const observer = makeObserver(positionals[0], options)
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Nobody reads on: as a pipe's end does to other commands.
+    if (error.code !== 'EPIPE') exit(NAME, `cannot write: ${reason(error)}`, 1)
+    process.exit(error.code === 'EPIPE' ? 141 : 1)
+  })
+  for (let before: Look | undefined; ;) {
+    const now = await look(observer, positionals[0])
+    if (everyMs === undefined && now.problem !== undefined) exit(NAME, now.problem, now.code)
+    else if (isJson) for (const executor of now.executors) process.stdout.write(`${JSON.stringify(executor)}\n`)
+    else show(now.problem === undefined ? linesOf(now, before) : [now.problem], everyMs !== undefined)
+    if (everyMs === undefined) break
+    before = now
+    await sleep(Math.max(0, now.at + everyMs - performance.now()))
+  }
+  await observer.close()
+}
+
+function makeObserver(service: string | undefined, options: Options) {
+  const servers = options.text('servers')
+  const inboxPrefix = options.text('inboxPrefix')
+  try {
+    return new Observer({
+      ...(service !== undefined && { service }),
+      ...(servers !== undefined && { connection: { servers } }),
+      ...(inboxPrefix !== undefined && { inboxPrefix }),
+    })
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+async function look(observer: Observer, service: string | undefined): Promise<Look> {
+  const at = performance.now()
+  try {
+    const executors = await observer.executors()
+    if (executors.length > 0) return { executors, at, code: 0 }
+    const whose = service === undefined ? '' : ` on ${printable(service)}`
+    const remedy = `start one with "${siblingCommand(OWN, 'executor')}"`
+    return { executors, at, problem: `no executor${whose}: ${remedy}`, code: NOBODY }
+  } catch (error) {
+    const { message } = error as Error
+    return { executors: [], at, problem: message, code: message.startsWith('no nats-server') ? NOBODY : 1 }
+  }
+}
+
+/** Beside an earlier look with how much was done in a second. */
+function linesOf({ executors, at }: Look, before: Look | undefined): string[] {
+  const seconds = (at - (before?.at ?? at)) / 1000
+  return statusLines(executors, Date.now(), before && { executors: before.executors, seconds })
+}
+
+/** `again`: on a terminal in place of what was there. */
+function show(lines: string[], again: boolean) {
+  const { isTTY, rows, columns } = process.stdout
+  if (!again || !isTTY) return void process.stdout.write(`${lines.join('\n')}\n${again ? '\n' : ''}`)
+  const most = rows - 1
+  const shown = lines.length > most ? [...lines.slice(0, most - 1), `… ${lines.length - most + 1} lines more`] : lines
+  process.stdout.write(`${TOP}${shown.map(line => line.slice(0, columns) + REST_OF_LINE).join('\n')}\n${REST}`)
+}
+
+await runCommand({
+  name: OWN,
+  synopsis: '[service] [options]',
+  describe: 'Shows the executors of a service (default: of all), and what they do.',
+  options: {
+    '--servers <urls>': 'NATS servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
+    '--watch <seconds>': 'show it again and again, so many seconds apart',
+    '--inbox-prefix <subject>': 'beginning of the subjects of answers (default: _INBOX)',
+    '--json': 'print one JSON object a line, for each executor',
+  },
+  examples: [
+    ['', 'all executors'],
+    ['images --watch 1', 'those of images, each second'],
+    ['--json | jq .waiting', 'for programs'],
+  ],
+  notes: [
+    'SLOTS are those that are busy, of how many there are; WAIT is how many requests wait there; DONE, FAILED and MEAN count since the executor was started, each argument of a batch for itself.',
+    'Exit codes: 0 somebody is there, 1 the server refuses it, 2 wrong usage, 3 nobody was there (no NATS server or no executor).',
+  ],
+  run,
+})
