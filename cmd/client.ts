@@ -223,9 +223,9 @@ function explain(error: RequestError, service: string, called: string, text: str
 
 await runCommand({
   name: OWN,
-  synopsis: '[function] <argument>… [options]',
+  synopsis: '[function] [argument]… [options]',
   describe:
-    'Has each argument computed by an executor, and prints the answers. An argument is JSON, such as 30, or @file for the bytes of a file (@- for the standard input).',
+    'Has each argument computed by an executor, and prints the answers. An argument is JSON, such as 30, or @file for the bytes of a file (@- for the standard input). The name of a function alone calls it without one.',
   options: {
     '--servers <urls>': 'NATS servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
     '--service <name>': `the subject of the requests (default: ${CLIENT_DEFAULTS.service})`,

@@ -45,7 +45,7 @@ export class Options {
     return values[0]?.replaceAll(MARK, '')
   }
 
-  /** Options of Node, say, with spaces in double quotes: `--import=tsx --import="my hooks.mjs"`. */
+  /** Options of Node, say, with spaces in double quotes: `--import=tsx --import="./my hooks.mjs"`. */
   words(name: string): string[] | undefined {
     const text = this.text(name)
     if (text === undefined) return undefined

@@ -114,6 +114,9 @@ await runCommand({
     ['--concurrency 8', 'eight requests at the same time'],
     ['images.mjs', 'your own functions, as the service images'],
   ],
-  notes: ['SIGTERM or Ctrl-C: finishes what has started and exits with 0; a second one stops at once.'],
+  notes: [
+    'SIGTERM or Ctrl-C: finishes what is here and exits with 0; a second one stops at once.',
+    'Exit codes: 0 stopped, 1 it cannot start or go on, 2 wrong usage, 130 a second Ctrl-C, 143 a second SIGTERM.',
+  ],
   run,
 })

@@ -8,7 +8,7 @@ const COMMON = { '-h, --help': 'print this text', '-v, --version': 'print the ve
 export interface HelpText {
   /** As it is typed. */
   command: string
-  /** After the command, e.g. `<argument>…`. */
+  /** After the command, e.g. `[argument]…`. */
   synopsis: string
   describe: string
   /** Each `--name <value>` with its explanation; without `<value>` it is a switch. */

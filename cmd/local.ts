@@ -177,7 +177,7 @@ await runCommand({
   },
   examples: [['images.mjs', 'the functions of images.mjs, as the service images']],
   notes: [
-    'SIGTERM or Ctrl-C: finishes what has started and exits with 0; a second one stops at once. Nothing is left behind.',
+    'SIGTERM or Ctrl-C: finishes what is here and exits with 0; a second one stops at once. Nothing is left behind.',
   ],
   run,
 })

@@ -68,8 +68,8 @@ export interface CallOptions {
    */
   priority?: number
   /**
-   * The request's id, an idempotency key: while an executor has a request of the same id and argument, or has just answered it,
-   * it is not computed again. 1–64 letters, digits, `_` and `-`.
+   * The request's id, an idempotency key: while an executor has a request of the same id and argument, or, if that took 100 ms or
+   * more, has answered it in the last two minutes, it is not computed again there. 1–64 letters, digits, `_` and `-`.
    * @default a random one
    */
   requestId?: string

@@ -24,6 +24,11 @@ t.test('a computation ends at its deadline, and the next one starts', async t =>
   t.equal(second.json(), 'next')
 })
 
+t.test('a deadline with as many decimals as a double is printed with', async t => {
+  // Python: (deadline - time.monotonic()) * 1000
+  t.strictSame(await ask('["echo",1]', '4999.997854232788'), { code: '', text: '' })
+})
+
 t.test('a request that waits ends at its deadline, before the computation that it waits for', async t => {
   const ended: string[] = []
   const [, waiting] = await Promise.all([

@@ -219,7 +219,7 @@ const CASES: Record<string, [act: (caller: Caller) => unknown, expected: unknown
   'not computed again, as the function has it': [
     caller => interrupted(caller, 'once'),
     [
-      error('ExecutionError', 500, 'lost with its executor 1 times: no more than 1 attempts are made at caller.once', {
+      error('ExecutionError', 500, 'lost with its executor: maxAttempts of caller.once is 1', {
         attempts: 2,
         losses: 1,
       }),

@@ -8,7 +8,7 @@ import { isBytesType, readResult } from '../protocol/payload.js'
 import { parseThrown } from '../protocol/thrown.js'
 
 const STRANGE =
-  "a reply came that is none of an executor's, such as a JetStream stream's acknowledgement: does a stream capture the subject?"
+  "a reply came that is none of an executor's, without its Request-Id or an Executor-Id, such as a JetStream stream's acknowledgement: does a stream capture the subject?"
 /** As many characters of a stranger's reply are told. */
 const MOST_TOLD = 100
 

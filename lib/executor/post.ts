@@ -4,7 +4,7 @@
 // is not an inbox is dropped: it is counted, and not even answered with an error.
 import { nanoid } from 'nanoid'
 import { isOpen } from '../nats/connection.js'
-import { encodeHeaders } from '../nats/headers.js'
+import { encodeHeaders, isNoResponders } from '../nats/headers.js'
 import { Inbox } from '../nats/inbox.js'
 import { inboxPrefix } from '../nats/nats-internals.js'
 import type { Msg, NatsConnection, PublishOptions, Subscription } from '../nats/nats.js'
@@ -78,7 +78,8 @@ export class Post {
   serve(subject: string, handle: (message: Msg) => void) {
     this.subscribe(subject, message => {
       if (message.reply && this.isInbox(message.reply)) handle(message)
-      else this.#onDropped(message)
+      // A client that is gone hears no notice: with `hold` as its reply subject the server says so here.
+      else if (!isNoResponders(message)) this.#onDropped(message)
     })
   }
 

@@ -9,6 +9,9 @@ export function headersOf(message: Msg): RawHeaders | undefined {
   return text === undefined ? undefined : new RawHeaders(text)
 }
 
+/** Whether it is what the server says when nobody is there for a subject, to whatever was named as the reply subject. */
+export const isNoResponders = (message: Msg) => message.data.length === 0 && headersOf(message)?.code === 503
+
 /** Of headers nats.js needs no more to publish a message. */
 class EncodedHeaders {
   readonly #lines: string

@@ -4,7 +4,7 @@
 // On a connection of our own replies come to the built-in inbox of `request()`. One that somebody handed in is left as it
 // is: its replies come to an inbox that is subscribed here, and `close` leaves nothing behind.
 import { setImmediate } from 'node:timers/promises'
-import { encodeHeaders, headersOf } from './headers.js'
+import { encodeHeaders, isNoResponders } from './headers.js'
 import { inboxParts, inboxPrefix } from './nats-internals.js'
 import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, createInbox } from './nats.js'
 import { OftenEmptyMap } from '../often-empty.js'
@@ -171,8 +171,7 @@ export class Inbox {
     const token = message.subject.slice(this.#prefix.length)
     const listener = this.#listeners.get(token)
     if (!listener) return
-    if (message.data.length === 0 && headersOf(message)?.code === 503)
-      listener.onFailure(NatsError.errorForCode(ErrorCode.NoResponders), token)
+    if (isNoResponders(message)) listener.onFailure(NatsError.errorForCode(ErrorCode.NoResponders), token)
     else listener.onReply(message, token)
   }
 

@@ -7,7 +7,7 @@ import type { RawHeaders, UserHeaders } from './raw-headers.js'
 import { isFunctionName, isId } from './subjects.js'
 
 /** Milliseconds, as a header gives them. */
-export const MILLISECONDS = /^\d{1,15}(\.\d{1,6})?$/
+export const MILLISECONDS = /^\d{1,15}(\.\d{1,20})?$/
 const BATCH_SIZE = /^[1-9]\d{0,4}$/
 /** What is longer is taken for this, thirty years, so that it is still a time when it is transferred later. */
 export const LONGEST_MS = 1e12

@@ -19,6 +19,6 @@ export function refusalOf(
   }
   const { maxAttempts = Infinity } = served
   if (attempt <= maxAttempts) return undefined
-  const text = `lost with its executor ${attempt - 1} times: no more than ${maxAttempts} attempts are made at ${called}`
+  const text = `lost with its executor: maxAttempts of ${called} is ${maxAttempts}`
   return { code: Code.failed, text }
 }
