@@ -15,10 +15,11 @@ import type { BalanceParts } from './balance-parts.js'
 import { Departures } from './departures.js'
 import type { Job } from './job.js'
 import { Matchmaking } from './matchmaking.js'
+import { onceATurn } from './once-a-turn.js'
 import { fits, kindOf, readTransfer } from './transfer-message.js'
 
 /** So often is looked at what is to be told: for each of many short computations it would cost more than they do. */
-const LOOKS = { most: 2, ms: 3 }
+const LOOKS = { most: 6, ms: 9 }
 
 /** To a transfer, by what became of it. */
 const ANSWERS = { added: Dispatch.taken, joined: Dispatch.taken, refused: Dispatch.refused, unfit: Dispatch.unfit }
@@ -36,7 +37,6 @@ export class Balance {
   readonly #alarm = new Alarm(() => this.#look())
   #reportToken = ''
   #ticketCount = 0
-  #isScheduled = false
   /** When the last ones were. */
   readonly #looks: number[] = Array.from({ length: LOOKS.most }, () => -Infinity)
   #isUp = true
@@ -95,14 +95,10 @@ export class Balance {
 
   /** A slot became free or busy, or requests that wait came or left: it is reported at the end of this turn, or a moment later. */
   changed() {
-    if (this.#isScheduled || this.#isClosed) return
+    if (this.#isClosed) return
     const soonestAt = this.#looks[0]! + LOOKS.ms
-    if (soonestAt > performance.now()) return this.#alarm.ringBy(soonestAt)
-    this.#isScheduled = true
-    setImmediate(() => {
-      this.#isScheduled = false
-      this.#look()
-    })
+    if (soonestAt > performance.now()) this.#alarm.ringBy(soonestAt)
+    else this.#lookSoon()
   }
 
   /** A request is over. */
@@ -140,7 +136,9 @@ export class Balance {
     this.#parts.post.inbox.forget(this.#reportToken)
   }
 
-  readonly #look = () => {
+  readonly #lookSoon = onceATurn(() => this.#look())
+
+  #look() {
     if (this.#isClosed || !this.#parts.post.isOpen) return
     const now = performance.now()
     this.#looks.shift()
@@ -222,9 +220,17 @@ export class Balance {
       answered: () => void this.messages++,
       ordered: order => this.#ordered(order),
       met: () => this.#beacon({ id: executorId }),
-      changed: () => this.changed(),
+      changed: this.#matchSoon,
     })
   }
+
+  /** Whoever has reported, and waits, does not wait for what is to be told here. */
+  readonly #matchSoon = onceATurn(() => {
+    if (this.#isClosed || !this.#parts.post.isOpen) return
+    const now = performance.now()
+    this.#matchmaking?.giveOrders(now)
+    this.#alarm.ringBy(this.#matchmaking?.wakeAt(now) ?? Infinity)
+  })
 
   #beacon(beacon: Beacon) {
     if (this.#isUp) this.#publish(this.#parts.subjects.pool, JSON.stringify(beacon), Dispatch.beacon)
