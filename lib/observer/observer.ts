@@ -6,9 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { checkNames, checkPrefix, checkSubject, checkTimeout, withoutUndefined } from '../check-options.js'
 import type { ConnectionChoice, FilledConnection } from '../connection-choice.js'
 import { ConnectionError, connectionRefused } from '../errors.js'
-import { checkConnection, isConnection } from '../nats/connection-options.js'
+import { type CheckedOptions, checkConnection, isConnection } from '../nats/connection-options.js'
 import { closeWithin, isUp, open, serversOf, within } from '../nats/connection.js'
-import { ErrorCode, type NatsConnection, type NatsError, RequestStrategy } from '../nats/nats.js'
+import { Inbox } from '../nats/inbox.js'
+import { ErrorCode, type Msg, type NatsConnection, type NatsError } from '../nats/nats.js'
 import { serviceName } from '../protocol/subjects.js'
 import { type ExecutorStatus, readStatus } from './executor-status.js'
 
@@ -19,7 +20,7 @@ export interface ObserverOptions extends Pick<ConnectionChoice, 'connection'> {
    */
   service?: string
   /**
-   * What the subjects of answers begin with, on a connection that is opened here.
+   * What the subjects of answers begin with.
    * @default that of the connection, '_INBOX'
    */
   inboxPrefix?: string
@@ -43,7 +44,7 @@ const FAREWELL_MS = 500
 export class Observer implements AsyncDisposable {
   readonly #options: Omit<ObserverOptions, 'connection'> & typeof DEFAULTS & FilledConnection
   readonly #closing = new AbortController()
-  #connecting: Promise<NatsConnection> | undefined
+  #connecting: Promise<{ nc: NatsConnection; inbox: Inbox }> | undefined
 
   /**
    * Connects with the first question.
@@ -64,35 +65,56 @@ export class Observer implements AsyncDisposable {
    * @throws {ConnectionError} if there is no server, or if it refuses the connection or the question
    */
   async executors(): Promise<ExecutorStatus[]> {
-    const { service, timeout } = this.#options
+    const { service } = this.#options
     if (this.#closing.signal.aborted) throw new ConnectionError('the observer was closed')
-    const nc = await this.#connection()
+    const { nc, inbox } = await this.#connected()
     await this.#whenUp(nc)
-    const subject = service === undefined ? '$SRV.STATS' : `$SRV.STATS.${serviceName(service)}`
-    const found = new Map<string, ExecutorStatus>()
-    try {
-      const options = { strategy: RequestStrategy.JitterTimer, maxWait: timeout, jitter: SILENCE_MS }
-      for await (const message of await nc.requestMany(subject, '', options)) {
-        const status = readStatus(message.string())
-        if (status && (service === undefined || status.service === service)) found.set(status.id, status)
-        if (found.size === MOST) break
-      }
-    } catch (error) {
-      if ((error as NatsError).code === ErrorCode.NoResponders) return []
+    const answers = await this.#ask(inbox).catch(error => {
       throw isUp(nc) ? new ConnectionError((error as Error).message, { cause: error }) : this.#noServer(error)
-    }
+    })
     // Or there is nobody to say that there is none.
-    if (found.size === 0 && !(isUp(nc) && (await within(nc.flush(), timeout)))) throw this.#noServer()
+    if (answers === 'none' && !(isUp(nc) && (await within(nc.flush(), this.#options.timeout)))) throw this.#noServer()
+    const found = new Map<string, ExecutorStatus>()
+    for (const text of Array.isArray(answers) ? answers : []) {
+      const status = readStatus(text)
+      if (status && (service === undefined || status.service === service)) found.set(status.id, status)
+    }
     return [...found.values()].toSorted(
       (a, b) => compare(a.service, b.service) || compare(a.host, b.host) || a.pid - b.pid,
     )
   }
 
+  #ask(inbox: Inbox): Promise<string[] | 'nobody' | 'none'> {
+    const { service, timeout } = this.#options
+    return new Promise((resolve, reject) => {
+      const answers: string[] = []
+      let token = ''
+      const end = (nobody: 'nobody' | 'none' = 'none') => {
+        clearTimeout(timer)
+        inbox.forget(token)
+        resolve(answers.length > 0 ? answers : nobody)
+      }
+      let timer = setTimeout(end, timeout)
+      const onReply = (message: Msg) => {
+        clearTimeout(timer)
+        timer = setTimeout(end, SILENCE_MS)
+        if (answers.push(message.string()) === MOST) end()
+      }
+      const onFailure = (error: NatsError) => {
+        if (error.code !== ErrorCode.NoResponders) reject(error)
+        end('nobody')
+      }
+      const subject = service === undefined ? '$SRV.STATS' : `$SRV.STATS.${serviceName(service)}`
+      token = inbox.send({ subject, onReply, onFailure }, '')
+    })
+  }
+
   /** Closes the connection if it is its own. */
   async close(): Promise<void> {
     this.#closing.abort()
-    const nc = await this.#connecting?.catch(() => undefined)
-    if (nc && !isConnection(this.#options.connection)) await closeWithin(nc, FAREWELL_MS)
+    const connected = await this.#connecting?.catch(() => undefined)
+    connected?.inbox.close()
+    if (connected?.inbox.isOwn) await closeWithin(connected.nc, FAREWELL_MS)
   }
 
   /** Closes, at the end of the block of an `await using`. */
@@ -100,15 +122,21 @@ export class Observer implements AsyncDisposable {
     return this.close()
   }
 
-  #connection(): Promise<NatsConnection> {
+  #connected() {
     this.#connecting ??= this.#connect()
     this.#connecting.catch(() => (this.#connecting = undefined))
     return this.#connecting
   }
 
-  async #connect(): Promise<NatsConnection> {
-    const { connection, service, inboxPrefix, timeout } = this.#options
-    if (isConnection(connection)) return connection
+  async #connect() {
+    const { connection, inboxPrefix } = this.#options
+    const isOwn = !isConnection(connection)
+    const nc = isOwn ? await this.#open(connection) : connection
+    return { nc, inbox: new Inbox(nc, isOwn, inboxPrefix) }
+  }
+
+  async #open(connection: CheckedOptions): Promise<NatsConnection> {
+    const { service, inboxPrefix, timeout } = this.#options
     const own = { name: `observer ${service ?? ''}`.trim(), ...(inboxPrefix !== undefined && { inboxPrefix }) }
     const patience = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeout)])
     try {
