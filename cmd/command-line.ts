@@ -90,6 +90,10 @@ export class Options {
   }
 }
 
+/** cac takes what follows a switch for its value, unless it knows it by the name that it gives it. */
+const asKnown = (flag: string) =>
+  flag.startsWith('--no-') ? flag : flag.replaceAll(/(?<=[a-z])-./g, part => part[1]!.toUpperCase())
+
 export async function runCommand({ name: own, run, ...help }: CommandLine): Promise<void> {
   const name = calledAs(own)
   const cli = cac(name)
@@ -108,7 +112,9 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
   // Who does not read what is said may still want the answers.
   process.stderr.on('error', () => {})
   try {
-    const argv = process.argv.map(text => text.replace(MARKED, (_, flag = '') => flag + MARK))
+    const argv = process.argv
+      .map(text => text.replace(MARKED, (_, flag = '') => flag + MARK))
+      .map(text => (switches.includes(text) ? asKnown(text) : text))
     cli.parse(argv, { run: false })
     if (cli.options['help'] || cli.options['version']) {
       process.stdout.on('error', (error: NodeJS.ErrnoException) => {
