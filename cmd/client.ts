@@ -7,6 +7,7 @@ import { MAX_PRIORITY } from '../lib/protocol/request.js'
 import { functionSubject, isFunctionName } from '../lib/protocol/subjects.js'
 import { ProgressBar } from './progress-bar.js'
 import { calledAs, quoted, siblingCommand } from './called-as.js'
+import { CONNECTION_OPTIONS, connectionOf } from './connection.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { readFile } from './read-file.js'
 import { printable } from './printable.js'
@@ -22,7 +23,6 @@ const MOST_BYTES = 64 * 1024 * 1024
 
 async function run(positionals: string[], options: Options) {
   const service = options.text('service') ?? CLIENT_DEFAULTS.service
-  const servers = options.text('servers')
   const timeout = options.seconds('timeout')
   const priority = priorityOf(options)
   const prefix = options.text('prefix')
@@ -36,7 +36,7 @@ async function run(positionals: string[], options: Options) {
   const called = printable(functionSubject(service, name), 300)
   const client = makeClient({
     service,
-    ...(servers !== undefined && { connection: { servers } }),
+    connection: connectionOf(options),
     ...(timeout !== undefined && { timeout }),
     ...(prefix !== undefined && { prefix }),
     ...(inboxPrefix !== undefined && { inboxPrefix }),
@@ -227,7 +227,7 @@ await runCommand({
   describe:
     'Has each argument computed by an executor, and prints the answers. An argument is JSON, such as 30, or @file for the bytes of a file (@- for the standard input).',
   options: {
-    '--servers <urls>': 'NATS servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
+    ...CONNECTION_OPTIONS,
     '--service <name>': `the subject of the requests (default: ${CLIENT_DEFAULTS.service})`,
     '--timeout <seconds>': `how long to wait for the answers (default: ${CLIENT_DEFAULTS.timeout / 1000})`,
     '--priority <number>': `higher is computed earlier: a whole number from -${MAX_PRIORITY} to ${MAX_PRIORITY} (default: 0)`,

@@ -11,6 +11,9 @@ import { VERSION } from '../lib/version.js'
 const MARK = '\u0000'
 const MARKED = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$|-$)/
 
+/** As the `nats` command-line client spells them. */
+const SPELT = /^--tls(?=(cert|key|ca|first)(=|$))/
+
 /** Of times; the most is what a timer can count. */
 const LEAST_SECONDS = 0.001
 const MOST_SECONDS = 2_000_000
@@ -113,7 +116,7 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
   process.stderr.on('error', () => {})
   try {
     const argv = process.argv
-      .map(text => text.replace(MARKED, (_, flag = '') => flag + MARK))
+      .map(text => text.replace(MARKED, (_, flag = '') => flag + MARK).replace(SPELT, '--tls-'))
       .map(text => (switches.includes(text) ? asKnown(text) : text))
     cli.parse(argv, { run: false })
     if (cli.options['help'] || cli.options['version']) {

@@ -4,8 +4,10 @@ import { expected, isPrefix } from '../lib/check-options.js'
 import { Executor } from '../lib/executor/executor.js'
 import { MissingRights } from '../lib/executor/missing-rights.js'
 import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/executor-options.js'
+import type { ConnectionOptions } from '../lib/nats/nats.js'
 import { calledAs } from './called-as.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
+import { CONNECTION_OPTIONS, connectionOf } from './connection.js'
 import { LOGS, type LogKind, logTo } from './executor-log.js'
 import { printable } from './printable.js'
 import { stopOnSignals } from './stop-on-signals.js'
@@ -21,7 +23,8 @@ async function run(positionals: string[], options: Options) {
   if (positionals.length > 1) throw new UsageError(`one module at a time: "${positionals[1]}" is too many`)
   const log = options.text('log') ?? 'text'
   if (!LOGS.includes(log as LogKind)) throw new UsageError(`--log is one of ${LOGS.join(', ')}, got "${log}"`)
-  const executor = makeExecutor(positionals[0], options)
+  const connection = connectionOf(options)
+  const executor = makeExecutor(positionals[0], connection, options)
   // The buffers of messages live as long as a request does, so V8 soon takes them for old; and since its heap has little else, it
   // collects all of it again and again. Of them it still lets no more than 64 MiB become garbage.
   setFlagsFromString('--heap-growing-percent=400')
@@ -41,7 +44,7 @@ async function run(positionals: string[], options: Options) {
   if (lost) exit(NAME, lost.message, 1, fail)
 }
 
-function makeExecutor(module: string | undefined, options: Options) {
+function makeExecutor(module: string | undefined, connection: ConnectionOptions, options: Options) {
   const slots = options.number('concurrency') ?? concurrency
   const processes = options.number('processes')
   if (processes !== undefined && processes > slots)
@@ -49,9 +52,8 @@ function makeExecutor(module: string | undefined, options: Options) {
   const inboxPrefix = options.text('inboxPrefix')
   if (inboxPrefix !== undefined && !isPrefix(inboxPrefix))
     throw new UsageError(expected('inboxPrefix', 'a NATS subject without wildcards', inboxPrefix))
-  const connection = defined({ servers: options.text('servers'), inboxPrefix })
   const chosen: ExecutorOptions = {
-    connection,
+    connection: { ...connection, ...defined({ inboxPrefix }) },
     ...defined({
       service: options.text('service'),
       queue: options.text('queue'),
@@ -88,7 +90,7 @@ await runCommand({
   describe:
     'Computes the requests for the functions of a module (default: the built-in fibonacci). Start as many executors as you like, here and on other machines: each request reaches one of them.',
   options: {
-    '--servers <urls>': 'NATS servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
+    ...CONNECTION_OPTIONS,
     '--service <name>': "the subject of the requests (default: the module's name, or fibonacci)",
     '--queue <name>': `queue group (default: ${queue})`,
     '--concurrency <n>': `how many requests are computed at the same time (default: ${concurrency})`,

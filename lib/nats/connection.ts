@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CheckedOptions } from './connection-options.js'
 import { dial, dialFailure } from './dial.js'
-import { type ConnectionOptions, type NatsConnection, type NatsError, connect } from './nats.js'
+import { type ConnectionOptions, type NatsConnection, type NatsError, type TlsOptions, connect } from './nats.js'
 import { pingParts, reset } from './nats-internals.js'
 import { Pings } from './pings.js'
 import { dialMs, paceRedials } from './redials.js'
@@ -62,7 +62,7 @@ export async function open(
     ...chosen,
     // This does, in a way that can be ended.
     waitOnFirstConnect: false,
-    ...(tls?.handshakeFirst && { tls: { ...tls, get signal() { return dialFailure() } } }), // prettier-ignore
+    ...(tls?.handshakeFirst && { tls: withDialFailure(tls) }),
   }
   for (let last: unknown, rounds = 0; ; rounds++) {
     const timeout = dialMs(servers.length, longestMs, rounds)
@@ -83,6 +83,13 @@ export async function open(
     }
   }
 }
+
+/** What is got anew for each dial stays so. */
+const withDialFailure = (tls: TlsOptions) =>
+  Object.create(null, {
+    ...Object.getOwnPropertyDescriptors(tls),
+    signal: { get: dialFailure, enumerable: true },
+  }) as TlsOptions
 
 function keep(
   nc: NatsConnection,
