@@ -1,7 +1,7 @@
 // The command that has arguments computed and prints the answers.
 import { constants } from 'node:os'
 import { ExecutorClient } from '../lib/client/client.js'
-import { CancelledError, NoExecutorsError, type RequestError, TimeoutError } from '../lib/errors.js'
+import { CancelledError, ConnectionError, NoExecutorsError, type RequestError, TimeoutError } from '../lib/errors.js'
 import { CLIENT_DEFAULTS } from '../lib/client-options.js'
 import { MAX_PRIORITY } from '../lib/protocol/request.js'
 import { functionSubject, isFunctionName } from '../lib/protocol/subjects.js'
@@ -12,6 +12,7 @@ import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { readFile } from './read-file.js'
 import { printable } from './printable.js'
 import { reason } from './reason.js'
+import { remedyOf } from './remedy.js'
 import { tellMissing } from './waiting-lines.js'
 
 const OWN = 'client'
@@ -34,9 +35,10 @@ async function run(positionals: string[], options: Options) {
   // A function may do without.
   const args = texts.length === 0 ? [{ text: '', value: undefined }] : texts.map(text => ({ text, value: parse(text) }))
   const called = printable(functionSubject(service, name), 300)
+  const connection = connectionOf(options)
   const client = makeClient({
     service,
-    connection: connectionOf(options),
+    connection,
     ...(timeout !== undefined && { timeout }),
     ...(prefix !== undefined && { prefix }),
     ...(inboxPrefix !== undefined && { inboxPrefix }),
@@ -102,7 +104,8 @@ async function run(positionals: string[], options: Options) {
             milliseconds: milliseconds(),
           })
         else if (!(error instanceof CancelledError)) {
-          const line = explain(error, service, called, text)
+          const isRefused = error instanceof ConnectionError
+          const line = isRefused ? message + remedyOf(error, connection) : explain(error, service, called, text)
           if (!said.has(line)) process.stderr.write(`${NAME}: ${printable(line, 1000)}\n`)
           said.add(line)
         }

@@ -10,6 +10,7 @@ import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { CONNECTION_OPTIONS, connectionOf } from './connection.js'
 import { LOGS, type LogKind, logTo } from './executor-log.js'
 import { printable } from './printable.js'
+import { remedyOf } from './remedy.js'
 import { stopOnSignals } from './stop-on-signals.js'
 
 const OWN = 'executor'
@@ -36,12 +37,12 @@ async function run(positionals: string[], options: Options) {
     if (signals.count > 0) return
     const { message } = error as Error
     const [first, ...rest] = message.split('\n')
-    exit(NAME, first!, 1, fail)
+    exit(NAME, first! + remedyOf(error as Error, connection), 1, fail)
     if (error instanceof MissingRights) for (const right of rest) fail(printable(right, 300))
     return
   }
   const lost = await executor.closed
-  if (lost) exit(NAME, lost.message, 1, fail)
+  if (lost) exit(NAME, lost.message + remedyOf(lost, connection), 1, fail)
 }
 
 function makeExecutor(module: string | undefined, connection: ConnectionOptions, options: Options) {
