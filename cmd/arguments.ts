@@ -1,4 +1,5 @@
 // What is computed, as it stands on the command line: a function, and arguments in JSON or as the bytes of a file.
+import { fstatSync } from 'node:fs'
 import { isFunctionName } from '../lib/protocol/subjects.js'
 import { UsageError } from './command-line.js'
 import { printable } from './printable.js'
@@ -35,6 +36,9 @@ export function readCall(positionals: string[], functionName: string | undefined
   const name = isNamed ? first! : (functionName ?? '')
   const texts = isNamed ? positionals.slice(1) : positionals
   if (texts.filter(text => text === '@-').length > 1) throw new UsageError('@- is one argument at most')
+  // Node takes it for an empty one.
+  if (texts[0] === LINES && fstatSync(0).isDirectory())
+    throw new UsageError('cannot read the standard input: it is a directory')
   if (texts.length > 1 && texts.includes(LINES)) throw new UsageError('- for the standard input is the only argument')
   return {
     functionName: name === 'default' ? '' : name,

@@ -66,6 +66,8 @@ const cases: [script: string, code: number, stdout: string[], stderr: (string | 
   ['cmd/client --json --json 10 | head -c 14', 0, ['{"argument":10'], []],
   ['cmd/client --json=0 10', 2, [], [`client: --json takes no value ${HELP}`]],
   ['cmd/client --json.x 10 10', 2, [], [`client: --json has no parts ${HELP}`]],
+  ['cmd/client - < /', 2, [], [`client: cannot read the standard input: it is a directory ${HELP}`]],
+  ['seq 3 | cmd/client -', 0, ['1', '1', '2'], []],
   ['cmd/client - 10', 2, [], [/^client: - for the standard input is the only argument \(see/]],
   ["cmd/executor ''", 2, [], ["executor: the module's path is empty (see executor --help)"]],
   ["cmd/local ''", 2, [], ["local: the module's path is empty (see local --help)"]],

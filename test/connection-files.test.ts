@@ -55,10 +55,11 @@ for (const [title, config, args, env, paths] of cases)
     const client = run(t, 'client', [...connection, '--service', 'sees', '1'], env)
     t.equal(await client.exit, 0, client.output)
     for (const path of paths) t.notMatch(client.stdout[0], path)
+    const status = run(t, 'status', connection, env)
+    t.equal(await status.exit, 0, status.output)
     t.notMatch(client.output + executor.output, seedIn(creds))
     // Where one looks for what a process was told: its path at most.
-    const status = readFileSync(`/proc/${executor.pid}/cmdline`, 'latin1')
-    t.notMatch(status, /SU[A-Z2-7]{50}/)
+    t.notMatch(readFileSync(`/proc/${executor.pid}/cmdline`, 'latin1'), /SU[A-Z2-7]{50}/)
   })
 
 t.test('credentials that are renewed in time are used when the old ones expire', async t => {
@@ -114,7 +115,7 @@ const wrong: [args: string[], text: RegExp, env?: Record<string, string>][] = [
 ]
 for (const [args, text, env] of wrong)
   t.test(`wrong: ${args.map(arg => arg.replace(folder, '…')).join(' ')} ${Object.keys(env ?? {})}`, async t => {
-    for (const name of ['executor', 'client'] as const) {
+    for (const name of ['executor', 'client', 'status'] as const) {
       const command = run(t, name, name === 'client' ? [...args, '30'] : args, env)
       t.equal(await command.exit, 2, command.output)
       t.strictSame(command.stdout, [])

@@ -81,7 +81,7 @@ for (const [title, config, args, text, env = {}] of cases)
   t.test(title, async t => {
     const server = await startServer(t, config)
     const servers = server.url.replace('127.0.0.1', 'localhost')
-    for (const name of ['executor', 'client'] as const) {
+    for (const name of ['executor', 'client', 'status'] as const) {
       // `run` has no options of Node for commands.
       const command = run(
         t,
@@ -121,7 +121,7 @@ t.test('a server that waits for TLS to begin, as one since 2.10 may', async t =>
       if (data[0] === 22) socket.end(Buffer.from([21, 3, 3, 0, 2, 2, 40]))
     })
   })
-  for (const name of ['executor', 'client'] as const) {
+  for (const name of ['executor', 'client', 'status'] as const) {
     const command = run(t, name, ['--servers', peer.url, ...(name === 'client' ? ['30'] : [])])
     t.equal(await command.exit, 1)
     t.match(command.output, /the server begins with TLS \(try --tls-first\)/)
