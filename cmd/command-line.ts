@@ -11,6 +11,9 @@ import { VERSION } from '../lib/version.js'
 const MARK = '\u0000'
 const MARKED = /^(--[a-z-]+=)?(?=[-+]?\.?\d|\s*$|-$)/
 
+/** As the `nats` command-line client spells them. */
+const SPELT = /^--tls(?=(cert|key|ca|first)(=|$))/
+
 /** Of times; the most is what a timer can count. */
 const LEAST_SECONDS = 0.001
 const MOST_SECONDS = 2_000_000
@@ -90,6 +93,10 @@ export class Options {
   }
 }
 
+/** cac takes what follows a switch for its value, unless it knows it by the name that it gives it. */
+const asKnown = (flag: string) =>
+  flag.startsWith('--no-') ? flag : flag.replaceAll(/(?<=[a-z])-./g, part => part[1]!.toUpperCase())
+
 export async function runCommand({ name: own, run, ...help }: CommandLine): Promise<void> {
   const name = calledAs(own)
   const cli = cac(name)
@@ -108,7 +115,9 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
   // Who does not read what is said may still want the answers.
   process.stderr.on('error', () => {})
   try {
-    const argv = process.argv.map(text => text.replace(MARKED, (_, flag = '') => flag + MARK))
+    const argv = process.argv
+      .map(text => text.replace(MARKED, (_, flag = '') => flag + MARK).replace(SPELT, '--tls-'))
+      .map(text => (switches.includes(text) ? asKnown(text) : text))
     cli.parse(argv, { run: false })
     if (cli.options['help'] || cli.options['version']) {
       process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -4,10 +4,13 @@ import { expected, isPrefix } from '../lib/check-options.js'
 import { Executor } from '../lib/executor/executor.js'
 import { MissingRights } from '../lib/executor/missing-rights.js'
 import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/executor-options.js'
+import type { ConnectionOptions } from '../lib/nats/nats.js'
 import { calledAs } from './called-as.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
+import { CONNECTION_OPTIONS, connectionOf } from './connection.js'
 import { LOGS, type LogKind, logTo } from './executor-log.js'
 import { printable } from './printable.js'
+import { remedyOf } from './remedy.js'
 import { stopOnSignals } from './stop-on-signals.js'
 
 const OWN = 'executor'
@@ -21,7 +24,8 @@ async function run(positionals: string[], options: Options) {
   if (positionals.length > 1) throw new UsageError(`one module at a time: "${positionals[1]}" is too many`)
   const log = options.text('log') ?? 'text'
   if (!LOGS.includes(log as LogKind)) throw new UsageError(`--log is one of ${LOGS.join(', ')}, got "${log}"`)
-  const executor = makeExecutor(positionals[0], options)
+  const connection = connectionOf(options)
+  const executor = makeExecutor(positionals[0], connection, options)
   // The buffers of messages live as long as a request does, so V8 soon takes them for old; and since its heap has little else, it
   // collects all of it again and again. Of them it still lets no more than 64 MiB become garbage.
   setFlagsFromString('--heap-growing-percent=400')
@@ -33,15 +37,15 @@ async function run(positionals: string[], options: Options) {
     if (signals.count > 0) return
     const { message } = error as Error
     const [first, ...rest] = message.split('\n')
-    exit(NAME, first!, 1, fail)
+    exit(NAME, first! + remedyOf(error as Error, connection), 1, fail)
     if (error instanceof MissingRights) for (const right of rest) fail(printable(right, 300))
     return
   }
   const lost = await executor.closed
-  if (lost) exit(NAME, lost.message, 1, fail)
+  if (lost) exit(NAME, lost.message + remedyOf(lost, connection), 1, fail)
 }
 
-function makeExecutor(module: string | undefined, options: Options) {
+function makeExecutor(module: string | undefined, connection: ConnectionOptions, options: Options) {
   const slots = options.number('concurrency') ?? concurrency
   const processes = options.number('processes')
   if (processes !== undefined && processes > slots)
@@ -49,9 +53,8 @@ function makeExecutor(module: string | undefined, options: Options) {
   const inboxPrefix = options.text('inboxPrefix')
   if (inboxPrefix !== undefined && !isPrefix(inboxPrefix))
     throw new UsageError(expected('inboxPrefix', 'a NATS subject without wildcards', inboxPrefix))
-  const connection = defined({ servers: options.text('servers'), inboxPrefix })
   const chosen: ExecutorOptions = {
-    connection,
+    connection: { ...connection, ...defined({ inboxPrefix }) },
     ...defined({
       service: options.text('service'),
       queue: options.text('queue'),
@@ -88,7 +91,7 @@ await runCommand({
   describe:
     'Computes the requests for the functions of a module (default: the built-in fibonacci). Start as many executors as you like, here and on other machines: each request reaches one of them.',
   options: {
-    '--servers <urls>': 'NATS servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
+    ...CONNECTION_OPTIONS,
     '--service <name>': "the subject of the requests (default: the module's name, or fibonacci)",
     '--queue <name>': `queue group (default: ${queue})`,
     '--concurrency <n>': `how many requests are computed at the same time (default: ${concurrency})`,

@@ -6,6 +6,7 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Executor } from '../lib/executor/executor.js'
 import { readModule } from '../lib/module-url.js'
+import { isName } from './arguments.js'
 import { calledAs, quoted, siblingCommand } from './called-as.js'
 import { stop } from './children.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
@@ -143,8 +144,7 @@ function introduction({ service, subjects }: Executor, module: string, url: stri
     '     What is changed is loaded anew. To call it, with an argument in place of {}:',
     '',
     ...shown.map(
-      each =>
-        `${siblingCommand(OWN, 'client')} --servers ${url} --service ${quoted(service)} ${each && `${quoted(each)} `}'{}'`,
+      each => `${siblingCommand(OWN, 'client')} --servers ${url} --service ${quoted(service)} ${typed(each)}'{}'`,
     ),
     '',
     "import { ExecutorClient } from 'nats-executor'",
@@ -155,6 +155,9 @@ function introduction({ service, subjects }: Executor, module: string, url: stri
     '',
   ]
 }
+
+/** As the client takes the name of a function. */
+const typed = (name: string) => (name === '' ? '' : isName(name) ? `${quoted(name)} ` : `--function=${quoted(name)} `)
 
 /** As JavaScript reads it. */
 const literal = (text: string) => `'${text.replaceAll(/['\\]/g, '\\$&')}'`

@@ -1,11 +1,14 @@
 // The command that shows which executors there are, and what they do.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ConnectionOptions } from '../lib/nats/nats.js'
 import type { ExecutorStatus } from '../lib/observer/executor-status.js'
 import { Observer } from '../lib/observer/observer.js'
 import { calledAs, siblingCommand } from './called-as.js'
+import { CONNECTION_OPTIONS, connectionOf } from './connection.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { printable } from './printable.js'
 import { reason } from './reason.js'
+import { remedyOf } from './remedy.js'
 import { statusLines } from './status-lines.js'
 
 const OWN = 'status'
@@ -30,14 +33,15 @@ async function run(positionals: string[], options: Options) {
   if (positionals.length > 1) throw new UsageError(`one service at a time: "${positionals[1]}" is too many`)
   const everyMs = options.seconds('watch', LEAST_SECONDS)
   const isJson = options.isOn('json')
-  const observer = makeObserver(positionals[0], options)
+  const connection = connectionOf(options)
+  const observer = makeObserver(positionals[0], connection, options)
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // Nobody reads on: as a pipe's end does to other commands.
     if (error.code !== 'EPIPE') exit(NAME, `cannot write: ${reason(error)}`, 1)
     process.exit(error.code === 'EPIPE' ? 141 : 1)
   })
   for (let before: Look | undefined; ;) {
-    const now = await look(observer, positionals[0])
+    const now = await look(observer, positionals[0], connection)
     if (everyMs === undefined && now.problem !== undefined) exit(NAME, now.problem, now.code)
     else if (isJson) for (const executor of now.executors) process.stdout.write(`${JSON.stringify(executor)}\n`)
     else show(now.problem === undefined ? linesOf(now, before) : [now.problem], everyMs !== undefined)
@@ -48,13 +52,12 @@ async function run(positionals: string[], options: Options) {
   await observer.close()
 }
 
-function makeObserver(service: string | undefined, options: Options) {
-  const servers = options.text('servers')
+function makeObserver(service: string | undefined, connection: ConnectionOptions, options: Options) {
   const inboxPrefix = options.text('inboxPrefix')
   try {
     return new Observer({
       ...(service !== undefined && { service }),
-      ...(servers !== undefined && { connection: { servers } }),
+      connection,
       ...(inboxPrefix !== undefined && { inboxPrefix }),
     })
   } catch (error) {
@@ -62,7 +65,7 @@ function makeObserver(service: string | undefined, options: Options) {
   }
 }
 
-async function look(observer: Observer, service: string | undefined): Promise<Look> {
+async function look(observer: Observer, service: string | undefined, connection: ConnectionOptions): Promise<Look> {
   const at = performance.now()
   try {
     const executors = await observer.executors()
@@ -72,7 +75,8 @@ async function look(observer: Observer, service: string | undefined): Promise<Lo
     return { executors, at, problem: `no executor${whose}: ${remedy}`, code: NOBODY }
   } catch (error) {
     const { message } = error as Error
-    return { executors: [], at, problem: message, code: message.startsWith('no nats-server') ? NOBODY : 1 }
+    const problem = message + remedyOf(error as Error, connection)
+    return { executors: [], at, problem, code: message.startsWith('no nats-server') ? NOBODY : 1 }
   }
 }
 
@@ -96,7 +100,7 @@ await runCommand({
   synopsis: '[service] [options]',
   describe: 'Shows the executors of a service (default: of all), and what they do.',
   options: {
-    '--servers <urls>': 'NATS servers, separated by commas (default: $NATS_URL, else nats://127.0.0.1:4222)',
+    ...CONNECTION_OPTIONS,
     '--watch <seconds>': 'show it again and again, so many seconds apart',
     '--inbox-prefix <subject>': 'beginning of the subjects of answers (default: _INBOX)',
     '--json': 'print one JSON object a line, for each executor',

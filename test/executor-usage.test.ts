@@ -50,6 +50,11 @@ for (const [args, text] of cases)
     t.match(process.stderr[0], /^executor: .* \(see executor --help\)$/)
   })
 
+t.test('a module after a switch', async t => {
+  const process = executor('--service', 'after', '--expose-stack', 'data:text/javascript,export const first = () => 1')
+  t.match(await process.line(/Awaiting/), 'after.first')
+})
+
 t.test('--help and --version', async t => {
   const help = executor('--help')
   t.equal(await help.exit, 0)

@@ -2,10 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CheckedOptions } from './connection-options.js'
 import { dial, dialFailure } from './dial.js'
-import { type ConnectionOptions, type NatsConnection, type NatsError, connect } from './nats.js'
+import { type ConnectionOptions, type NatsConnection, type NatsError, type TlsOptions, connect } from './nats.js'
 import { pingParts, reset } from './nats-internals.js'
 import { Pings } from './pings.js'
 import { dialMs, paceRedials } from './redials.js'
+import { putInWords } from './refusals.js'
+import { unlessRefused } from './why-waiting.js'
 import { quicken } from './wire.js'
 
 /** A server that says nothing is given up after this, if it is the only one. */
@@ -62,27 +64,33 @@ export async function open(
     ...chosen,
     // This does, in a way that can be ended.
     waitOnFirstConnect: false,
-    ...(tls?.handshakeFirst && { tls: { ...tls, get signal() { return dialFailure() } } }), // prettier-ignore
+    ...(tls?.handshakeFirst && { tls: withDialFailure(tls) }),
   }
   for (let last: unknown, rounds = 0; ; rounds++) {
     const timeout = dialMs(servers.length, longestMs, rounds)
+    // nats.js changes the options that it is given.
+    const attempt = (given: AbortSignal) =>
+      dial(async () => keep(await connect({ ...options, timeout }), { servers, longestMs, isMember }, given), given)
     try {
-      // nats.js changes the options that it is given.
-      return await dial(
-        async () => keep(await connect({ ...options, timeout }), { servers, longestMs, isMember }, signal),
-        signal,
-      )
+      return await unlessRefused(attempt, servers, tls, signal)
     } catch (error) {
       if (signal.aborted) throw last ?? error
       last = error
       const refusal = error as NatsError
-      if (refusal.code === 'SERVER_OPT_NA') refusal.message = `the server does not offer ${refusal.message}`
+      putInWords(refusal, tls)
       if (!PASSING.has(refusal.code)) throw error
       onRefused(refusal)
       await sleep(RETRY_MS * (1 + Math.random()), undefined, { signal }).catch(() => {})
     }
   }
 }
+
+/** What is got anew for each dial stays so. */
+const withDialFailure = (tls: TlsOptions) =>
+  Object.create(null, {
+    ...Object.getOwnPropertyDescriptors(tls),
+    signal: { get: dialFailure, enumerable: true },
+  }) as TlsOptions
 
 function keep(
   nc: NatsConnection,

@@ -1,3 +1,3 @@
 // The only file that names the nats package: what this project takes from it.
-export { ErrorCode, NatsError, connect, createInbox } from 'nats'
-export type { ConnectionOptions, Msg, MsgHdrs, NatsConnection, PublishOptions, Subscription } from 'nats'
+export { ErrorCode, NatsError, connect, createInbox, credsAuthenticator, nkeyAuthenticator } from 'nats'
+export type { ConnectionOptions, Msg, MsgHdrs, NatsConnection, PublishOptions, Subscription, TlsOptions } from 'nats'

@@ -1,0 +1,31 @@
+// What the errors of calls mean for the person at the terminal: what to do next, and the exit code.
+import { CLIENT_DEFAULTS } from '../lib/client-options.js'
+import { ConnectionError, NoExecutorsError, TimeoutError } from '../lib/errors.js'
+import type { ConnectionOptions } from '../lib/nats/nats.js'
+import { quoted, siblingCommand } from './called-as.js'
+import { printable } from './printable.js'
+import { remedyOf } from './remedy.js'
+
+export function exitCode(error: Error): number {
+  if (error instanceof NoExecutorsError) return 3
+  if (error instanceof TimeoutError) return 4
+  return 1
+}
+
+/** What an executor of a service is given. */
+const moduleOf = (service: string) =>
+  service === CLIENT_DEFAULTS.service ? '' : ` <module> --service ${quoted(service)}`
+
+/** How to start what is missing. */
+export const withRemedy = (missing: string, service: string) =>
+  missing.startsWith('no nats-server')
+    ? `${missing}: start one with "nats-server -c nats-server.conf"`
+    : `${missing}: start one with "${siblingCommand('client', 'executor')}${moduleOf(service)}"`
+
+/** `call` is what failed, such as `fibonacci(30)`. */
+export function explain(error: Error, call: string, service: string, connection: ConnectionOptions): string {
+  if (error instanceof ConnectionError) return error.message + remedyOf(error, connection)
+  if (error instanceof NoExecutorsError) return withRemedy(error.message, service)
+  if (error instanceof TimeoutError) return `${call}: ${error.message}: give it longer with --timeout`
+  return `${call}: ${printable(error.message, 500)}`
+}

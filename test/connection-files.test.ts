@@ -1,0 +1,128 @@
+// Credentials and certificates in files, as the `nats` command-line client takes them: they are used, told to nobody, and what is wrong
+// with them is one line.
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { Operator, nkeyUser } from './fixtures/jwt.js'
+import { fixture } from './fixtures/library.js'
+import { startServer } from './fixtures/nats-server.js'
+import { run } from './fixtures/processes.js'
+
+const tls = (name: string) => fileURLToPath(fixture(`tls/${name}.pem`))
+/** Of localhost; it is its own authority. */
+const [CERT, KEY] = [tls('cert'), tls('key')]
+const operator = new Operator()
+const user = nkeyUser()
+const creds = operator.creds()
+const SEED = /^SU[A-Z2-7]+$/m
+const seedIn = (text: string) => SEED.exec(text)![0]
+const folder = t.testdir({
+  'my.creds': creds,
+  'windows.creds': creds.trimEnd().replaceAll('\n', '\r\n'),
+  'user.nk': `${user.seed}\n`,
+  empty: '',
+  text: 'sEcret\n',
+  'no-seed.creds': creds.replace(SEED, 'SUSEcRET'),
+  'account.nk': `${user.seed.replace('SU', 'SA')}`,
+  'typo.nk': user.seed.replace(/.$/, letter => (letter === 'A' ? 'B' : 'A')),
+  'broken.pem': readFileSync(CERT, 'utf8').replace(/\n[^-]{40}/, '\nsEcret'),
+  'encrypted.pem': '-----BEGIN ENCRYPTED PRIVATE KEY-----\nsEcret\n-----END ENCRYPTED PRIVATE KEY-----\n',
+})
+const file = (name: string) => join(folder, name)
+/** What the process of a slot can see of how it was started. */
+const SEES = 'data:text/javascript,export default () => [process.env, process.argv, process.execArgv, process.title]'
+
+const MTLS = `tls { cert_file: "${CERT}", key_file: "${KEY}", ca_file: "${CERT}", verify: true }`
+const NKEY = `authorization { users: [ { nkey: ${user.publicKey} } ] }`
+const cases: [title: string, config: string, args: string[], env: Record<string, string>, paths: string[]][] = [
+  ['--creds', operator.config, ['--creds', file('my.creds')], {}, ['my.creds']],
+  ['--creds of Windows', operator.config, ['--creds', file('windows.creds')], {}, ['windows.creds']],
+  ['$NATS_CREDS', operator.config, [], { NATS_CREDS: file('my.creds'), NATS_CA: '' }, ['my.creds']],
+  ['--nkey', NKEY, ['--nkey', file('user.nk')], {}, ['user.nk']],
+  ['--nkey, whatever $NATS_CREDS is', NKEY, ['--nkey', file('user.nk')], { NATS_CREDS: file('none') }, ['user.nk']],
+  ['$NATS_NKEY', NKEY, [], { NATS_NKEY: file('user.nk') }, ['user.nk']],
+  ['--tls-…', MTLS, ['--tls-cert', CERT, `--tls-key=${KEY}`, '--tls-ca', CERT], {}, [CERT, KEY]],
+  ['--tls…, as nats has it', MTLS, ['--tlscert', CERT, `--tlskey=${KEY}`, '--tlsca', CERT], {}, [CERT, KEY]],
+  ['$NATS_CERT, $NATS_KEY, $NATS_CA', MTLS, [], { NATS_CERT: CERT, NATS_KEY: KEY, NATS_CA: CERT }, [CERT, KEY]],
+]
+for (const [title, config, args, env, paths] of cases)
+  t.test(title, async t => {
+    const server = await startServer(t, config)
+    const connection = ['--servers', server.url.replace('127.0.0.1', 'localhost'), ...args]
+    const executor = run(t, 'executor', [...connection, '--service', 'sees', SEES], env)
+    await executor.line(/Awaiting/)
+    const client = run(t, 'client', [...connection, '--service', 'sees', '1'], env)
+    t.equal(await client.exit, 0, client.output)
+    for (const path of paths) t.notMatch(client.stdout[0], path)
+    const status = run(t, 'status', connection, env)
+    t.equal(await status.exit, 0, status.output)
+    t.notMatch(client.output + executor.output, seedIn(creds))
+    // Where one looks for what a process was told: its path at most.
+    t.notMatch(readFileSync(`/proc/${executor.pid}/cmdline`, 'latin1'), /SU[A-Z2-7]{50}/)
+  })
+
+t.test('credentials that are renewed in time are used when the old ones expire', async t => {
+  const server = await startServer(t, operator.config)
+  const path = file('renewed.creds')
+  writeFileSync(path, operator.creds(Math.ceil(Date.now() / 1000) + 4))
+  const executor = run(t, 'executor', ['--servers', server.url, '--creds', path])
+  await executor.line(/Awaiting/)
+  writeFileSync(path, operator.creds())
+  await executor.line(/connected again/)
+  const client = run(t, 'client', ['--servers', server.url, '--creds', path, '10'])
+  t.equal(await client.exit, 0, client.output)
+  // A file that is just being written counts for nothing.
+  writeFileSync(path, '')
+  await server.kill()
+  await server.start()
+  await executor.line(/connected again/, 2)
+})
+
+mkdirSync(file('folder'))
+copyFileSync(file('my.creds'), file('unreadable'))
+chmodSync(file('unreadable'), 0)
+const isRoot = process.getuid?.() === 0
+
+const wrong: [args: string[], text: RegExp, env?: Record<string, string>][] = [
+  [['--creds', file('none')], /--creds \S+none: no such file or directory \(/],
+  [['--creds', file('folder')], /--creds \S+folder: illegal operation on a directory \(/],
+  ...(isRoot ? [] : ([[['--creds', file('unreadable')], /permission denied/]] as [string[], RegExp][])),
+  [['--creds', ''], /--creds : no such file or directory \(/],
+  [['--creds', '/dev/zero'], /--creds \/dev\/zero: it has more than 1048576 bytes/],
+  [['--creds', file('empty')], /--creds \S+empty: it has no credentials, a JWT and a seed as nsc writes them/],
+  [['--creds', file('text')], /--creds \S+text: it has no credentials/],
+  [['--creds', file('no-seed.creds')], /it has no credentials/],
+  [['--creds', file('user.nk')], /it has no credentials/],
+  [[], /\$NATS_CREDS \S+text: it has no credentials/, { NATS_CREDS: file('text') }],
+  [['--nkey', file('empty')], /--nkey \S+empty: it has no seed of a user, such as SU…/],
+  [['--nkey', file('account.nk')], /it has no seed of a user/],
+  [['--nkey', file('typo.nk')], /it has no seed of a user/],
+  [['--creds', file('my.creds'), '--nkey', file('user.nk')], /--creds or --nkey: a connection has one of them/],
+  [[], /\$NATS_CREDS or \$NATS_NKEY: a/, { NATS_CREDS: file('my.creds'), NATS_NKEY: file('user.nk') }],
+  [['--creds', file('my.creds'), '--servers', 'nats://a:sEcret@h'], /given twice: in the URL, and by --creds \(/],
+  [[], /given twice: in the URL, and by \$NATS_NKEY/, { NATS_URL: 'sEcret@h', NATS_NKEY: file('user.nk') }],
+  [['--tls-cert', CERT], /--tls-cert needs --tls-key, the private key of the certificate/],
+  [['--tls-key', KEY], /--tls-key needs --tls-cert, the certificate of the key/],
+  [[], /\$NATS_KEY needs --tls-cert/, { NATS_KEY: KEY }],
+  [['--tls-cert', CERT, '--tls-key', tls('address-key')], /--tls-key \S+ is not the private key of \S+\/cert.pem/],
+  [['--tls-cert', KEY, '--tls-key', CERT], /--tls-cert \S+key.pem: it has no certificate in PEM/],
+  [['--tls-cert', CERT, '--tls-key', CERT], /--tls-key \S+cert.pem: it has no private key in PEM/],
+  [['--tls-cert', CERT, '--tls-key', file('encrypted.pem')], /it is encrypted: give a key without a passphrase/],
+  [['--tls-ca', file('empty')], /--tls-ca \S+empty: it has no certificate in PEM/],
+  [['--tls-ca', file('broken.pem')], /a certificate in it cannot be read/],
+  [['--tls-first=yes'], /--tls-first takes no value/],
+]
+for (const [args, text, env] of wrong)
+  t.test(`wrong: ${args.map(arg => arg.replace(folder, '…')).join(' ')} ${Object.keys(env ?? {})}`, async t => {
+    for (const name of ['executor', 'client', 'status'] as const) {
+      const command = run(t, name, name === 'client' ? [...args, '30'] : args, env)
+      t.equal(await command.exit, 2, command.output)
+      t.strictSame(command.stdout, [])
+      t.equal(command.stderr.length, 1, command.output)
+      t.match(command.stderr[0], text)
+      t.match(command.stderr[0], new RegExp(`^${name}: .* \\(see ${name} --help\\)$`))
+      t.notMatch(command.output, /sEcret/i)
+      for (const secret of [seedIn(creds), user.seed]) t.notMatch(command.output, secret.slice(2, 20))
+    }
+  })
