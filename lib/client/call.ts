@@ -202,7 +202,7 @@ export class Call implements Watched, Waiting, Listener {
     const sending = { body: this.#outgoing.body, inbox, isDirect: target !== undefined }
     const fatal = unsentError(error, sending, this.details({ cause: error }))
     if (fatal) return this.#reject(fatal)
-    this.#outgoing.forget(inbox)
+    this.#outgoing.forget()
     this.#outgoing.attempts--
     if (target !== undefined) {
       this.#owner.watcher.missing(target)
@@ -226,7 +226,7 @@ export class Call implements Watched, Waiting, Listener {
     else if (answer.kind === 'strange') this.obstacles.stranger ??= answer.text
     // A refusal counts for the newest attempt alone, an older one's has been seen to.
     else if (this.#outgoing.isNewest(token)) {
-      this.#outgoing.forget(this.#owner.inbox)
+      this.#outgoing.forget()
       const { error, afterMs, hasStarted } = answer
       this.#owner.watcher.met(error.executorId)
       this.obstacles.refused(error)
@@ -289,7 +289,7 @@ export class Call implements Watched, Waiting, Listener {
     this.isSettled = true
     this.#deadline.clear()
     clearTimeout(this.#pause)
-    this.#outgoing.forgetAll(this.#owner.inbox)
+    this.#outgoing.forgetAll()
     this.#owner.settled(this)
     this.#owner.watcher.forget(this.#watch)
     if (this.losses > 0 && !this.options.isDetached) this.#owner.watcher.dismiss(this.#watch)

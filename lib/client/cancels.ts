@@ -5,8 +5,7 @@
 // cancel is waiting to be asked (`askAt`) → asked → over, when it is confirmed or given up. The timer runs while there are any.
 import { type Deferred, deferred } from '../deferred.js'
 import { MAX_IDS, type Status } from '../protocol/hold.js'
-import type { Outcome } from './loss-detection.js'
-import type { Questions } from './questions.js'
+import type { Outcome, Questions } from './questions.js'
 import type { RoundTrip } from './round-trip.js'
 
 /** It is asked again after this and a round trip. */

@@ -29,6 +29,10 @@ export class Holders {
     return holder
   }
 
+  clear() {
+    this.#byId.clear()
+  }
+
   delete(holder: Holder) {
     this.#byId.delete(holder.id)
   }

@@ -17,6 +17,7 @@ import { OftenEmptySet } from '../often-empty.js'
 import type { Status } from '../protocol/hold.js'
 import { Holders } from './holders.js'
 import { OpenQuestions } from './open-questions.js'
+import type { Outcome } from './questions.js'
 import { RollCall } from './roll-call.js'
 import { RoundTrip } from './round-trip.js'
 import { FIRST_MS, Sought, TWICE_AFTER_MS } from './sought.js'
@@ -35,9 +36,6 @@ const REFUSED_MS = 5000
 /** What was lost has a notice at once, if it arrives; again and again it is sought later, up to this doubled that many times. */
 const AGAIN_MS = 50
 const MOST_DOUBLINGS = 4
-
-/** What came of a question; `refused`: the server did not take it. */
-export type Outcome = Status | 'nobody' | 'refused'
 
 export class LossDetection {
   readonly roundTrip = new RoundTrip()
@@ -122,6 +120,13 @@ export class LossDetection {
     this.#roll.abort()
     this.#holders.connected(now)
     for (const watch of [...this.#sought.all(), ...this.#judged]) this.#sought.add(watch, now)
+  }
+
+  /** No call is under way, and no `tick` comes: questions would keep their calls alive. */
+  rest() {
+    this.#questions.clear()
+    this.#roll.abort()
+    this.#holders.clear()
   }
 
   /** Time has passed. */
@@ -275,14 +280,13 @@ export class LossDetection {
 
   #callRoll(now: number) {
     if (this.#roll.isUnderWay) return
-    const waitMs = Math.max(ROLL_MS, this.roundTrip.timeoutMs)
-    for (const question of this.#roll.start(now, waitMs)) this.#questions.send(question)
+    const questions = this.#roll.start(now, Math.max(ROLL_MS, this.roundTrip.timeoutMs))
+    for (const question of questions) this.#questions.send(question)
   }
 
   #endRoll(step: () => void) {
     step()
-    if (this.#roll.isUnderWay) return
-    for (const watch of this.#judged) this.#lose(watch, this.#roll.verdict)
+    if (!this.#roll.isUnderWay) for (const watch of this.#judged) this.#lose(watch, this.#roll.verdict)
   }
 
   #lose(watch: Watch, hasDied: boolean | undefined) {

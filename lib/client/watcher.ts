@@ -150,7 +150,7 @@ export class Watcher {
     // Closed meanwhile.
     if (!this.#timer) return
     this.#timer = undefined
-    if (this.#isIdle()) return
+    if (this.#isIdle()) return this.#detection.rest()
     this.#setTimer(now)
     if (this.#inbox()) this.#detection.tick(now)
   }
