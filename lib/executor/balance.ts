@@ -59,7 +59,10 @@ export class Balance {
         this.changed()
       },
       unfit: job => this.#reporter.back(job.ticket),
-      deaf: executorId => this.#reporter.deaf(executorId),
+      deaf: executorId => {
+        this.#reporter.deaf(executorId)
+        this.changed()
+      },
     })
   }
 
@@ -130,7 +133,7 @@ export class Balance {
 
   /** Waits for no acknowledgement any more. */
   giveUp() {
-    this.#departures.expire(Infinity)
+    this.#departures.giveUp()
   }
 
   close() {
