@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import t from 'tap'
 import { Gate } from './fixtures/gate.js'
 import { newClient, rejection, startExecutor } from './fixtures/library.js'
-import { startServer } from './fixtures/nats-server.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+import { ScriptedExecutor } from './fixtures/scripted-executor.js'
 
 const server = await startServer(t)
 const executor = await startExecutor(t, server)
@@ -133,4 +134,25 @@ t.test('while nobody is there', async t => {
   const call = rejection(alone.call(1, { signal: abort.signal }))
   abort.abort()
   t.match(await call, { name: 'CancelledError' })
+})
+
+t.test('an id may be called as what any object has', async t => {
+  const scripted = new ScriptedExecutor(await connectTo(t, server), 'scripted')
+  await scripted.be('x1')
+  const client = newClient(t, server, { service: 'scripted' })
+  for (const [at, requestId] of ['constructor', '__proto__', 'toString'].entries()) {
+    const abort = new AbortController()
+    const call = rejection(client.call(1, { requestId, signal: abort.signal }))
+    scripted.notify(await scripted.request(at + 1), 'x1', 'computing')
+    const asked = await scripted.question(({ executorId, ids }) => executorId === 'x1' && ids.length > 0)
+    asked.answer({ executorId: 'x1', computing: [requestId] })
+    abort.abort()
+    t.match(await call, { name: 'CancelledError' })
+    const first = await scripted.question(({ executorId, cancel }) => executorId === 'x1' && cancel.length > 0)
+    first.answer({ executorId: 'x1', missing: [requestId] })
+    const second = await scripted.question(({ cancel }) => cancel.length > 0)
+    t.strictSame([second.executorId, second.cancel], [undefined, [requestId]], 'all are asked')
+    second.answer({ executorId: 'x2', cancelled: [requestId] })
+  }
+  t.notMatch(server.log, /Parse Error/)
 })

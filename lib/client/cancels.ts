@@ -117,10 +117,12 @@ export class Cancels {
       const cancel = this.#cancels.get(id)
       if (cancel) this.#over(cancel)
     }
-    for (const id of [...Object.keys(moved), ...missing]) {
+    // By entries: an id may be the name of what any object has.
+    const elsewhere: [string, string?][] = [...Object.entries(moved), ...missing.map((id): [string] => [id])]
+    for (const [id, executorId] of elsewhere) {
       const cancel = this.#cancels.get(id)
       if (!cancel) continue
-      cancel.executorId = moved[id]
+      cancel.executorId = executorId
       cancel.askAt = now
     }
     if (this.#cancels.size > 0) this.#ask()
