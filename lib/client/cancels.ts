@@ -4,7 +4,7 @@
 // What is cancelled in one turn of the event loop goes in one question: to the executor that is known to hold it, else to all. A
 // cancel is waiting to be asked (`askAt`) → asked → over, when it is confirmed or given up. The timer runs while there are any.
 import { type Deferred, deferred } from '../deferred.js'
-import { MAX_IDS, type Status } from '../protocol/hold.js'
+import type { Status } from '../protocol/hold.js'
 import type { Outcome, Questions } from './questions.js'
 import type { RoundTrip } from './round-trip.js'
 
@@ -82,8 +82,9 @@ export class Cancels {
       if (all) all.push(cancel)
       else due.set(cancel.executorId, [cancel])
     }
+    const { mostIds } = this.#questions
     for (const [executorId, cancels] of due)
-      for (let i = 0; i < cancels.length; i += MAX_IDS) this.#send(executorId, cancels.slice(i, i + MAX_IDS), now)
+      for (let i = 0; i < cancels.length; i += mostIds) this.#send(executorId, cancels.slice(i, i + mostIds), now)
     if (this.#cancels.size > 0) this.#timer ??= setTimeout(this.#tick, AGAIN_MS / 4)
   }
 

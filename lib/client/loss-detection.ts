@@ -14,7 +14,7 @@
 // - As long as no question ever had an answer, "nobody is there" does not prove that a holder is gone: it has sent a notice, so
 //   perhaps our questions go nowhere, as from another account.
 import { OftenEmptySet } from '../often-empty.js'
-import type { Status } from '../protocol/hold.js'
+import { MAX_IDS, type Status } from '../protocol/hold.js'
 import { Holders } from './holders.js'
 import { OpenQuestions } from './open-questions.js'
 import type { Outcome } from './questions.js'
@@ -23,7 +23,6 @@ import { RoundTrip } from './round-trip.js'
 import { FIRST_MS, Sought, TWICE_AFTER_MS } from './sought.js'
 import { type Holder, type Question, type State, type Watch, WatchIndex } from './watch.js'
 
-const ROLL_MS = 500
 const LAST_CHANCE_MS = 2000
 /** Longer than an executor takes to find a server that is there again. */
 const RETURN_MS = 1000
@@ -53,9 +52,9 @@ export class LossDetection {
   #upSince = 0
   #lossFrom = 0
 
-  /** `ask` sends a question; what comes of it is told later, by `heard`. */
-  constructor(ask: (question: Question) => void) {
-    this.#questions = new OpenQuestions(ask)
+  /** `ask` sends a question, which has so many ids at most; what comes of it is told later, by `heard`. */
+  constructor(ask: (question: Question) => void, mostIds = () => MAX_IDS) {
+    this.#questions = new OpenQuestions(ask, mostIds)
   }
 
   /** A call's request was sent, for the first time or again. */
@@ -209,14 +208,15 @@ export class LossDetection {
 
   #askHolders(now: number) {
     while (this.#questions.mayAsk(now)) {
-      const question = this.#holders.nextQuestion(this.roundTrip.timeoutMs, now)
+      const question = this.#holders.nextQuestion(this.roundTrip.timeoutMs, now, this.#questions.mostIds)
       if (!question) return
       this.#questions.send(question)
     }
   }
 
   #seek(now: number) {
-    const question = this.#questions.mayAsk(now) && this.#sought.nextQuestion(this.roundTrip.timeoutMs, now)
+    if (!this.#questions.mayAsk(now)) return
+    const question = this.#sought.nextQuestion(this.roundTrip.timeoutMs, now, this.#questions.mostIds)
     if (question) this.#questions.send(question)
   }
 
@@ -280,8 +280,7 @@ export class LossDetection {
 
   #callRoll(now: number) {
     if (this.#roll.isUnderWay) return
-    const questions = this.#roll.start(now, Math.max(ROLL_MS, this.roundTrip.timeoutMs))
-    for (const question of questions) this.#questions.send(question)
+    for (const question of this.#roll.start(now, this.roundTrip.timeoutMs)) this.#questions.send(question)
   }
 
   #endRoll(step: () => void) {

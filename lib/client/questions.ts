@@ -1,7 +1,7 @@
 // Sends a client's questions to executors, and hears the answers, also late ones: they tell how far away executors are.
 import type { Inbox } from '../nats/inbox.js'
 import { ErrorCode, type Msg, type NatsError } from '../nats/nats.js'
-import { type Question as Words, type Status, parseStatus } from '../protocol/hold.js'
+import { type Question as Words, type Status, mostIdsIn, parseStatus } from '../protocol/hold.js'
 import type { Subjects } from '../protocol/subjects.js'
 
 /** So long answers are heard. */
@@ -23,6 +23,11 @@ export class Questions {
     this.#subjects = subjects
     this.#key = key
     this.#inbox = inbox
+  }
+
+  /** How many ids one may have. */
+  get mostIds() {
+    return mostIdsIn(this.#inbox()?.maxPayload ?? Infinity)
   }
 
   /** Asks one executor, or all; `hear` is called later with each answer. */

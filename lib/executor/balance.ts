@@ -19,6 +19,8 @@ import { fits, kindOf, readTransfer } from './transfer-message.js'
 
 /** So often is looked at what is to be told: for each of many short computations it would cost more than they do. */
 const LOOKS = { most: 2, ms: 3 }
+/** More than what the headers of a message take. */
+const HEADERS_SIZE = 512
 
 /** To a transfer, by what became of it. */
 const ANSWERS = { added: Dispatch.taken, joined: Dispatch.taken, refused: Dispatch.refused, unfit: Dispatch.unfit }
@@ -171,6 +173,7 @@ export class Balance {
       waiting: this.#waiting(now),
       meanMs: this.#parts.computeMs(),
       rttMs: leastRttOf(post.nc),
+      maxBytes: post.maxPayload - HEADERS_SIZE,
     }
     const report = this.#reporter.report(load, now)
     if (report) this.#send(report, now)
@@ -286,7 +289,10 @@ export class Balance {
   }
 
   #publish(subject: string, body: string, kind: string, reply?: string) {
+    const { post } = this.#parts
+    // Where servers take so little, something is lost of the belief of a matchmaker, and heals with the next full report.
+    if (body.length + HEADERS_SIZE > post.maxPayload) return
     this.messages++
-    this.#parts.post.publish(subject, body, line(Header.dispatch, kind), reply)
+    post.publish(subject, body, line(Header.dispatch, kind), reply)
   }
 }
