@@ -1,10 +1,11 @@
 // Who is not interested any more says so, and the computation ends.
 import { once } from 'node:events'
+import { type Msg, deferred, headers } from 'nats'
 import t from 'tap'
 import { Gate } from './fixtures/gate.js'
 import { newClient, rejection, startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
-import { ScriptedExecutor } from './fixtures/scripted-executor.js'
+import { type Asked, ScriptedExecutor } from './fixtures/scripted-executor.js'
 
 const server = await startServer(t)
 const executor = await startExecutor(t, server)
@@ -155,4 +156,39 @@ t.test('an id may be called as what any object has', async t => {
     second.answer({ executorId: 'x2', cancelled: [requestId] })
   }
   t.notMatch(server.log, /Parse Error/)
+})
+
+t.test('one that pauses is not sent while another one of its id is being cancelled', async t => {
+  const nc = await connectTo(t, server)
+  const scripted = new ScriptedExecutor(nc, 'twins')
+  await scripted.be('x1')
+  const client = newClient(t, server, { service: 'twins' })
+  const abort = new AbortController()
+  const requestId = 'twin'
+  const say = (request: Msg, body: string, lines: Record<string, string>) => {
+    const head = headers()
+    for (const [name, value] of Object.entries({ 'Request-Id': requestId, ...lines })) head.set(name, value)
+    nc.publish(request.reply!, body, { headers: head })
+  }
+  const progressed = deferred<unknown>()
+  const cancelled = rejection(
+    client.call(1, { requestId, signal: abort.signal, onProgress: value => progressed.resolve(value) }),
+  )
+  const first = await scripted.request()
+  scripted.notify(first, 'x1', 'computing')
+  const call = client.call(1, { requestId })
+  const error = { 'Nats-Service-Error-Code': '429', 'Nats-Service-Error': 'full', 'Retry-After-Ms': '50' }
+  say(await scripted.request(2), '', error)
+  // What came before is read then.
+  say(first, '1', { 'Executor-Id': 'x1', Notice: 'progress' })
+  await progressed
+  abort.abort()
+  t.match(await cancelled, { name: 'CancelledError' })
+  const isCancel = ({ cancel }: Asked) => cancel.length > 0
+  await scripted.question(isCancel)
+  const second = await scripted.question(isCancel)
+  t.equal(scripted.requests.length, 2)
+  second.answer({ executorId: 'x1', cancelled: [requestId] })
+  scripted.respond(await scripted.request(3), 'computed')
+  t.equal(await call, 'computed')
 })
