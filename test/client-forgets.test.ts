@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import type { ExecutorClient } from 'nats-executor'
+import { ExecutorClient } from 'nats-executor'
 import { newClient, rejection, startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { ScriptedExecutor } from './fixtures/scripted-executor.js'
@@ -31,8 +31,8 @@ async function cancelledCalls(client: ExecutorClient, isAskedFor: () => Promise<
 }
 
 /** Waits until they are gone, but for what the engine itself may keep. */
-async function gone(kept: WeakRef<object>[]) {
-  for (let tries = 0; tries < 60; tries++) {
+async function gone(kept: WeakRef<object>[], times = 60) {
+  for (let tries = 0; tries < times; tries++) {
     collect()
     if (kept.filter(each => each.deref()).length <= 2) return true
     await sleep(200)
@@ -64,4 +64,21 @@ t.test('that ended while there was no server', async t => {
   await server.start()
   t.equal(await client.call(['echo', 3]), 3)
   t.ok(await gone(kept))
+})
+
+t.test('when it is closed, not even itself', async t => {
+  const nc = await connectTo(t, server)
+  await startExecutor(t, server, { service: 'closed', concurrency: 20, processes: 1 })
+  const kept: WeakRef<object>[] = []
+  for (let i = 0; i < 20; i++) {
+    const client = new ExecutorClient({ connection: nc, service: 'closed' })
+    kept.push(new WeakRef(client))
+    const abort = new AbortController()
+    const call = rejection(client.call(['sleep', 60_000], { signal: abort.signal }))
+    t.equal(await client.call(['echo', i]), i)
+    abort.abort()
+    t.match(await call, { name: 'CancelledError' })
+    await client.close()
+  }
+  t.ok(await gone(kept, 10))
 })

@@ -53,6 +53,11 @@ export class Questions {
     if (!this.#timer) this.#timer = setTimeout(this.#forget, HEAR_FOR_MS).unref()
   }
 
+  /** No answer is of use any more. */
+  close() {
+    clearTimeout(this.#timer)
+  }
+
   readonly #forget = () => {
     const before = performance.now() - HEAR_FOR_MS
     let count = 0

@@ -130,6 +130,7 @@ export class Watcher {
     clearTimeout(this.#timer)
     this.#timer = undefined
     await this.#cancels.close()
+    this.#questions.close()
   }
 
   #setTimer(now: number) {
