@@ -1,9 +1,11 @@
 // Who is not interested any more says so, and the computation ends.
 import { once } from 'node:events'
+import { type Msg, deferred, headers } from 'nats'
 import t from 'tap'
 import { Gate } from './fixtures/gate.js'
 import { newClient, rejection, startExecutor } from './fixtures/library.js'
-import { startServer } from './fixtures/nats-server.js'
+import { connectTo, startServer } from './fixtures/nats-server.js'
+import { type Asked, ScriptedExecutor } from './fixtures/scripted-executor.js'
 
 const server = await startServer(t)
 const executor = await startExecutor(t, server)
@@ -133,4 +135,60 @@ t.test('while nobody is there', async t => {
   const call = rejection(alone.call(1, { signal: abort.signal }))
   abort.abort()
   t.match(await call, { name: 'CancelledError' })
+})
+
+t.test('an id may be called as what any object has', async t => {
+  const scripted = new ScriptedExecutor(await connectTo(t, server), 'scripted')
+  await scripted.be('x1')
+  const client = newClient(t, server, { service: 'scripted' })
+  for (const [at, requestId] of ['constructor', '__proto__', 'toString'].entries()) {
+    const abort = new AbortController()
+    const call = rejection(client.call(1, { requestId, signal: abort.signal }))
+    scripted.notify(await scripted.request(at + 1), 'x1', 'computing')
+    const asked = await scripted.question(({ executorId, ids }) => executorId === 'x1' && ids.length > 0)
+    asked.answer({ executorId: 'x1', computing: [requestId] })
+    abort.abort()
+    t.match(await call, { name: 'CancelledError' })
+    const first = await scripted.question(({ executorId, cancel }) => executorId === 'x1' && cancel.length > 0)
+    first.answer({ executorId: 'x1', missing: [requestId] })
+    const second = await scripted.question(({ cancel }) => cancel.length > 0)
+    t.strictSame([second.executorId, second.cancel], [undefined, [requestId]], 'all are asked')
+    second.answer({ executorId: 'x2', cancelled: [requestId] })
+  }
+  t.notMatch(server.log, /Parse Error/)
+})
+
+t.test('one that pauses is not sent while another one of its id is being cancelled', async t => {
+  const nc = await connectTo(t, server)
+  const scripted = new ScriptedExecutor(nc, 'twins')
+  await scripted.be('x1')
+  const client = newClient(t, server, { service: 'twins' })
+  const abort = new AbortController()
+  const requestId = 'twin'
+  const say = (request: Msg, body: string, lines: Record<string, string>) => {
+    const head = headers()
+    for (const [name, value] of Object.entries({ 'Request-Id': requestId, ...lines })) head.set(name, value)
+    nc.publish(request.reply!, body, { headers: head })
+  }
+  const progressed = deferred<unknown>()
+  const cancelled = rejection(
+    client.call(1, { requestId, signal: abort.signal, onProgress: value => progressed.resolve(value) }),
+  )
+  const first = await scripted.request()
+  scripted.notify(first, 'x1', 'computing')
+  const call = client.call(1, { requestId })
+  const error = { 'Nats-Service-Error-Code': '429', 'Nats-Service-Error': 'full', 'Retry-After-Ms': '50' }
+  say(await scripted.request(2), '', error)
+  // What came before is read then.
+  say(first, '1', { 'Executor-Id': 'x1', Notice: 'progress' })
+  await progressed
+  abort.abort()
+  t.match(await cancelled, { name: 'CancelledError' })
+  const isCancel = ({ cancel }: Asked) => cancel.length > 0
+  await scripted.question(isCancel)
+  const second = await scripted.question(isCancel)
+  t.equal(scripted.requests.length, 2)
+  second.answer({ executorId: 'x1', cancelled: [requestId] })
+  scripted.respond(await scripted.request(3), 'computed')
+  t.equal(await call, 'computed')
 })

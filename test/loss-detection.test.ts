@@ -1,7 +1,8 @@
 // The loss detection alone: in simulated pools nothing that is lost is overlooked, and on a healthy network nothing is taken for lost.
 import t from 'tap'
 import { seededRandom } from '../dev/random.js'
-import { LossDetection, type Outcome } from '../lib/client/loss-detection.js'
+import { LossDetection } from '../lib/client/loss-detection.js'
+import type { Outcome } from '../lib/client/questions.js'
 import { type Question, Watch } from '../lib/client/watch.js'
 import { SimulatedPool, type World } from './fixtures/simulated-pool.js'
 

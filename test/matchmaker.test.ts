@@ -369,3 +369,16 @@ t.test('a transfer has a copy until it is answered, or late', async t => {
   t.equal(transfers.size, 0)
   t.equal(transfers.wakeAt, Infinity)
 })
+
+t.test('what was passed over, and is moved after all, is nowhere any more', async t => {
+  const pool = new Pool()
+  const limits = (free: number): Limit[] => [['f', 2, free]]
+  pool.report('m', { slots: 0, rttMs: 40 })
+  pool.report('near', { free: 1, limits: limits(2) })
+  pool.report('a', { meanMs: 33, rttMs: 10, limits: limits(0), tickets: aged(['of f', 50, 0, 'f'], ['any', 40]) })
+  pool.now++
+  pool.report('far', { slots: 2, free: 2, rttMs: 10, limits: limits(2) })
+  t.same(pool.match(), ['a any>far', 'a of f>near'], 'for the far one it does not pay')
+  pool.report('near', { free: 1, limits: limits(2) })
+  t.same(pool.match(), [])
+})

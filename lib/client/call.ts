@@ -63,18 +63,15 @@ export class Call implements Watched, Waiting, Listener {
     })
   }
 
-  /** Sends the request; one of which executors may die waits for its turn. */
+  /** Sends the request, when none of its id is being cancelled, for which it could be taken; one of which executors may die waits for its turn. */
   start() {
-    if (!this.#deaths.isSuspect) return this.send()
+    const cancelled = this.#owner.watcher.whenCancelled(this.id)
+    if (!cancelled && !this.#deaths.isSuspect) return this.send()
+    clearTimeout(this.#pause)
     this.#owner.watcher.forget(this.#watch)
     this.#isQueued = true
-    this.#owner.suspects.sendAlone(this)
-  }
-
-  /** As `start`, when no executor takes it for an earlier request of its id, which is being cancelled. */
-  startAfter(cancelled: Promise<void>) {
-    this.#isQueued = true
-    void cancelled.then(() => this.isSettled || this.start())
+    if (cancelled) void cancelled.then(() => this.isSettled || this.start())
+    else this.#owner.suspects.sendAlone(this)
   }
 
   /** Sends the request, now or as soon as there is a connection; `toAny`: not to one executor alone. */
@@ -152,7 +149,7 @@ export class Call implements Watched, Waiting, Listener {
 
   /** There may be room: ends a pause; false if there is none. */
   tryNow(): boolean {
-    const isPaused = !this.isSettled && !this.isSent && this.obstacles.refusal !== undefined
+    const isPaused = !this.isSettled && !this.isSent && !this.#isQueued && this.obstacles.refusal !== undefined
     if (isPaused) this.start()
     return isPaused
   }
@@ -183,7 +180,7 @@ export class Call implements Watched, Waiting, Listener {
     this.obstacles.clear()
     this.#owner.watcher.forget(this.#watch)
     this.#owner.connection().then(
-      () => this.send(),
+      () => this.start(),
       error => this.fail(error),
     )
   }
@@ -202,7 +199,7 @@ export class Call implements Watched, Waiting, Listener {
     const sending = { body: this.#outgoing.body, inbox, isDirect: target !== undefined }
     const fatal = unsentError(error, sending, this.details({ cause: error }))
     if (fatal) return this.#reject(fatal)
-    this.#outgoing.forget(inbox)
+    this.#outgoing.forget()
     this.#outgoing.attempts--
     if (target !== undefined) {
       this.#owner.watcher.missing(target)
@@ -226,7 +223,7 @@ export class Call implements Watched, Waiting, Listener {
     else if (answer.kind === 'strange') this.obstacles.stranger ??= answer.text
     // A refusal counts for the newest attempt alone, an older one's has been seen to.
     else if (this.#outgoing.isNewest(token)) {
-      this.#outgoing.forget(this.#owner.inbox)
+      this.#outgoing.forget()
       const { error, afterMs, hasStarted } = answer
       this.#owner.watcher.met(error.executorId)
       this.obstacles.refused(error)
@@ -289,7 +286,7 @@ export class Call implements Watched, Waiting, Listener {
     this.isSettled = true
     this.#deadline.clear()
     clearTimeout(this.#pause)
-    this.#outgoing.forgetAll(this.#owner.inbox)
+    this.#outgoing.forgetAll()
     this.#owner.settled(this)
     this.#owner.watcher.forget(this.#watch)
     if (this.losses > 0 && !this.options.isDetached) this.#owner.watcher.dismiss(this.#watch)

@@ -4,9 +4,8 @@
 // What is cancelled in one turn of the event loop goes in one question: to the executor that is known to hold it, else to all. A
 // cancel is waiting to be asked (`askAt`) → asked → over, when it is confirmed or given up. The timer runs while there are any.
 import { type Deferred, deferred } from '../deferred.js'
-import { MAX_IDS, type Status } from '../protocol/hold.js'
-import type { Outcome } from './loss-detection.js'
-import type { Questions } from './questions.js'
+import type { Status } from '../protocol/hold.js'
+import type { Outcome, Questions } from './questions.js'
 import type { RoundTrip } from './round-trip.js'
 
 /** It is asked again after this and a round trip. */
@@ -83,8 +82,9 @@ export class Cancels {
       if (all) all.push(cancel)
       else due.set(cancel.executorId, [cancel])
     }
+    const { mostIds } = this.#questions
     for (const [executorId, cancels] of due)
-      for (let i = 0; i < cancels.length; i += MAX_IDS) this.#send(executorId, cancels.slice(i, i + MAX_IDS), now)
+      for (let i = 0; i < cancels.length; i += mostIds) this.#send(executorId, cancels.slice(i, i + mostIds), now)
     if (this.#cancels.size > 0) this.#timer ??= setTimeout(this.#tick, AGAIN_MS / 4)
   }
 
@@ -118,10 +118,12 @@ export class Cancels {
       const cancel = this.#cancels.get(id)
       if (cancel) this.#over(cancel)
     }
-    for (const id of [...Object.keys(moved), ...missing]) {
+    // By entries: an id may be the name of what any object has.
+    const elsewhere: [string, string?][] = [...Object.entries(moved), ...missing.map((id): [string] => [id])]
+    for (const [id, executorId] of elsewhere) {
       const cancel = this.#cancels.get(id)
       if (!cancel) continue
-      cancel.executorId = moved[id]
+      cancel.executorId = executorId
       cancel.askAt = now
     }
     if (this.#cancels.size > 0) this.#ask()

@@ -150,9 +150,7 @@ export class ExecutorClient implements AsyncDisposable {
       this.#calls.add(call)
       listen(signal, call)
       this.#watcher.start()
-      const cancelled = this.#watcher.whenCancelled(call.id)
-      if (cancelled) call.startAfter(cancelled)
-      else call.start()
+      call.start()
     }
     return call.done
   }

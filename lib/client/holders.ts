@@ -1,6 +1,5 @@
 // The executors that hold calls of a client, and whose turn it is to be asked: each twice a second, with all ids or as many as a
 // question takes, and none so often that the others are not asked.
-import { MAX_IDS } from '../protocol/hold.js'
 import { Holder, Question, type Watch } from './watch.js'
 
 const HOLD_MS = 500
@@ -29,17 +28,21 @@ export class Holders {
     return holder
   }
 
+  clear() {
+    this.#byId.clear()
+  }
+
   delete(holder: Holder) {
     this.#byId.delete(holder.id)
   }
 
   /** The next question that is to be asked now, if there is one; its answer is late after `timeoutMs`, or half a second. */
-  nextQuestion(timeoutMs: number, now: number): Question | undefined {
+  nextQuestion(timeoutMs: number, now: number, mostIds: number): Question | undefined {
     for (const holder of this.#byId.values()) {
       const { id, watches } = holder
       if (watches.size === 0) this.delete(holder)
       else if (!holder.question && holder.askAt <= now) {
-        const asked = takeTurn(holder)
+        const asked = takeTurn(holder, mostIds)
         // The others come first next time.
         this.#byId.delete(id)
         this.#byId.set(id, holder)
@@ -51,15 +54,15 @@ export class Holders {
   }
 }
 
-function takeTurn({ watches, urgent }: Holder): Watch[] {
-  if (watches.size <= MAX_IDS) {
+function takeTurn({ watches, urgent }: Holder, mostIds: number): Watch[] {
+  if (watches.size <= mostIds) {
     urgent.clear()
     return [...watches]
   }
   const asked = new Set<Watch>()
   for (const each of [urgent, watches])
     for (const watch of each) {
-      if (asked.size === MAX_IDS) break
+      if (asked.size === mostIds) break
       asked.add(watch)
     }
   for (const watch of asked) {

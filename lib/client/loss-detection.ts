@@ -14,15 +14,15 @@
 // - As long as no question ever had an answer, "nobody is there" does not prove that a holder is gone: it has sent a notice, so
 //   perhaps our questions go nowhere, as from another account.
 import { OftenEmptySet } from '../often-empty.js'
-import type { Status } from '../protocol/hold.js'
+import { MAX_IDS, type Status } from '../protocol/hold.js'
 import { Holders } from './holders.js'
 import { OpenQuestions } from './open-questions.js'
+import type { Outcome } from './questions.js'
 import { RollCall } from './roll-call.js'
 import { RoundTrip } from './round-trip.js'
 import { FIRST_MS, Sought, TWICE_AFTER_MS } from './sought.js'
 import { type Holder, type Question, type State, type Watch, WatchIndex } from './watch.js'
 
-const ROLL_MS = 500
 const LAST_CHANCE_MS = 2000
 /** Longer than an executor takes to find a server that is there again. */
 const RETURN_MS = 1000
@@ -35,9 +35,6 @@ const REFUSED_MS = 5000
 /** What was lost has a notice at once, if it arrives; again and again it is sought later, up to this doubled that many times. */
 const AGAIN_MS = 50
 const MOST_DOUBLINGS = 4
-
-/** What came of a question; `refused`: the server did not take it. */
-export type Outcome = Status | 'nobody' | 'refused'
 
 export class LossDetection {
   readonly roundTrip = new RoundTrip()
@@ -55,9 +52,9 @@ export class LossDetection {
   #upSince = 0
   #lossFrom = 0
 
-  /** `ask` sends a question; what comes of it is told later, by `heard`. */
-  constructor(ask: (question: Question) => void) {
-    this.#questions = new OpenQuestions(ask)
+  /** `ask` sends a question, which has so many ids at most; what comes of it is told later, by `heard`. */
+  constructor(ask: (question: Question) => void, mostIds = () => MAX_IDS) {
+    this.#questions = new OpenQuestions(ask, mostIds)
   }
 
   /** A call's request was sent, for the first time or again. */
@@ -122,6 +119,13 @@ export class LossDetection {
     this.#roll.abort()
     this.#holders.connected(now)
     for (const watch of [...this.#sought.all(), ...this.#judged]) this.#sought.add(watch, now)
+  }
+
+  /** No call is under way, and no `tick` comes: questions would keep their calls alive. */
+  rest() {
+    this.#questions.clear()
+    this.#roll.abort()
+    this.#holders.clear()
   }
 
   /** Time has passed. */
@@ -204,14 +208,15 @@ export class LossDetection {
 
   #askHolders(now: number) {
     while (this.#questions.mayAsk(now)) {
-      const question = this.#holders.nextQuestion(this.roundTrip.timeoutMs, now)
+      const question = this.#holders.nextQuestion(this.roundTrip.timeoutMs, now, this.#questions.mostIds)
       if (!question) return
       this.#questions.send(question)
     }
   }
 
   #seek(now: number) {
-    const question = this.#questions.mayAsk(now) && this.#sought.nextQuestion(this.roundTrip.timeoutMs, now)
+    if (!this.#questions.mayAsk(now)) return
+    const question = this.#sought.nextQuestion(this.roundTrip.timeoutMs, now, this.#questions.mostIds)
     if (question) this.#questions.send(question)
   }
 
@@ -275,14 +280,12 @@ export class LossDetection {
 
   #callRoll(now: number) {
     if (this.#roll.isUnderWay) return
-    const waitMs = Math.max(ROLL_MS, this.roundTrip.timeoutMs)
-    for (const question of this.#roll.start(now, waitMs)) this.#questions.send(question)
+    for (const question of this.#roll.start(now, this.roundTrip.timeoutMs)) this.#questions.send(question)
   }
 
   #endRoll(step: () => void) {
     step()
-    if (this.#roll.isUnderWay) return
-    for (const watch of this.#judged) this.#lose(watch, this.#roll.verdict)
+    if (!this.#roll.isUnderWay) for (const watch of this.#judged) this.#lose(watch, this.#roll.verdict)
   }
 
   #lose(watch: Watch, hasDied: boolean | undefined) {

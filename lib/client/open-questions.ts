@@ -6,13 +6,20 @@ const IDS_PER_MS = 10
 
 export class OpenQuestions {
   readonly #ask: (question: Question) => void
+  readonly #mostIds: () => number
   /** The oldest first. */
   readonly #questions = new Set<Question>()
   #askFrom = 0
 
   /** `ask` sends a question. */
-  constructor(ask: (question: Question) => void) {
+  constructor(ask: (question: Question) => void, mostIds: () => number) {
     this.#ask = ask
+    this.#mostIds = mostIds
+  }
+
+  /** How many ids one may have. */
+  get mostIds() {
+    return this.#mostIds()
   }
 
   /** Whether the next one may be sent. */

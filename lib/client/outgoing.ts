@@ -35,6 +35,8 @@ export class Outgoing {
   /** The newest attempt, and those before it that may still be answered, since the request was taken for lost. */
   #token = ''
   #earlier: string[] | undefined
+  /** Where they are answered: also while the connection is down. */
+  #inbox: Inbox | undefined
   readonly #isBytes: boolean
   readonly #batchSize: number
   readonly #id: string
@@ -52,6 +54,7 @@ export class Outgoing {
     if (this.#token) (this.#earlier ??= []).push(this.#token)
     this.#token = ''
     this.attempts++
+    this.#inbox = inbox
     this.#token = inbox.send(call, this.body, this.#headers(ofClient, attempt))
   }
 
@@ -61,14 +64,14 @@ export class Outgoing {
   }
 
   /** Nothing is expected of the newest attempt any more. */
-  forget(inbox: Inbox | undefined) {
-    inbox?.forget(this.#token)
+  forget() {
+    this.#inbox?.forget(this.#token)
     this.#token = ''
   }
 
-  forgetAll(inbox: Inbox | undefined) {
-    this.forget(inbox)
-    for (const token of this.#earlier ?? []) inbox?.forget(token)
+  forgetAll() {
+    this.forget()
+    for (const token of this.#earlier ?? []) this.#inbox?.forget(token)
   }
 
   #headers(ofClient: ClientHeaders, { remainingMs, losses, isDirect }: Attempt) {

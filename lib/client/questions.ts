@@ -1,12 +1,14 @@
 // Sends a client's questions to executors, and hears the answers, also late ones: they tell how far away executors are.
 import type { Inbox } from '../nats/inbox.js'
 import { ErrorCode, type Msg, type NatsError } from '../nats/nats.js'
-import { type Question as Words, parseStatus } from '../protocol/hold.js'
+import { type Question as Words, type Status, mostIdsIn, parseStatus } from '../protocol/hold.js'
 import type { Subjects } from '../protocol/subjects.js'
-import type { Outcome } from './loss-detection.js'
 
 /** So long answers are heard. */
 const HEAR_FOR_MS = 5000
+
+/** What came of a question; `refused`: the server did not take it. */
+export type Outcome = Status | 'nobody' | 'refused'
 
 export class Questions {
   readonly #subjects: Subjects
@@ -14,11 +16,18 @@ export class Questions {
   readonly #inbox: () => Inbox | undefined
   /** The oldest first. */
   #asked: { token: string; at: number; inbox: Inbox }[] = []
+  /** Runs while there are any, since they keep their calls alive. */
+  #timer: NodeJS.Timeout | undefined
 
   constructor(subjects: Subjects, key: string, inbox: () => Inbox | undefined) {
     this.#subjects = subjects
     this.#key = key
     this.#inbox = inbox
+  }
+
+  /** How many ids one may have. */
+  get mostIds() {
+    return mostIdsIn(this.#inbox()?.maxPayload ?? Infinity)
   }
 
   /** Asks one executor, or all; `hear` is called later with each answer. */
@@ -41,16 +50,24 @@ export class Questions {
       // The connection is being closed.
       queueMicrotask(() => hear('refused'))
     }
-    this.#forget(at - HEAR_FOR_MS)
+    if (!this.#timer) this.#timer = setTimeout(this.#forget, HEAR_FOR_MS).unref()
   }
 
-  #forget(before: number) {
+  /** No answer is of use any more. */
+  close() {
+    clearTimeout(this.#timer)
+  }
+
+  readonly #forget = () => {
+    const before = performance.now() - HEAR_FOR_MS
     let count = 0
     for (const { token, at, inbox } of this.#asked) {
       if (at > before) break
       inbox.forget(token)
       count++
     }
-    if (count > 0) this.#asked = this.#asked.slice(count)
+    this.#asked = this.#asked.slice(count)
+    const [first] = this.#asked
+    this.#timer = first && setTimeout(this.#forget, first.at - before).unref()
   }
 }

@@ -8,6 +8,7 @@
 // deserted until one is met.
 import { Question } from './watch.js'
 
+const LEAST_MS = 500
 /** More executors are not remembered. */
 const MOST_KNOWN = 256
 /** Who has said something within this time is there. */
@@ -50,8 +51,9 @@ export class RollCall {
     return [...this.#known].filter(([, metAt]) => metAt > now - LIVELY_MS).map(([executorId]) => executorId)
   }
 
-  /** The questions that are to be asked. */
-  start(now: number, waitMs: number): Iterable<Question> {
+  /** The questions that are to be asked; an answer is late after `timeoutMs`, or half a second. */
+  start(now: number, timeoutMs: number): Iterable<Question> {
+    const waitMs = Math.max(LEAST_MS, timeoutMs)
     this.#isHere = this.#isSilent = this.#isTold = this.#isUntold = false
     const asksAll = this.#known.size <= FEW || this.lively(now).length === 0
     const executorIds = [...this.#known.keys(), ...(asksAll ? [undefined, NOBODY] : [])]

@@ -1,6 +1,5 @@
 // Requests of which it is not known who holds them: fresh ones, for a while, then those that all executors are asked for.
 import { OftenEmptySet } from '../often-empty.js'
-import { MAX_IDS } from '../protocol/hold.js'
 import { Question, type Watch } from './watch.js'
 
 /** A fresh request is sought after this and a round trip: its notice is here by then. */
@@ -27,14 +26,14 @@ export class Sought {
   }
 
   /** The question that is to be asked now, if there is one; answers are late after a while and `timeoutMs`. */
-  nextQuestion(timeoutMs: number, now: number): Question | undefined {
+  nextQuestion(timeoutMs: number, now: number, mostIds: number): Question | undefined {
     for (const watch of this.#fresh) {
       if (watch.sentAt + FIRST_MS + timeoutMs > now) break
       this.add(watch, now)
     }
     const asked: Watch[] = []
     for (const watch of this.#watches) {
-      if (asked.length === MAX_IDS) break
+      if (asked.length === mostIds) break
       if (!watch.question && watch.askAt <= now) asked.push(watch)
     }
     if (asked.length === 0) return undefined

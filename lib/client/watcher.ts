@@ -6,7 +6,7 @@ import { LossDetection } from './loss-detection.js'
 import type { Notice } from './reply.js'
 import { Questions } from './questions.js'
 import { NOBODY } from './roll-call.js'
-import type { Watch } from './watch.js'
+import type { Question, Watch } from './watch.js'
 
 const LOOK_MS = 25
 /** A look that comes so much later than it should tells of a blocked event loop. */
@@ -30,7 +30,7 @@ export class Watcher {
     this.#inbox = inbox
     this.#isIdle = isIdle
     this.#questions = new Questions(subjects, key, inbox)
-    const detection = (this.#detection = new LossDetection(question => {
+    const ask = (question: Question) => {
       this.#questions.ask(question.executorId, question.isRoll ? { roll: true } : { ids: question.ids }, outcome =>
         detection.heard(question, outcome, performance.now()),
       )
@@ -41,7 +41,8 @@ export class Watcher {
             () => detection.untold(question),
             () => {},
           )
-    }))
+    }
+    const detection = (this.#detection = new LossDetection(ask, () => this.#questions.mostIds))
     this.#cancels = new Cancels(this.#questions, detection.roundTrip)
   }
 
@@ -129,6 +130,7 @@ export class Watcher {
     clearTimeout(this.#timer)
     this.#timer = undefined
     await this.#cancels.close()
+    this.#questions.close()
   }
 
   #setTimer(now: number) {
@@ -150,7 +152,7 @@ export class Watcher {
     // Closed meanwhile.
     if (!this.#timer) return
     this.#timer = undefined
-    if (this.#isIdle()) return
+    if (this.#isIdle()) return this.#detection.rest()
     this.#setTimer(now)
     if (this.#inbox()) this.#detection.tick(now)
   }

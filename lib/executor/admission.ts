@@ -133,6 +133,7 @@ export class Admission {
     // Its client hears of that from whoever gets it.
     if (same?.state === 'moving') return job.isWatched
     if (same) {
+      same.deadline = Math.max(same.deadline, job.deadline)
       for (const inbox of job.replyTo) {
         if (same.replyTo.includes(inbox)) continue
         if (same.replyTo.length < MOST_INBOXES) same.replyTo.push(inbox)

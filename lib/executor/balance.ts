@@ -14,12 +14,13 @@ import { Alarm } from '../slots/alarm.js'
 import type { BalanceParts } from './balance-parts.js'
 import { Departures } from './departures.js'
 import type { Job } from './job.js'
+import { Looks } from './looks.js'
 import { Matchmaking } from './matchmaking.js'
 import { onceATurn } from './once-a-turn.js'
 import { fits, kindOf, readTransfer } from './transfer-message.js'
 
-/** So often is looked at what is to be told: for each of many short computations it would cost more than they do. */
-const LOOKS = { most: 6, ms: 9 }
+/** More than what the headers of a message take. */
+const HEADERS_SIZE = 512
 
 /** To a transfer, by what became of it. */
 const ANSWERS = { added: Dispatch.taken, joined: Dispatch.taken, refused: Dispatch.refused, unfit: Dispatch.unfit }
@@ -37,8 +38,7 @@ export class Balance {
   readonly #alarm = new Alarm(() => this.#look())
   #reportToken = ''
   #ticketCount = 0
-  /** When the last ones were. */
-  readonly #looks: number[] = Array.from({ length: LOOKS.most }, () => -Infinity)
+  readonly #looks = new Looks()
   #isUp = true
   #takesNoMore = false
   #isClosed = false
@@ -59,7 +59,10 @@ export class Balance {
         this.changed()
       },
       unfit: job => this.#reporter.back(job.ticket),
-      deaf: executorId => this.#reporter.deaf(executorId),
+      deaf: executorId => {
+        this.#reporter.deaf(executorId)
+        this.changed()
+      },
     })
   }
 
@@ -96,7 +99,7 @@ export class Balance {
   /** A slot became free or busy, or requests that wait came or left: it is reported at the end of this turn, or a moment later. */
   changed() {
     if (this.#isClosed) return
-    const soonestAt = this.#looks[0]! + LOOKS.ms
+    const { soonestAt } = this.#looks
     if (soonestAt > performance.now()) this.#alarm.ringBy(soonestAt)
     else this.#lookSoon()
   }
@@ -126,7 +129,7 @@ export class Balance {
 
   /** Waits for no acknowledgement any more. */
   giveUp() {
-    this.#departures.expire(Infinity)
+    this.#departures.giveUp()
   }
 
   close() {
@@ -141,17 +144,15 @@ export class Balance {
   #look() {
     if (this.#isClosed || !this.#parts.post.isOpen) return
     const now = performance.now()
-    this.#looks.shift()
-    this.#looks.push(now)
+    this.#looks.looked(now)
     this.#act(this.#election.tick(now))
     this.#departures.rttMs = this.#election.rttMs = rttOf(this.#parts.post.nc)
     this.#departures.expire(now)
     const stuckAt = this.#parts.stuckAt()
     if (this.#isUp) this.#report(now, stuckAt)
     this.#matchmaking?.giveOrders(now)
-    const { nextAt } = this.#reporter
     const matchAt = this.#matchmaking?.wakeAt(now) ?? Infinity
-    this.#alarm.ringBy(Math.min(nextAt, matchAt, this.#election.wakeAt, this.#departures.wakeAt))
+    this.#alarm.ringBy(Math.min(this.#reporter.nextAt, matchAt, this.#election.wakeAt, this.#departures.wakeAt))
     if (stuckAt > now) this.#alarm.ringBy(stuckAt)
   }
 
@@ -166,6 +167,7 @@ export class Balance {
       waiting: this.#waiting(now),
       meanMs: this.#parts.computeMs(),
       rttMs: leastRttOf(post.nc),
+      maxBytes: post.maxPayload - HEADERS_SIZE,
     }
     const report = this.#reporter.report(load, now)
     if (report) this.#send(report, now)
@@ -289,7 +291,10 @@ export class Balance {
   }
 
   #publish(subject: string, body: string, kind: string, reply?: string) {
+    const { post } = this.#parts
+    // Where servers take so little, something is lost of the belief of a matchmaker, and heals with the next full report.
+    if (body.length + HEADERS_SIZE > post.maxPayload) return
     this.messages++
-    this.#parts.post.publish(subject, body, line(Header.dispatch, kind), reply)
+    post.publish(subject, body, line(Header.dispatch, kind), reply)
   }
 }

@@ -20,8 +20,11 @@ const MAX_MISSES = 2
 const KEEPER_MS = 2500
 /** A keeper that has no room is tried again after longer and longer pauses. */
 const MAX_DOUBLINGS = 4
-/** No question has more keys than this. */
+/** No question has more keys than this, nor than a message has room for. */
 const MAX_COPIES = 4000
+const KEY_BYTES = 70
+/** More than what is beside them, with the headers. */
+const HEAD_BYTES = 600
 /** After the connection was down, others may be back later than we are. */
 const RETURN_MS = 6000
 
@@ -75,7 +78,7 @@ export class Copies {
 
   /** A copy has come. */
   keep(job: Job, holder: string) {
-    if (this.#bytes + job.body.byteLength > this.#parts.maxBytes || this.#count === MAX_COPIES) return
+    if (this.#bytes + job.body.byteLength > this.#parts.maxBytes || this.#count >= this.#most) return
     const from = this.#kept.get(holder) ?? { copies: new Map<string, Job>(), misses: 0 }
     if (from.copies.has(job.ticket)) return
     job.body = new Uint8Array(job.body)
@@ -139,7 +142,7 @@ export class Copies {
   async #ask(holder: string) {
     const { post } = this.#parts
     const from = this.#kept.get(holder)!
-    const body = JSON.stringify({ keys: [...from.copies.keys()] })
+    const body = JSON.stringify({ keys: [...from.copies.keys()].slice(0, this.#most) })
     const answer = await post.inbox.ask(
       this.#parts.peer(holder),
       body,
@@ -160,6 +163,11 @@ export class Copies {
         this.#parts.lost(job)
       }
     if (from.copies.size === 0) this.#kept.delete(holder)
+  }
+
+  /** How many keys a question has at most. */
+  get #most() {
+    return Math.min(MAX_COPIES, Math.floor((this.#parts.post.maxPayload - HEAD_BYTES) / KEY_BYTES))
   }
 
   #drop(copies: Map<string, Job>, ticket: string) {

@@ -24,13 +24,15 @@ export interface DeparturesParts {
   stays(job: Job): void
   /** It is nothing for the other one. */
   unfit(job: Job): void
-  /** An executor has not taken a request. */
+  /** An executor has not taken a request, or has not said so. */
   deaf(executorId: string): void
 }
 
 export class Departures {
   readonly #parts: DeparturesParts
   readonly #transfers = new Transfers<{ job: Job; token: string }>()
+  /** Some are late, and what has arrived is being read. */
+  #isReading = false
 
   constructor(parts: DeparturesParts) {
     this.#parts = parts
@@ -41,7 +43,7 @@ export class Departures {
   }
 
   get wakeAt() {
-    return this.#transfers.wakeAt
+    return this.#isReading ? Infinity : this.#transfers.wakeAt
   }
 
   set rttMs(ms: number) {
@@ -65,8 +67,23 @@ export class Departures {
     post.publish(subject, job.body, transferLines(job), post.inbox.replySubject(token))
   }
 
-  /** Waits no longer for those that should have been acknowledged by then. */
+  /** Waits no longer for those that should have been acknowledged by then, and are not when what has arrived by now is read. */
   expire(now: number) {
+    const { wakeAt } = this
+    if (wakeAt > now) return
+    this.#isReading = true
+    void this.#parts.post.inbox.catchUp(now - wakeAt).then(() => {
+      this.#isReading = false
+      this.#end(now)
+    })
+  }
+
+  /** Waits for none of them any more. */
+  giveUp() {
+    this.#end(Infinity)
+  }
+
+  #end(now: number) {
     for (const { job: moving, to } of this.#transfers.takeExpired(now)) {
       const { job, token } = moving
       this.#parts.post.inbox.forget(token)

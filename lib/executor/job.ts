@@ -7,6 +7,8 @@ import type { Task } from '../slots/task.js'
 
 export interface Job extends Request, Task {
   body: Uint8Array
+  /** That of whoever waits longest. */
+  deadline: number
   state: 'held' | 'moving' | 'over'
   /** Under which the matchmaker knows it; '' as long as it does not. */
   ticket: string

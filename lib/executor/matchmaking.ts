@@ -6,6 +6,11 @@ import type { Subjects } from '../protocol/subjects.js'
 import type { Post } from './post.js'
 import { kindOf } from './transfer-message.js'
 
+/** More than what one request takes in an order: its ticket and an executor's id. */
+const GIVE_BYTES = 140
+/** More than what is beside them, with the headers. */
+const HEAD_BYTES = 600
+
 export interface MatchmakingParts {
   readonly executorId: string
   readonly post: Post
@@ -49,12 +54,21 @@ export class Matchmaking {
   }
 
   giveOrders(now: number) {
-    const { executorId, subjects } = this.#parts
+    const { executorId, post } = this.#parts
     if (this.#orderTokens.size > this.#matchmaker.size)
       for (const holder of this.#orderTokens.keys()) if (!this.#matchmaker.knows(holder)) this.#forgetOrders(holder)
     for (const [holder, order] of this.#matchmaker.match(now))
       if (holder === executorId) this.#parts.ordered(order)
-      else this.#parts.send(subjects.peer(holder), JSON.stringify(order), Dispatch.order, this.#orderReply(holder))
+      else this.#order(holder, order, Math.max(1, Math.floor((post.maxPayload - HEAD_BYTES) / GIVE_BYTES)))
+  }
+
+  /** `most`: as many requests as a message has room for. */
+  #order(holder: string, { give }: Order, most: number) {
+    const subject = this.#parts.subjects.peer(holder)
+    for (let i = 0; i < give.length; i += most) {
+      const order: Order = { give: give.slice(i, i + most) }
+      this.#parts.send(subject, JSON.stringify(order), Dispatch.order, this.#orderReply(holder))
+    }
   }
 
   stop() {

@@ -84,10 +84,13 @@ export class Outbox {
 
   /** Sends the answer to a request. */
   send(job: Job, answer: Answer) {
-    const isOld = performance.now() - job.since >= OLD_MS
-    if (!isOld && this.#isUp && performance.now() > this.#lateUntil) return this.#publish(job.replyTo, answer)
+    const now = performance.now()
+    const isOld = now - job.since >= OLD_MS
+    if (!isOld && this.#isUp && now > this.#lateUntil) return this.#publish(job.replyTo, answer)
+    // That its deadline has passed is no answer for who sends it with another one.
+    const isPassing = PASSING.includes(answer.code) || (answer.code === Code.deadline && job.deadline <= now)
+    const isRetained = job.isWatched && !isPassing
     // What is kept must not keep the whole packet alive that it came in.
-    const isRetained = job.isWatched && !PASSING.includes(answer.code)
     const kept: Kept = {
       // Nobody asks for any other one, and strangers without a key may use one id.
       name: isRetained ? nameOf(job) : `#${++this.#count}`,
@@ -95,7 +98,7 @@ export class Outbox {
       answer: { ...answer, body: new Uint8Array(answer.body) },
       bytes: answer.body.byteLength + ENTRY_BYTES,
       isRetained,
-      until: performance.now() + RETAINED_MS,
+      until: now + RETAINED_MS,
       digest: job.isWatched ? digestOf(job) : '',
       plainSince: job.isWatched ? Infinity : job.since,
       state: 'unsent',

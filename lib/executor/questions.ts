@@ -54,6 +54,8 @@ export class Questions {
   #statusOf({ key = '', ids = [], cancel = [] }: Question): Status {
     const { executorId, registry, outbox } = this.#parts
     const status: Status = { executorId }
+    // Not an object: an id may be `__proto__`.
+    const moved = new Map<string, string>()
     const add = (list: 'waiting' | 'computing' | 'answered' | 'cancelled' | 'missing', id: string) =>
       (status[list] ??= []).push(id)
     for (const id of ids) {
@@ -65,7 +67,7 @@ export class Questions {
         add(job.toldState, id)
       } else if (job) add('waiting', id)
       else if (outbox.repeat(nameOf({ id, key }))) add('answered', id)
-      else if (to !== undefined) (status.moved ??= {})[id] = to
+      else if (to !== undefined) moved.set(id, to)
       else add('missing', id)
     }
     for (const id of cancel) {
@@ -75,9 +77,10 @@ export class Questions {
       else if (job) {
         this.#parts.cancel(job)
         add('cancelled', id)
-      } else if (to !== undefined) (status.moved ??= {})[id] = to
+      } else if (to !== undefined) moved.set(id, to)
       else add('missing', id)
     }
+    if (moved.size > 0) status.moved = Object.fromEntries(moved)
     return status
   }
 }

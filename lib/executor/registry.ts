@@ -16,8 +16,7 @@ export class Registry {
     if (!job.isNamed) return undefined
     const name = nameOf(job)
     const same = this.#jobs.get(name)
-    // Who has cancelled one and sends it again wants it computed.
-    if (!same || same.ending?.code === Code.cancelled) {
+    if (!same || isGivenUp(same)) {
       this.#jobs.set(name, job)
       return undefined
     }
@@ -56,6 +55,10 @@ export class Registry {
     return moved && moved.at + MOVED_FOR_MS > performance.now() ? moved.to : undefined
   }
 }
+
+/** Whether it is being ended since nobody waits for it: who sends it again then wants it computed. */
+const isGivenUp = ({ ending, deadline }: Job) =>
+  ending !== undefined && (ending.code === Code.cancelled || deadline <= performance.now())
 
 const isSame = (a: Job, b: Job) =>
   a.functionName === b.functionName &&

@@ -119,7 +119,7 @@ export class Matchmaker {
     now: number,
     orders: Map<string, Order>,
   ) {
-    const skipped: [IndexedHeap<Lane>, Lane][] = []
+    const skipped: Lane[] = []
     while (skipped.length < MAX_SKIPPED) {
       const pair = this.#firstPair(which, gainOf)
       if (!pair) break
@@ -135,9 +135,10 @@ export class Matchmaker {
       // The farther one is passed over.
       const [heap, lane] = to.rttMs > from.rttMs ? [lanes.receivers, receiver] : [lanes[which], holder]
       heap.delete(lane)
-      skipped.push([heap, lane])
+      skipped.push(lane)
     }
-    for (const [heap, lane] of skipped) heap.put(lane)
+    // Another move may have brought one back, and it may have been moved then, after all.
+    for (const { member } of skipped) this.#settle(member, now)
   }
 
   /** Of all kinds the first ticket that a receiver is good for. */

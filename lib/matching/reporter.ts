@@ -26,6 +26,8 @@ export interface ExecutorLoad<T extends Reportable> {
   waiting: Iterable<T>
   meanMs: number
   rttMs: number
+  /** The most that a report may have. */
+  maxBytes?: number
 }
 
 export class Reporter<T extends Reportable> {
@@ -51,10 +53,11 @@ export class Reporter<T extends Reportable> {
   }
 
   /** What is to be sent now, if anything. */
-  report({ slots, free, limits, waiting, meanMs, rttMs }: ExecutorLoad<T>, now: number): Report | undefined {
+  report({ maxBytes = Infinity, ...load }: ExecutorLoad<T>, now: number): Report | undefined {
+    const { slots, free, limits, waiting, meanMs, rttMs } = load
     const full = now >= this.nextAt
     const limited = limits.length === 0 ? NONE : new Set(limits.map(([name]) => name))
-    const seen = firstOfEach(waiting, limited)
+    const seen = firstOfEach(waiting, limited, maxBytes - bytesOf(limits, this.#took.keys()))
     const keys = new Set(seen.map(({ ticket }) => ticket))
     const isNew = ({ ticket }: T) => full || !this.#told.has(ticket)
     const fresh = seen.filter(isNew)
@@ -132,17 +135,37 @@ export class Reporter<T extends Reportable> {
 const MOST_SEEN = 8 * MAX_TICKETS
 const NONE: ReadonlySet<string> = new Set()
 
-/** Those that may be told of: many that one function's limit keeps do not hide the others. */
-function firstOfEach<T extends Reportable>(waiting: Iterable<T>, limited: ReadonlySet<string>): T[] {
+/** What a number or two take in a report, with what stands between them, and all that is there once. */
+const NUMBERS_BYTES = 40
+const HEAD_BYTES = 300
+
+/** More than what a report has beside its tickets. */
+function bytesOf(limits: readonly Limit[], took: Iterable<string>) {
+  let bytes = HEAD_BYTES
+  for (const [name] of limits) bytes += name.length + NUMBERS_BYTES
+  for (const ticket of took) bytes += ticket.length + 3
+  return bytes
+}
+
+/**
+ * Those that may be told of: many that one function's limit keeps do not hide the others. There is room for each twice: it is told of
+ * when it is gone, too.
+ */
+function firstOfEach<T extends Reportable>(waiting: Iterable<T>, limited: ReadonlySet<string>, maxBytes: number): T[] {
   const first: T[] = []
   const counts = new Map<string | undefined, number>()
   let seen = 0
+  let room = maxBytes
   for (const one of waiting) {
     const kind = limited.has(one.functionName) ? one.functionName : undefined
     const count = counts.get(kind) ?? 0
     counts.set(kind, count + 1)
-    if (count < MAX_TICKETS) first.push(one)
-    else if (limited.size === 0) break
+    if (count < MAX_TICKETS) {
+      room -= 2 * one.ticket.length + (kind?.length ?? 0) + NUMBERS_BYTES
+      if (room < 0) break
+      first.push(one)
+    }
+    if (count >= MAX_TICKETS && limited.size === 0) break
     if (++seen === MOST_SEEN) break
   }
   return first

@@ -4,6 +4,14 @@ import { isId } from './subjects.js'
 
 /** No question has more ids than that. */
 export const MAX_IDS = 512
+/** What an id takes at most in an answer, with the executor that has it now; and the rest, with headers. */
+const ID_BYTES = 140
+const HEAD_BYTES = 600
+
+/** How many ids a question may have where a message has so many bytes at most, so that its answer has room, too. */
+export const mostIdsIn = (maxPayload: number) =>
+  Math.max(1, Math.min(MAX_IDS, Math.floor((maxPayload - HEAD_BYTES) / ID_BYTES)))
+
 /** Nor more characters: so many ids take less, and a megabyte of brackets takes 60 ms to read, at each executor that is asked. */
 const MAX_LENGTH = 2 ** 16
 

@@ -16,8 +16,8 @@ export interface Task {
   readonly headers: UserHeaders | undefined
   /** The argument: JSON, or bytes. */
   body: Uint8Array
-  /** By `performance.now()`. */
-  readonly deadline: number
+  /** By `performance.now()`. It may be put off. */
+  deadline: number
   readonly since: number
   /** Higher is computed earlier, whatever the age. */
   readonly priority: number

@@ -1,0 +1,55 @@
+// Who sends a request again under its id, since it has waited for too long, wants it computed for as long as it waits now.
+import t from 'tap'
+import { Gate } from './fixtures/gate.js'
+import { newClient, rejection, startExecutor } from './fixtures/library.js'
+import { startServer } from './fixtures/nats-server.js'
+
+const server = await startServer(t)
+await startExecutor(t, server)
+const client = newClient(t, server)
+
+t.test('after its timeout, while it is computed', async t => {
+  const gate = new Gate(t)
+  const call = (timeout: number) => client.call(['gate', gate.name], { requestId: 'timed-out', timeout })
+  t.match(await rejection(call(400)), { name: 'TimeoutError' })
+  const again = call(30_000)
+  // By the computation of the first one, or another one.
+  const opening = setInterval(() => gate.open(), 20)
+  t.equal(await again.finally(() => clearInterval(opening)), 'go')
+})
+
+t.test('a while after it', async t => {
+  const gate = new Gate(t)
+  const call = (timeout: number) => client.call(['gate', gate.name], { requestId: 'later', timeout })
+  t.match(await rejection(call(400)), { name: 'TimeoutError' })
+  t.equal(await client.call(['echo', 1]), 1)
+  const again = call(30_000)
+  await gate.heard('here', 2)
+  gate.open()
+  t.equal(await again, 'go')
+})
+
+t.test('while it is computed, for somebody who waits for less time', async t => {
+  const gate = new Gate(t)
+  const call = (timeout: number) => client.call(['gate', gate.name], { requestId: 'joined', timeout })
+  const first = rejection(call(600))
+  await gate.heard('here')
+  const second = call(30_000)
+  t.match(await first, { name: 'TimeoutError' })
+  t.equal(await Promise.race([second, new Promise(resolve => setTimeout(resolve, 300, 'still waits'))]), 'still waits')
+  gate.open()
+  t.equal(await second, 'go')
+})
+
+t.test('while it waits, for somebody who waits for less time', async t => {
+  const gate = new Gate(t)
+  const before = client.call(['gate', gate.name])
+  await gate.heard('here')
+  const call = (timeout: number) => client.call(['echo', 'waited'], { requestId: 'waiting', timeout })
+  const first = rejection(call(300))
+  const second = call(30_000)
+  t.match(await first, { name: /Timeout|Deadline/ })
+  gate.open()
+  t.equal(await before, 'go')
+  t.equal(await second, 'waited')
+})
