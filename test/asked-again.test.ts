@@ -53,3 +53,26 @@ t.test('while it waits, for somebody who waits for less time', async t => {
   t.equal(await before, 'go')
   t.equal(await second, 'waited')
 })
+
+for (const state of ['is computed', 'waits'])
+  t.test(`by another client of the same key, when the first one cancels it as it ${state}`, async t => {
+    const [first, second] = [newClient(t, server, { key: 'shared' }), newClient(t, server, { key: 'shared' })]
+    const [before, gate] = [new Gate(t), new Gate(t)]
+    const blocking = state === 'waits' ? client.call(['gate', before.name]) : undefined
+    if (blocking) await before.heard('here')
+    const abort = new AbortController()
+    const options = { requestId: `cancelled-as-it-${state.replace(' ', '-')}` }
+    const cancelled = rejection(first.call(['gate', gate.name], { ...options, signal: abort.signal }))
+    if (!blocking) await gate.heard('here')
+    const other = second.call(['gate', gate.name], options)
+    // The answer comes when the executor has read what was sent before.
+    await t.rejects(second.call(1, { function: 'none' }), { code: 404 })
+    abort.abort()
+    t.match(await cancelled, { name: 'CancelledError' })
+    await first.close()
+    before.open()
+    await gate.heard('here')
+    gate.open()
+    t.equal(await other, 'go')
+    await blocking
+  })

@@ -41,7 +41,7 @@ export class Questions {
     const question = parseQuestion(message.string())
     if (!question) return
     this.#parts.notices.heard(question.key ?? '')
-    const status = this.#statusOf(question)
+    const status = this.#statusOf(question, message.reply!)
     if (!isAlone) {
       // Of many that are asked only those answer that have something: who has got it from here answers itself.
       delete status.missing
@@ -51,7 +51,7 @@ export class Questions {
       this.#parts.post.publish(message.reply!, JSON.stringify(status))
   }
 
-  #statusOf({ key = '', ids = [], cancel = [] }: Question): Status {
+  #statusOf({ key = '', ids = [], cancel = [] }: Question, reply: string): Status {
     const { executorId, registry, outbox } = this.#parts
     const status: Status = { executorId }
     // Not an object: an id may be `__proto__`.
@@ -75,7 +75,7 @@ export class Questions {
       const to = registry.whereTo(id, key)
       if (job?.state === 'moving') add('waiting', id)
       else if (job) {
-        this.#parts.cancel(job)
+        if (!leave(job, reply)) this.#parts.cancel(job)
         add('cancelled', id)
       } else if (to !== undefined) moved.set(id, to)
       else add('missing', id)
@@ -83,4 +83,13 @@ export class Questions {
     if (moved.size > 0) status.moved = Object.fromEntries(moved)
     return status
   }
+}
+
+/** The client of that inbox waits for the request no more; false if nobody else does, or it is not one of those who wait. */
+function leave({ replyTo }: Job, reply: string): boolean {
+  const own = reply.slice(0, reply.lastIndexOf('.') + 1)
+  const others = replyTo.filter(inbox => !inbox.startsWith(own))
+  if (others.length === 0 || others.length === replyTo.length) return false
+  replyTo.splice(0, Infinity, ...others)
+  return true
 }
