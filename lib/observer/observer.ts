@@ -154,12 +154,19 @@ export class Observer implements AsyncDisposable {
   async #open(connection: CheckedOptions): Promise<NatsConnection> {
     const { service, inboxPrefix, timeout } = this.#options
     const own = { name: `observer ${service ?? ''}`.trim(), ...(inboxPrefix !== undefined && { inboxPrefix }) }
-    const patience = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeout)])
+    // Not by `AbortSignal.any`: Node 20 forgets its timers when it collects garbage.
+    const patience = new AbortController()
+    const end = () => patience.abort()
+    const timer = setTimeout(end, timeout)
+    this.#closing.signal.addEventListener('abort', end)
     try {
-      return await open(connection, own, patience)
+      return await open(connection, own, patience.signal)
     } catch (error) {
       this.#throwIfClosed()
-      throw patience.aborted ? this.#noServer(error) : connectionRefused(serversOf(connection), error as Error)
+      throw patience.signal.aborted ? this.#noServer(error) : connectionRefused(serversOf(connection), error as Error)
+    } finally {
+      clearTimeout(timer)
+      this.#closing.signal.removeEventListener('abort', end)
     }
   }
 
