@@ -30,8 +30,10 @@ function linesOfService(executors: ExecutorStatus[], now: number, before: Before
   const functions = executors.flatMap(each => each.functions)
   const byName = groups(functions, ({ name }) => name)
   const doneBefore = new Map(before?.executors.map(({ id, functions: its }) => [id, sum(its, 'requests')]))
-  const rate = ({ id, functions: its }: ExecutorStatus) =>
-    before ? [((sum(its, 'requests') - (doneBefore.get(id) ?? 0)) / before.seconds).toFixed(1)] : []
+  const rate = ({ id, functions: its }: ExecutorStatus) => {
+    const done = doneBefore.get(id)
+    return done === undefined ? '-' : ((sum(its, 'requests') - done) / before!.seconds).toFixed(1)
+  }
   const rows = executors.map(each => [
     printable(each.id, LONGEST.id),
     printable(each.host, LONGEST.host),
@@ -39,7 +41,7 @@ function linesOfService(executors: ExecutorStatus[], now: number, before: Before
     ago(now - Date.parse(each.started)),
     `${each.computing}/${each.slots}`,
     String(each.waiting),
-    ...rate(each),
+    ...(before ? [rate(each)] : []),
     ...counts(each.functions),
   ])
   const perSecond = before ? ['A SECOND'] : []

@@ -61,6 +61,17 @@ t.test('a host is no command for a terminal', t => {
   t.end()
 })
 
+t.test('how much is done in a second is not known of who was not seen before', t => {
+  const before = status(0, ['f'])
+  const executor = structuredClone(before)
+  executor.functions[0]!.requests = 1000
+  const rate = (seen: ExecutorStatus[]) =>
+    / 0\/1 +0 +(\S+) +1000 /.exec(statusLines([executor], 0, { executors: seen, seconds: 2 })[2]!)?.[1]
+  t.equal(rate([before]), '500.0')
+  t.equal(rate([]), '-')
+  t.end()
+})
+
 t.test('very many functions and services', t => {
   const executors = Array.from({ length: 40 }, (_, i) =>
     status(
