@@ -1,9 +1,10 @@
 // Who watches executors is told the truth, whatever strangers answer and whenever it is closed or refused; and soon.
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { Observer } from 'nats-executor'
 import t, { type Test } from 'tap'
 import { startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
+import { run } from './fixtures/processes.js'
 
 const server = await startServer(t)
 /** Far longer than any step here takes. */
@@ -74,6 +75,18 @@ t.test('closed at any moment, a question says so, at once', async t => {
       await Promise.all([observer.close(), observer.close()])
       await asked
     }
+})
+
+t.test('what has been answered while the program was blocked is read', async t => {
+  const executor = run(t, 'executor', ['--servers', server.url, '--service', 'patient'])
+  await executor.line(/Awaiting/)
+  await using observer = new Observer({ connection: server.url, service: 'patient', timeout: 500 })
+  while ((await observer.executors()).length === 0);
+  const asked = observer.executors()
+  // Timers come next, and what has arrived after them.
+  await setImmediate()
+  for (const until = performance.now() + 1500; performance.now() < until;);
+  t.equal((await asked).length, 1)
 })
 
 t.test('one that is refused is back when it is accepted', async t => {

@@ -88,10 +88,15 @@ export class Observer implements AsyncDisposable {
     const over = deferred<void>()
     let isAnswered = false
     let silence: NodeJS.Timeout | undefined
+    const endIn = (ms: number) => {
+      const until = performance.now() + ms
+      // After a blocked event loop answers are there, and not read yet.
+      return setTimeout(() => void inbox.catchUp(performance.now() - until).then(over.resolve), ms)
+    }
     const onReply = (message: Msg) => {
       isAnswered = true
       clearTimeout(silence)
-      silence = setTimeout(over.resolve, SILENCE_MS)
+      silence = endIn(SILENCE_MS)
       const status = readStatus(message.string())
       if (status && (service === undefined || status.service === service)) found.set(status.id, status)
       if (found.size === MOST) over.resolve()
@@ -101,7 +106,7 @@ export class Observer implements AsyncDisposable {
       isAnswered = true
       over.resolve()
     }
-    const latest = setTimeout(over.resolve, timeout)
+    const latest = endIn(timeout)
     this.#questions.add(over)
     const subject = service === undefined ? '$SRV.STATS' : `$SRV.STATS.${serviceName(service)}`
     let token = ''
