@@ -78,13 +78,26 @@ function tlsOf(options: Options): ConnectionOptions['tls'] {
   const tls: NonNullable<ConnectionOptions['tls']> = isFirst ? { handshakeFirst: true } : {}
   if (cert && key) {
     const [readCert, readKey] = [renewed(cert, certificates), renewed(key, privateKey)]
-    if (!new X509Certificate(readCert()).checkPrivateKey(createPrivateKey(readKey())))
+    let pair = { cert: readCert(), key: readKey() }
+    if (!isPair(pair))
       throw new UsageError(`${key.name} ${printable(key.path)} is not the private key of ${printable(cert.path)}`)
-    Object.defineProperties(tls, { cert: { get: readCert, enumerable: true }, key: { get: readKey, enumerable: true } })
+    // They are renewed one after the other. Who reads them begins with the certificate.
+    const renewedCert = () => {
+      const read = { cert: readCert(), key: readKey() }
+      if (isPair(read)) pair = read
+      return pair.cert
+    }
+    Object.defineProperties(tls, {
+      cert: { get: renewedCert, enumerable: true },
+      key: { get: () => pair.key, enumerable: true },
+    })
   }
   if (ca) Object.defineProperty(tls, 'ca', { get: renewed(ca, certificates), enumerable: true })
   return tls
 }
+
+const isPair = ({ cert, key }: { cert: string; key: string }) =>
+  new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
 
 /** Reads a file again whenever it is called. */
 function renewed<Content>({ name, path }: Source, parse: (text: string) => Content): () => Content {

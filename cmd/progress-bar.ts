@@ -3,7 +3,7 @@ import { printable } from './printable.js'
 
 const WIDTH = 24
 /** Some letters take two columns: what does not fit into the line is not to be on the next one, where nothing wipes it away. */
-const WRAP = { off: '\u001b[?7l', on: '\u001b[?7h' }
+export const WRAP = { off: '\u001b[?7l', on: '\u001b[?7h' }
 
 interface Progress {
   /** 0–1, if that is known. */

@@ -7,7 +7,9 @@ const UNKNOWN_AUTHORITY = /^(UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_L
 
 /** To be added to the message of an error of a connection. */
 export function remedyOf({ cause }: Error, options: ConnectionOptions): string {
-  const text = remedy((cause as { code?: string } | undefined)?.code ?? '', options)
+  const { code } = (cause ?? {}) as { code?: unknown }
+  // Errors of the web's interfaces, such as those of an abort, have numbers.
+  const text = typeof code === 'string' ? remedy(code, options) : ''
   return text && ` (${text})`
 }
 

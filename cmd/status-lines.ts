@@ -12,19 +12,28 @@ export interface Before {
 
 /** `now`: by `Date.now()`; `before`: an earlier look, for how much was done in a second. */
 export function statusLines(executors: readonly ExecutorStatus[], now: number, before?: Before): string[] {
-  const services = [...new Set(executors.map(({ service }) => service))]
-  return services.flatMap((name, i) => {
-    const those = executors.filter(({ service }) => service === name)
-    return [...(i > 0 ? [''] : []), ...linesOfService(those, now, before)]
-  })
+  const services = [...groups(executors, ({ service }) => service).values()]
+  return services.flatMap((those, i) => [...(i > 0 ? [''] : []), ...linesOfService(those, now, before)])
+}
+
+function groups<Item>(items: readonly Item[], nameOf: (item: Item) => string): Map<string, Item[]> {
+  const found = new Map<string, Item[]>()
+  for (const item of items) {
+    const those = found.get(nameOf(item))
+    if (those) those.push(item)
+    else found.set(nameOf(item), [item])
+  }
+  return found
 }
 
 function linesOfService(executors: ExecutorStatus[], now: number, before: Before | undefined): string[] {
   const functions = executors.flatMap(each => each.functions)
-  const names = [...new Set(functions.map(({ name }) => name))]
+  const byName = groups(functions, ({ name }) => name)
   const doneBefore = new Map(before?.executors.map(({ id, functions: its }) => [id, sum(its, 'requests')]))
-  const rate = ({ id, functions: its }: ExecutorStatus) =>
-    before ? [((sum(its, 'requests') - (doneBefore.get(id) ?? 0)) / before.seconds).toFixed(1)] : []
+  const rate = ({ id, functions: its }: ExecutorStatus) => {
+    const done = doneBefore.get(id)
+    return done === undefined ? '-' : ((sum(its, 'requests') - done) / before!.seconds).toFixed(1)
+  }
   const rows = executors.map(each => [
     printable(each.id, LONGEST.id),
     printable(each.host, LONGEST.host),
@@ -32,7 +41,7 @@ function linesOfService(executors: ExecutorStatus[], now: number, before: Before
     ago(now - Date.parse(each.started)),
     `${each.computing}/${each.slots}`,
     String(each.waiting),
-    ...rate(each),
+    ...(before ? [rate(each)] : []),
     ...counts(each.functions),
   ])
   const perSecond = before ? ['A SECOND'] : []
@@ -40,7 +49,7 @@ function linesOfService(executors: ExecutorStatus[], now: number, before: Before
   return [
     summary(executors),
     ...table([heads, ...rows], 2),
-    ...(names.length > 1 || functions.some(({ lastError }) => lastError !== '') ? functionTable(names, functions) : []),
+    ...(byName.size > 1 || functions.some(({ lastError }) => lastError !== '') ? functionTable(byName) : []),
   ]
 }
 
@@ -51,9 +60,8 @@ function summary(executors: ExecutorStatus[]) {
   return `${printable(service, LONGEST.service)}: ${many}, ${total('computing')} of ${total('slots')} slots busy, ${total('waiting')} waiting`
 }
 
-function functionTable(names: string[], functions: FunctionStatus[]): string[] {
-  const rows = names.map(name => {
-    const those = functions.filter(each => each.name === name)
+function functionTable(byName: Map<string, FunctionStatus[]>): string[] {
+  const rows = Array.from(byName, ([name, those]) => {
     const last = those.findLast(({ lastError }) => lastError !== '')?.lastError ?? ''
     return [printable(name, LONGEST.function), ...counts(those), printable(last, LONGEST.error)]
   })
@@ -72,7 +80,7 @@ const sum = (functions: FunctionStatus[], name: 'requests' | 'errors') =>
 
 /** The first columns, so many, are texts; the others are numbers, but for a last one of texts. */
 function table(rows: string[][], texts: number): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
+  const widths = rows[0]!.map((_, column) => rows.reduce((most, row) => Math.max(most, row[column]!.length), 0))
   const isText = (column: number) => column < texts || rows[0]![column] === 'LAST ERROR'
   const cell = (text: string, column: number) =>
     isText(column) ? text.padEnd(widths[column]!) : text.padStart(widths[column]!)

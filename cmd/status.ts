@@ -3,10 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectionOptions } from '../lib/nats/nats.js'
 import type { ExecutorStatus } from '../lib/observer/executor-status.js'
 import { Observer } from '../lib/observer/observer.js'
+import { jsonOf } from './answers.js'
 import { calledAs, siblingCommand } from './called-as.js'
 import { CONNECTION_OPTIONS, connectionOf } from './connection.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { printable } from './printable.js'
+import { WRAP } from './progress-bar.js'
 import { reason } from './reason.js'
 import { remedyOf } from './remedy.js'
 import { statusLines } from './status-lines.js'
@@ -20,6 +22,7 @@ const LEAST_SECONDS = 0.1
 const TOP = '\u001b[H'
 const REST_OF_LINE = '\u001b[K'
 const REST = '\u001b[J'
+const USUAL = { rows: 24, columns: 80 }
 
 interface Look {
   executors: ExecutorStatus[]
@@ -43,8 +46,10 @@ async function run(positionals: string[], options: Options) {
   for (let before: Look | undefined; ;) {
     const now = await look(observer, positionals[0], connection)
     if (everyMs === undefined && now.problem !== undefined) exit(NAME, now.problem, now.code)
-    else if (isJson) for (const executor of now.executors) process.stdout.write(`${JSON.stringify(executor)}\n`)
-    else show(now.problem === undefined ? linesOf(now, before) : [now.problem], everyMs !== undefined)
+    else if (isJson) {
+      for (const executor of now.executors) process.stdout.write(`${jsonOf(executor)}\n`)
+      if (now.problem !== undefined && now.problem !== before?.problem) exit(NAME, now.problem, 0)
+    } else show(now.problem === undefined ? linesOf(now, before) : [now.problem], everyMs !== undefined)
     if (everyMs === undefined) break
     before = now
     await sleep(Math.max(0, now.at + everyMs - performance.now()))
@@ -89,10 +94,14 @@ function linesOf({ executors, at }: Look, before: Look | undefined): string[] {
 /** `again`: on a terminal in place of what was there. */
 function show(lines: string[], again: boolean) {
   const { isTTY, rows, columns } = process.stdout
-  if (!again || !isTTY) return void process.stdout.write(`${lines.join('\n')}\n${again ? '\n' : ''}`)
-  const most = rows - 1
-  const shown = lines.length > most ? [...lines.slice(0, most - 1), `… ${lines.length - most + 1} lines more`] : lines
-  process.stdout.write(`${TOP}${shown.map(line => line.slice(0, columns) + REST_OF_LINE).join('\n')}\n${REST}`)
+  if (!again || !isTTY || process.env['TERM'] === 'dumb')
+    return void process.stdout.write(`${lines.join('\n')}\n${again ? '\n' : ''}`)
+  // A terminal that does not know its size says 0.
+  const most = Math.max(1, (rows || USUAL.rows) - 1)
+  const rest = most > 1 && lines.length > most ? [`… ${lines.length - most + 1} lines more`] : []
+  const shown = [...lines.slice(0, most - rest.length), ...rest]
+  const fit = shown.map(line => line.slice(0, columns || USUAL.columns) + REST_OF_LINE)
+  process.stdout.write(`${TOP}${WRAP.off}${fit.join('\n')}${rows === 1 ? '' : '\n'}${WRAP.on}${REST}`)
 }
 
 await runCommand({

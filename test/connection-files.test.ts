@@ -79,6 +79,24 @@ t.test('credentials that are renewed in time are used when the old ones expire',
   await executor.line(/connected again/, 2)
 })
 
+t.test('a certificate that is renewed and whose key is not yet counts for nothing', async t => {
+  const server = await startServer(t, MTLS)
+  await server.stop()
+  const [cert, key] = [file('pair-cert.pem'), file('pair-key.pem')]
+  copyFileSync(CERT, cert)
+  copyFileSync(KEY, key)
+  const url = server.url.replace('127.0.0.1', 'localhost')
+  const flags = ['--servers', url, '--tls-cert', cert, '--tls-key', key, '--tls-ca', CERT]
+  const executor = run(t, 'executor', flags)
+  await executor.line(/no nats-server yet/)
+  copyFileSync(tls('address-cert'), cert)
+  await server.start()
+  await executor.line(/Awaiting/)
+  await server.stop()
+  await server.start()
+  await executor.line(/connected again/)
+})
+
 mkdirSync(file('folder'))
 copyFileSync(file('my.creds'), file('unreadable'))
 chmodSync(file('unreadable'), 0)

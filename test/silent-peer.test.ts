@@ -24,6 +24,20 @@ for (const [title, greeting] of [
     t.match(problems(client.stderr), [`client: no nats-server at ${peer.url}`])
   })
 
+t.test('cmd/status and a peer that is silent, or that never ceases to speak', async t => {
+  const NOISE = Buffer.alloc(65_536, 'x')
+  const speak = (socket: Socket) => {
+    while (!socket.destroyed && socket.write(NOISE));
+    socket.once('drain', () => speak(socket))
+  }
+  for (const behave of [(socket: Socket) => void socket.resume(), speak]) {
+    const peer = await startPeer(t, behave)
+    const status = run(t, 'status', ['--servers', peer.url])
+    t.equal(await status.exit, 3, status.output)
+    t.strictSame(status.stderr, [`status: no nats-server at ${peer.url}`])
+  }
+})
+
 t.test('cmd/executor goes on trying, says so once, and ends on SIGTERM', async t => {
   const peer = await startPeer(t)
   const executor = run(t, 'executor', ['--servers', peer.url])

@@ -1,4 +1,5 @@
 // A server that takes small messages alone: nothing is lost, computed twice or goes down of what has no room in one.
+import { type ExecutorStatus, Observer } from 'nats-executor'
 import t from 'tap'
 import { newClient, startExecutor } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
@@ -54,4 +55,20 @@ t.test('many calls whose executor dies', async t => {
   dying.kill('SIGKILL')
   const replies = await Promise.all(calls)
   t.ok(replies.every(({ executorId }) => executorId === executor.id))
+})
+
+t.test('an executor of many functions says which of them are called', async t => {
+  const names = Array.from({ length: 100 }, (_, i) => `f${i}`)
+  const folder = t.testdir({ 'many.mjs': names.map(name => `export const ${name} = x => x`).join('\n') })
+  const executor = await startExecutor(t, server, { module: `${folder}/many.mjs`, service: 'many' })
+  const client = newClient(t, server, { service: 'many' })
+  t.equal(await client.call(7, { function: 'f77' }), 7)
+  await using observer = new Observer({ connection: server.url, service: 'many' })
+  const [{ id, functions }] = (await observer.executors()) as [ExecutorStatus]
+  t.equal(id, executor.id)
+  t.match(functions[0], { name: 'f77', requests: 1 })
+  t.ok(functions.length > 3 && functions.length < names.length, String(functions.length))
+  const nc = await connectTo(t, server)
+  const info = (await nc.request('$SRV.INFO.many', '')).json<{ endpoints: object[] }>()
+  t.ok(info.endpoints.length > 3)
 })

@@ -42,12 +42,9 @@ export class Discovery {
   }
 
   #answer(verb: (typeof VERBS)[number], message: Msg) {
-    const said = { ...this.#identity(verb), ...this.#details(verb) }
-    let text = JSON.stringify(said)
-    // Rather without schemas than not at all.
-    if (Buffer.byteLength(text) > this.#post.maxPayload)
-      text = JSON.stringify(said, (key, value) => (key === 'input' ? undefined : value))
-    this.#post.publish(message.reply!, text)
+    const { maxPayload } = this.#post
+    const text = textWithin(maxPayload, { ...this.#identity(verb), ...this.#details(verb) })
+    if (text !== undefined) this.#post.publish(message.reply!, text)
   }
 
   #identity(verb: string) {
@@ -99,5 +96,19 @@ function metadataOf({ timeLimit, concurrency, maxAttempts, schema }: ServedFunct
     ...(timeLimit !== undefined && { timeLimit: String(timeLimit) }),
     ...(concurrency !== undefined && { concurrency: String(concurrency) }),
     ...(maxAttempts !== undefined && { maxAttempts: String(maxAttempts) }),
+  }
+}
+
+/** Rather without schemas, and then with those functions alone that are called most, than not at all. */
+function textWithin(most: number, said: { endpoints?: { name: string; num_requests?: number }[] }): string | undefined {
+  let text = JSON.stringify(said)
+  if (Buffer.byteLength(text) <= most) return text
+  let endpoints = (said.endpoints ?? []).toSorted((a, b) => (b.num_requests ?? 0) - (a.num_requests ?? 0))
+  for (;;) {
+    text = JSON.stringify({ ...said, endpoints }, (key, value: unknown) => (key === 'input' ? undefined : value))
+    const bytes = Buffer.byteLength(text)
+    if (bytes <= most) return text
+    if (endpoints.length <= 1) return undefined
+    endpoints = endpoints.slice(0, Math.ceil((endpoints.length - 1) * (most / bytes)))
   }
 }

@@ -1,6 +1,6 @@
 // What an executor says of itself in an answer to STATS. Any service may answer there, so nothing is taken for granted.
 import { parseObject } from '../protocol/dispatch.js'
-import { serviceName } from '../protocol/subjects.js'
+import { isFunctionName, isId, isSubject, serviceName } from '../protocol/subjects.js'
 
 /** What one function of an executor has done since it was started. */
 export interface FunctionStatus {
@@ -62,13 +62,17 @@ export function readStatus(text: string): ExecutorStatus | undefined {
   const { id, name, version, started, endpoints } = said
   const about = (said['metadata'] ?? {}) as Record<string, unknown>
   const { pid, host, module, package: from } = about
-  const areTexts = [id, name, version, started, pid, host, module].every(value => typeof value === 'string')
-  if (!areTexts || !Array.isArray(endpoints) || endpoints.length === 0 || !endpoints.every(isEndpoint)) return undefined
+  const areTexts = [name, version, started, pid, host, module].every(value => typeof value === 'string')
+  if (!isId(id) || !areTexts || !/^\d{1,10}$/.test(pid as string)) return undefined
+  if (!Array.isArray(endpoints) || endpoints.length === 0 || !endpoints.every(isEndpoint)) return undefined
   const [{ queue_group: queue, data }] = endpoints as [Endpoint]
   const functions = endpoints.map(endpoint => ({ endpoint, of: functionOf(endpoint, name as string) }))
+  const { service } = functions[0]!.of
+  if (!isSubject(service) || !functions.every(({ of }) => of.service === service && isFunctionName(of.name)))
+    return undefined
   return {
     id: id as string,
-    service: functions[0]!.of.service,
+    service,
     queue,
     host: host as string,
     pid: Number(pid),
@@ -107,4 +111,4 @@ function functionOf({ subject }: Endpoint, name: string) {
     : { name: subject.slice(at + 1), service: subject.slice(0, at) }
 }
 
-const isCount = (value: unknown) => Number.isFinite(value) && (value as number) >= 0
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0

@@ -1,10 +1,12 @@
 // Asks the executors of a service, or of all, what they are and do.
 //
-// A question goes to all at once, and nobody knows how many answer: it ends when none has answered for a moment. The connection is opened
-// by the first question and kept, until `close`.
+// A question goes to all at once, and nobody knows how many answer: it ends when none has answered for a moment, and at the latest after
+// `timeout`, since strangers may answer for ever. The connection is opened by the first question and kept, until `close`; if it was closed
+// by a server that refuses it, the next question opens another one.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkNames, checkPrefix, checkSubject, checkTimeout, withoutUndefined } from '../check-options.js'
 import type { ConnectionChoice, FilledConnection } from '../connection-choice.js'
+import { type Deferred, deferred } from '../deferred.js'
 import { ConnectionError, connectionRefused } from '../errors.js'
 import { type CheckedOptions, checkConnection, isConnection } from '../nats/connection-options.js'
 import { closeWithin, isUp, open, serversOf, within } from '../nats/connection.js'
@@ -36,7 +38,7 @@ const DEFAULTS = { timeout: 2000 }
 const LOOK_MS = 50
 /** After an answer. */
 const SILENCE_MS = 300
-/** No more are listened to. */
+/** No more executors are listened to. */
 const MOST = 10_000
 /** On closing, in milliseconds. */
 const FAREWELL_MS = 500
@@ -44,6 +46,8 @@ const FAREWELL_MS = 500
 export class Observer implements AsyncDisposable {
   readonly #options: Omit<ObserverOptions, 'connection'> & typeof DEFAULTS & FilledConnection
   readonly #closing = new AbortController()
+  /** Those that wait for answers. */
+  readonly #questions = new Set<Deferred<void>>()
   #connecting: Promise<{ nc: NatsConnection; inbox: Inbox }> | undefined
 
   /**
@@ -65,53 +69,64 @@ export class Observer implements AsyncDisposable {
    * @throws {ConnectionError} if there is no server, or if it refuses the connection or the question
    */
   async executors(): Promise<ExecutorStatus[]> {
-    const { service } = this.#options
-    if (this.#closing.signal.aborted) throw new ConnectionError('the observer was closed')
+    this.#throwIfClosed()
     const { nc, inbox } = await this.#connected()
     await this.#whenUp(nc)
-    const answers = await this.#ask(inbox).catch(error => {
+    const found = await this.#ask(inbox).catch(error => {
+      this.#throwIfClosed()
       throw isUp(nc) ? new ConnectionError((error as Error).message, { cause: error }) : this.#noServer(error)
     })
     // Or there is nobody to say that there is none.
-    if (answers === 'none' && !(isUp(nc) && (await within(nc.flush(), this.#options.timeout)))) throw this.#noServer()
-    const found = new Map<string, ExecutorStatus>()
-    for (const text of Array.isArray(answers) ? answers : []) {
-      const status = readStatus(text)
-      if (status && (service === undefined || status.service === service)) found.set(status.id, status)
-    }
-    return [...found.values()].toSorted(
-      (a, b) => compare(a.service, b.service) || compare(a.host, b.host) || a.pid - b.pid,
-    )
+    if (!found && !(isUp(nc) && (await within(nc.flush(), this.#options.timeout)))) throw this.#noServer()
+    return (found ?? []).toSorted((a, b) => compare(a.service, b.service) || compare(a.host, b.host) || a.pid - b.pid)
   }
 
-  #ask(inbox: Inbox): Promise<string[] | 'nobody' | 'none'> {
+  /** Undefined if nobody says anything, not even that there is nobody. */
+  async #ask(inbox: Inbox): Promise<ExecutorStatus[] | undefined> {
     const { service, timeout } = this.#options
-    return new Promise((resolve, reject) => {
-      const answers: string[] = []
-      let token = ''
-      const end = (nobody: 'nobody' | 'none' = 'none') => {
-        clearTimeout(timer)
-        inbox.forget(token)
-        resolve(answers.length > 0 ? answers : nobody)
-      }
-      let timer = setTimeout(end, timeout)
-      const onReply = (message: Msg) => {
-        clearTimeout(timer)
-        timer = setTimeout(end, SILENCE_MS)
-        if (answers.push(message.string()) === MOST) end()
-      }
-      const onFailure = (error: NatsError) => {
-        if (error.code !== ErrorCode.NoResponders) reject(error)
-        end('nobody')
-      }
-      const subject = service === undefined ? '$SRV.STATS' : `$SRV.STATS.${serviceName(service)}`
+    const found = new Map<string, ExecutorStatus>()
+    const over = deferred<void>()
+    let isAnswered = false
+    let silence: NodeJS.Timeout | undefined
+    const endIn = (ms: number) => {
+      const until = performance.now() + ms
+      // After a blocked event loop answers are there, and not read yet.
+      return setTimeout(() => void inbox.catchUp(performance.now() - until).then(over.resolve), ms)
+    }
+    const onReply = (message: Msg) => {
+      isAnswered = true
+      clearTimeout(silence)
+      silence = endIn(SILENCE_MS)
+      const status = readStatus(message.string())
+      if (status && (service === undefined || status.service === service)) found.set(status.id, status)
+      if (found.size === MOST) over.resolve()
+    }
+    const onFailure = (error: NatsError) => {
+      if (error.code !== ErrorCode.NoResponders) return over.reject(error)
+      isAnswered = true
+      over.resolve()
+    }
+    const latest = endIn(timeout)
+    this.#questions.add(over)
+    const subject = service === undefined ? '$SRV.STATS' : `$SRV.STATS.${serviceName(service)}`
+    let token = ''
+    try {
       token = inbox.send({ subject, onReply, onFailure }, '')
-    })
+      await over
+    } finally {
+      clearTimeout(latest)
+      clearTimeout(silence)
+      inbox.forget(token)
+      this.#questions.delete(over)
+    }
+    this.#throwIfClosed()
+    return isAnswered ? [...found.values()] : undefined
   }
 
   /** Closes the connection if it is its own. */
   async close(): Promise<void> {
     this.#closing.abort()
+    for (const question of this.#questions) question.resolve()
     const connected = await this.#connecting?.catch(() => undefined)
     connected?.inbox.close()
     if (connected?.inbox.isOwn) await closeWithin(connected.nc, FAREWELL_MS)
@@ -132,24 +147,45 @@ export class Observer implements AsyncDisposable {
     const { connection, inboxPrefix } = this.#options
     const isOwn = !isConnection(connection)
     const nc = isOwn ? await this.#open(connection) : connection
-    return { nc, inbox: new Inbox(nc, isOwn, inboxPrefix) }
+    const inbox = new Inbox(nc, isOwn, inboxPrefix)
+    if (isOwn)
+      void nc.closed().then(() => {
+        inbox.close()
+        this.#connecting = undefined
+      })
+    return { nc, inbox }
   }
 
   async #open(connection: CheckedOptions): Promise<NatsConnection> {
     const { service, inboxPrefix, timeout } = this.#options
     const own = { name: `observer ${service ?? ''}`.trim(), ...(inboxPrefix !== undefined && { inboxPrefix }) }
-    const patience = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeout)])
+    // Not by `AbortSignal.any`: Node 20 forgets its timers when it collects garbage.
+    const patience = new AbortController()
+    const end = () => patience.abort()
+    const timer = setTimeout(end, timeout)
+    this.#closing.signal.addEventListener('abort', end)
     try {
-      return await open(connection, own, patience)
+      return await open(connection, own, patience.signal)
     } catch (error) {
-      throw patience.aborted ? this.#noServer(error) : connectionRefused(serversOf(connection), error as Error)
+      this.#throwIfClosed()
+      throw patience.signal.aborted ? this.#noServer(error) : connectionRefused(serversOf(connection), error as Error)
+    } finally {
+      clearTimeout(timer)
+      this.#closing.signal.removeEventListener('abort', end)
     }
   }
 
   /** It may be about to be back. */
   async #whenUp(nc: NatsConnection) {
-    for (const until = performance.now() + this.#options.timeout; !isUp(nc); await sleep(LOOK_MS))
+    for (const until = performance.now() + this.#options.timeout; !isUp(nc); await sleep(LOOK_MS)) {
+      this.#throwIfClosed()
       if (performance.now() > until || nc.isClosed()) throw this.#noServer()
+    }
+    this.#throwIfClosed()
+  }
+
+  #throwIfClosed() {
+    if (this.#closing.signal.aborted) throw new ConnectionError('the observer was closed')
   }
 
   #noServer(cause?: unknown) {
