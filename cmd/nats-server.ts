@@ -45,19 +45,21 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
       env: plainEnvironment(),
     }),
   )
-  const signal = AbortSignal.any([AbortSignal.timeout(START_MS), ...(options.signal ? [options.signal] : [])])
   const portIn = (pattern: RegExp) => Number(pattern.exec(said)?.[1]) || undefined
   let said = ''
   child.on('error', error => (said = reason(error)))
   // It listens to other servers a moment later.
   const isReady = () =>
     said.includes('Server is ready') && (!args.includes('--cluster') || said.includes('for route connections'))
-  const lines = createInterface({ input: child.stderr, signal })
+  const { signal } = options
+  const lines = createInterface({ input: child.stderr, ...(signal && { signal }) })
+  const late = setTimeout(() => lines.close(), START_MS)
   for await (const line of lines) {
     said += `${line}\n`
     if (isReady()) break
   }
-  // Else the signal closes it later, and that stops the reading for good: a server waits for whoever reads its log.
+  clearTimeout(late)
+  // Else a signal closes it later, and that stops the reading for good: a server waits for whoever reads its log.
   lines.close()
   child.stderr.resume()
   const ownPort = portIn(/client connections on \S+:(\d+)$/m)

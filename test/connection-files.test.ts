@@ -25,7 +25,8 @@ const folder = t.testdir({
   text: 'sEcret\n',
   'no-seed.creds': creds.replace(SEED, 'SUSEcRET'),
   'account.nk': `${user.seed.replace('SU', 'SA')}`,
-  'typo.nk': user.seed.replace(/.$/, letter => (letter === 'A' ? 'B' : 'A')),
+  // Of the last letter the lower bits mean nothing.
+  'typo.nk': user.seed.replace(/.$/, letter => (letter === 'A' ? 'Q' : 'A')),
   'broken.pem': readFileSync(CERT, 'utf8').replace(/\n[^-]{40}/, '\nsEcret'),
   'encrypted.pem': '-----BEGIN ENCRYPTED PRIVATE KEY-----\nsEcret\n-----END ENCRYPTED PRIVATE KEY-----\n',
 })

@@ -11,6 +11,8 @@ import { startServer } from './fixtures/nats-server.js'
 import { startPeer } from './fixtures/peer.js'
 import { run } from './fixtures/processes.js'
 
+t.jobs = 3
+
 const tls = (name: string) => fileURLToPath(fixture(`tls/${name}.pem`))
 const [CERT, KEY] = [tls('cert'), tls('key')]
 const operator = new Operator()
