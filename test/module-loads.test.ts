@@ -146,5 +146,6 @@ t.test('a module that does not stay until there is a server', async t => {
   t.match(await rejection(nc.request('ends-early', '1')), { code: '503' })
   rmSync(flag, { recursive: true })
   await executor.line(/a slot works again/)
+  while (!(await server.subscriptions()).includes('ends-early'));
   t.equal((await nc.request('ends-early', '1', { timeout: 5000 })).json(), 2)
 })
