@@ -27,7 +27,6 @@ async function run(positionals: string[], options: Options) {
   const timeout = options.seconds('timeout')
   const priority = priorityOf(options)
   const prefix = options.text('prefix')
-  const inboxPrefix = options.text('inboxPrefix')
   const isJson = options.isOn('json')
   const { functionName, args } = readCall(positionals, options.text('function'))
   const called = printable(functionSubject(service, functionName), 300)
@@ -37,7 +36,6 @@ async function run(positionals: string[], options: Options) {
     connection,
     ...(timeout !== undefined && { timeout }),
     ...(prefix !== undefined && { prefix }),
-    ...(inboxPrefix !== undefined && { inboxPrefix }),
   })
 
   const interrupt = new AbortController()
@@ -140,7 +138,6 @@ await runCommand({
     '--timeout <seconds>': `how long to wait for the answers (default: ${CLIENT_DEFAULTS.timeout / 1000})`,
     '--priority <number>': `higher is computed earlier: a whole number from -${MAX_PRIORITY} to ${MAX_PRIORITY} (default: 0)`,
     '--prefix <subject>': `beginning of the subjects on which executors answer questions (default: ${CLIENT_DEFAULTS.prefix})`,
-    '--inbox-prefix <subject>': 'beginning of the subjects of replies (default: _INBOX)',
     '--json': 'print one JSON object a line',
   },
   examples: [

@@ -1,6 +1,5 @@
 // The command that runs one executor until it is told to stop.
 import { setFlagsFromString } from 'node:v8'
-import { expected, isPrefix } from '../lib/check-options.js'
 import { Executor } from '../lib/executor/executor.js'
 import { MissingRights } from '../lib/executor/missing-rights.js'
 import { EXECUTOR_DEFAULTS, type ExecutorOptions } from '../lib/executor-options.js'
@@ -50,11 +49,8 @@ function makeExecutor(module: string | undefined, connection: ConnectionOptions,
   const processes = options.number('processes')
   if (processes !== undefined && processes > slots)
     throw new UsageError(`--processes is --concurrency (${slots}) at most, got ${processes}`)
-  const inboxPrefix = options.text('inboxPrefix')
-  if (inboxPrefix !== undefined && !isPrefix(inboxPrefix))
-    throw new UsageError(expected('inboxPrefix', 'a NATS subject without wildcards', inboxPrefix))
   const chosen: ExecutorOptions = {
-    connection: { ...connection, ...defined({ inboxPrefix }) },
+    connection,
     ...defined({
       service: options.text('service'),
       queue: options.text('queue'),
@@ -105,7 +101,6 @@ await runCommand({
     '--backlog-bytes <bytes>': `how large their arguments may be together (default: ${backlogBytes})`,
     '--longest-wait <seconds>': `deadline of a request that has none of its own (default: ${longestWait / 1000})`,
     '--prefix <subject>': `beginning of the subjects that executors use among themselves (default: ${prefix})`,
-    '--inbox-prefix <subject>': "beginning of this executor's own inboxes (default: _INBOX)",
     '--inbox-prefixes <list>': `beginnings of reply subjects; other ones get no reply (default: ${INBOXES})`,
     '--drain-timeout <seconds>': `when it is stopped, how long to go on computing what is here (default: ${drainTimeout / 1000})`,
     '--expose-stack': 'send clients the stacks of what functions throw',

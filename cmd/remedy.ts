@@ -13,14 +13,16 @@ export function remedyOf({ cause }: Error, options: ConnectionOptions): string {
   return text && ` (${text})`
 }
 
-function remedy(code: string, { servers, authenticator, tls }: ConnectionOptions): string {
+function remedy(code: string, { servers, authenticator, user, token, tls }: ConnectionOptions): string {
   if (code === 'TLS_FIRST') return 'try --tls-first'
   if (UNKNOWN_AUTHORITY.test(code)) return 'its authority is named by --tls-ca'
   if (code.includes('_ALERT_')) return certificateRemedy(tls?.cert)
   if (code !== 'AUTHORIZATION_VIOLATION') return ''
   if (typeof authenticator === 'function') return expiryOf(authenticator)
   const urls = String(servers ?? process.env['NATS_URL'] ?? '')
-  return urls.includes('@') ? '' : 'credentials are given with --creds, with --nkey or in the URL'
+  return user !== undefined || token !== undefined || urls.includes('@')
+    ? ''
+    : 'credentials are given with --creds, --nkey or --context, in $NATS_USER and $NATS_PASSWORD, or in the URL'
 }
 
 type Authenticator = Extract<ConnectionOptions['authenticator'], (...args: never[]) => unknown>

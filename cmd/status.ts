@@ -37,7 +37,7 @@ async function run(positionals: string[], options: Options) {
   const everyMs = options.seconds('watch', LEAST_SECONDS)
   const isJson = options.isOn('json')
   const connection = connectionOf(options)
-  const observer = makeObserver(positionals[0], connection, options)
+  const observer = makeObserver(positionals[0], connection)
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // Nobody reads on: as a pipe's end does to other commands.
     if (error.code !== 'EPIPE') exit(NAME, `cannot write: ${reason(error)}`, 1)
@@ -57,14 +57,9 @@ async function run(positionals: string[], options: Options) {
   await observer.close()
 }
 
-function makeObserver(service: string | undefined, connection: ConnectionOptions, options: Options) {
-  const inboxPrefix = options.text('inboxPrefix')
+function makeObserver(service: string | undefined, connection: ConnectionOptions) {
   try {
-    return new Observer({
-      ...(service !== undefined && { service }),
-      connection,
-      ...(inboxPrefix !== undefined && { inboxPrefix }),
-    })
+    return new Observer({ ...(service !== undefined && { service }), connection })
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
@@ -111,7 +106,6 @@ await runCommand({
   options: {
     ...CONNECTION_OPTIONS,
     '--watch <seconds>': 'show it again and again, so many seconds apart',
-    '--inbox-prefix <subject>': 'beginning of the subjects of answers (default: _INBOX)',
     '--json': 'print one JSON object a line, for each executor',
   },
   examples: [

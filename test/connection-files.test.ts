@@ -28,6 +28,13 @@ const folder = t.testdir({
   // Of the last letter the lower bits mean nothing.
   'typo.nk': user.seed.replace(/.$/, letter => (letter === 'A' ? 'Q' : 'A')),
   'broken.pem': readFileSync(CERT, 'utf8').replace(/\n[^-]{40}/, '\nsEcret'),
+  nats: {
+    context: {
+      'bad.json': '{ sEcret',
+      'nsc.json': '{ "nsc": "nsc://sEcret" }',
+      'mixed.json': '{ "url": "nats://h:1", "nkey": "/none", "user": "sEcret" }',
+    },
+  },
   'encrypted.pem': '-----BEGIN ENCRYPTED PRIVATE KEY-----\nsEcret\n-----END ENCRYPTED PRIVATE KEY-----\n',
 })
 const file = (name: string) => join(folder, name)
@@ -61,6 +68,37 @@ for (const [title, config, args, env, paths] of cases)
     t.notMatch(client.output + executor.output, seedIn(creds))
     // Where one looks for what a process was told: its path at most.
     t.notMatch(readFileSync(`/proc/${executor.pid}/cmdline`, 'latin1'), /SU[A-Z2-7]{50}/)
+  })
+
+/** Contexts of the `nats` command: what is in one, which server wants it, and how it is named. */
+const PASSWORD = 'authorization { user: alice, password: sEcret }'
+const TOKEN = 'authorization { token: sEcret }'
+const contexts: [title: string, config: string, context: object, args: string[], env: Record<string, string>][] = [
+  ['--context with credentials', operator.config, { creds: file('my.creds'), token: '' }, ['--context', 'it'], {}],
+  ['--context with a file of the home folder', NKEY, { nkey: '~/user.nk' }, ['--context', 'it'], { HOME: folder }],
+  ['--context with a password', PASSWORD, { user: 'alice', password: 'sEcret' }, ['--context=it'], {}],
+  ['--context with a token', TOKEN, { token: 'sEcret', description: 'it' }, ['--context=it'], { NATS_NKEY: 'none' }],
+  ['--context with certificates', MTLS, { cert: CERT, key: KEY, ca: CERT }, ['--context=it'], {}],
+  ['$NATS_CONTEXT', NKEY, { nkey: file('user.nk') }, [], { NATS_CONTEXT: 'it', NATS_CREDS: '' }],
+  ['--context, and an option', NKEY, { nkey: 'none' }, ['--context', 'it', '--nkey', file('user.nk')], {}],
+  ['$NATS_USER and $NATS_PASSWORD', PASSWORD, {}, ['--context=it'], { NATS_USER: 'alice', NATS_PASSWORD: 'sEcret' }],
+  ['$NATS_USER alone is a token', TOKEN, {}, ['--context=it'], { NATS_USER: 'sEcret' }],
+]
+for (const [title, config, context, args, env] of contexts)
+  t.test(title, async t => {
+    const server = await startServer(t, config)
+    const home = t.testdir({ nats: { context: {} } })
+    const url = server.url.replace('127.0.0.1', 'localhost')
+    writeFileSync(join(home, 'nats/context/it.json'), JSON.stringify({ url, inbox_prefix: '_I.ours', ...context }))
+    // Who names a context does not mean another server.
+    const isByOption = args.length > 0
+    const variables = { XDG_CONFIG_HOME: home, ...(isByOption && { NATS_URL: 'nats://nowhere.invalid' }), ...env }
+    const executor = run(t, 'executor', [...args, '--service', 'sees', '--inbox-prefixes', '_I.ours', SEES], variables)
+    await executor.line(/Awaiting/)
+    const client = run(t, 'client', [...args, '--service', 'sees', '1'], variables)
+    t.equal(await client.exit, 0, client.output)
+    t.notMatch(client.output + executor.output, /sEcret/)
+    t.notMatch(client.output, /"NATS_/)
   })
 
 t.test('credentials that are renewed in time are used when the old ones expire', async t => {
@@ -130,12 +168,20 @@ const wrong: [args: string[], text: RegExp, env?: Record<string, string>][] = [
   [['--tls-cert', CERT, '--tls-key', file('encrypted.pem')], /it is encrypted: give a key without a passphrase/],
   [['--tls-ca', file('empty')], /--tls-ca \S+empty: it has no certificate in PEM/],
   [['--tls-ca', file('broken.pem')], /a certificate in it cannot be read/],
+  [['--context', 'none'], /--context none: no such context in \S+context; there are bad, mixed, nsc \(/],
+  [['--context', ''], /--context : a context is given by its name/],
+  [['--context', '../nats/context/bad'], /a context is given by its name/],
+  [['--context', 'bad'], /--context bad: it is not JSON/],
+  [[], /\$NATS_CONTEXT nsc: it has `nsc`, which is not known here/, { NATS_CONTEXT: 'nsc' }],
+  [['--context', 'mixed'], /nkey of context mixed or user of context mixed: a connection has one of them/],
+  [['--context', 'mixed', '--tls-key', KEY, '--creds', file('my.creds')], /--tls-key needs --tls-cert/],
+  [['--servers', 'nats://a:sEcret@h', '--context', 'mixed', '--nkey', file('user.nk')], /in the URL, and by --nkey/],
   [['--tls-first=yes'], /--tls-first takes no value/],
 ]
 for (const [args, text, env] of wrong)
   t.test(`wrong: ${args.map(arg => arg.replace(folder, '…')).join(' ')} ${Object.keys(env ?? {})}`, async t => {
-    for (const name of ['executor', 'client', 'status'] as const) {
-      const command = run(t, name, name === 'client' ? [...args, '30'] : args, env)
+    const check = async (name: 'executor' | 'client' | 'status') => {
+      const command = run(t, name, name === 'client' ? [...args, '30'] : args, { XDG_CONFIG_HOME: folder, ...env })
       t.equal(await command.exit, 2, command.output)
       t.strictSame(command.stdout, [])
       t.equal(command.stderr.length, 1, command.output)
@@ -144,4 +190,5 @@ for (const [args, text, env] of wrong)
       t.notMatch(command.output, /sEcret/i)
       for (const secret of [seedIn(creds), user.seed]) t.notMatch(command.output, secret.slice(2, 20))
     }
+    await Promise.all([check('executor'), check('client'), check('status')])
   })
