@@ -1,4 +1,5 @@
 // Signals to `cmd/executor`.
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
@@ -20,6 +21,26 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
     t.strictSame(
       (await Promise.all(answers)).map(answer => answer.string()),
       times.map(String),
+    )
+    t.equal(await executor.exit, 0)
+    t.strictSame(executor.stderr, [])
+  })
+
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+  t.test(`${signal} to all processes, as a service manager sends it: all that is under way is answered`, async t => {
+    const server = await startServer(t)
+    const nc = await connectTo(t, server)
+    const args = ['--service', 'sleep', SLEEP, '--concurrency', '2']
+    const executor = run(t, 'executor', ['--servers', server.url, ...args])
+    await executor.line(/Awaiting/)
+    const answers = ['300', '301'].map(ms => nc.request('sleep', ms, { timeout: 20_000 }))
+    await executor.line(/calling sleep on 30[01]/, 2)
+    const slots = readFileSync(`/proc/${executor.pid}/task/${executor.pid}/children`, 'utf8').trim().split(' ')
+    t.ok(slots.length >= 2)
+    for (const pid of [executor.pid, ...slots.map(Number)]) process.kill(pid, signal)
+    t.strictSame(
+      (await Promise.all(answers)).map(answer => answer.string()),
+      ['300', '301'],
     )
     t.equal(await executor.exit, 0)
     t.strictSame(executor.stderr, [])

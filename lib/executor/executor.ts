@@ -253,8 +253,9 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     output: output => this.#tell.emit('output', output),
     warning: text => this.#tell.emit('warning', text),
     failed: error => {
-      // Before, `start` rejects with it.
-      if (this.#nc) this.#tell.emit('warning', `a slot has failed to start: ${error.message}`)
+      // Before, `start` rejects with it. A signal to all processes ends those that are just starting, and nobody needs them any more.
+      if (this.#nc && !(this.#stopping && this.#isWorking))
+        this.#tell.emit('warning', `a slot has failed to start: ${error.message}`)
       this.#loaded.reject(notLoaded(this.#options.moduleName, error))
     },
     isWorking: isWorking => {

@@ -39,6 +39,8 @@ const queue = new Queue()
 const running = new Map<number, Computation>()
 let isPumping = false
 
+// A service manager sends them to all processes of a service: what becomes of this one is up to the executor.
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
 process.title = setup.title
 captureOutput(() => contexts.getStore()?.requestId ?? '')
 if (setup.reportImports) {
