@@ -6,6 +6,8 @@ import { newClient, statistics } from './fixtures/library.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { type Process, run } from './fixtures/processes.js'
 
+t.jobs = 2
+
 const ACTS = ['--service', 'acts', 'test/fixtures/acts.mjs', '--log=json']
 
 async function startExecutors(t: Test, server: Server, count: number, flags: string[] = []): Promise<Process[]> {
