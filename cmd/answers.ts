@@ -1,4 +1,6 @@
 // How answers are written: as JSON that does no harm to a terminal, or bytes as they are.
+import { ExecutionError, InvalidArgumentError, type RequestError } from '../lib/errors.js'
+import { describeThrown, withoutStack } from '../lib/protocol/thrown.js'
 
 /** What a terminal takes for commands of its own is escaped, which JSON does for a part of it. */
 export function jsonOf(value: unknown): string {
@@ -19,6 +21,14 @@ export function written(value: unknown): string | undefined {
 /** As JSON says it. */
 export const shown = (value: unknown) =>
   value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : (value ?? null)
+
+/** With what the function threw. */
+export function shownError(error: RequestError) {
+  const { name, code, message, cause } = error
+  const isThrown = error instanceof ExecutionError || error instanceof InvalidArgumentError
+  const thrown = isThrown && cause instanceof Error ? describeThrown(cause) : undefined
+  return { name, code, message, cause: thrown && withoutStack(thrown) }
+}
 
 export function printBytes(bytes: Uint8Array) {
   if (process.stdout.isTTY && !isText(bytes))

@@ -2,7 +2,7 @@
 import type { ExecutorClient } from '../lib/client/client.js'
 import type { CallOptions } from '../lib/client-options.js'
 import { CancelledError, type RequestError } from '../lib/errors.js'
-import { jsonOf, printBytes, shown, written } from './answers.js'
+import { jsonOf, printBytes, shown, shownError, written } from './answers.js'
 import type { Argument } from './arguments.js'
 import { exitCode } from './explain.js'
 import { printable } from './printable.js'
@@ -43,11 +43,11 @@ export function callArguments({ client, options, args, called, isJson, bar, warn
     } catch (thrown) {
       bar.clear()
       const error = thrown as RequestError
-      const { name, code, message, requestId, executorId } = error
+      const { requestId, executorId } = error
       if (isJson)
         print({
           argument: written([value]) === undefined ? null : shown(value),
-          error: { name, code, message },
+          error: shownError(error),
           requestId,
           executorId,
           milliseconds: milliseconds(),

@@ -7,7 +7,7 @@ import type { ExecutorClient } from '../lib/client/client.js'
 import type { MapOptions } from '../lib/client-options.js'
 import { deferred } from '../lib/deferred.js'
 import { InvalidArgumentError, NoExecutorsError, RequestError } from '../lib/errors.js'
-import { jsonOf, shown, written } from './answers.js'
+import { jsonOf, shown, shownError, written } from './answers.js'
 import { MOST_BYTES } from './arguments.js'
 import { readJsonLines } from './json-lines.js'
 import { exitCode } from './explain.js'
@@ -35,9 +35,9 @@ export async function callLines({ client, options, input, isJson, print, warn }:
     codes.add(exitCode(error))
     const text = argument === undefined ? undefined : written(argument)
     if (!isJson) return warn(`line ${line}: `, error, text)
-    const { name, code, message, requestId, executorId } = error
+    const { requestId, executorId } = error
     const shownArgument = text === undefined ? null : argument
-    await print(jsonOf({ line, argument: shownArgument, error: { name, code, message }, requestId, executorId }))
+    await print(jsonOf({ line, argument: shownArgument, error: shownError(error), requestId, executorId }))
   }
 
   async function ended(error: Error) {

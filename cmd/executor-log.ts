@@ -64,11 +64,12 @@ function text(executor: Executor, name: string, say: (line: string) => void, war
 
   // What nobody computed was refused: a full backlog refuses thousands at a time.
   const isNewRefusal = limited((code: number, more) => say(` [!] error ${code}: ${more} more (pid=${pid})`))
-  executor.on('failed', ({ code, error, computeMs, stack }) => {
+  executor.on('failed', ({ code, error, computeMs, stack, causes = [] }) => {
     if (computeMs === 0 && !isNewRefusal(code)) return
     const time = computeMs > 0 ? `, ${computeMs.toFixed(1)} ms` : ''
     say(` [!] error ${code}: ${printable(error, 300)} (pid=${pid}${time})`)
-    for (const line of stackLines(stack)) say(`     ${line}`)
+    const lines = [...causes.map(cause => `cause: ${printable(cause, 300)}`), ...stackLines(stack)]
+    for (const line of lines) say(`     ${line}`)
   })
 
   const isNewLine = limited(
@@ -117,7 +118,7 @@ function json(executor: Executor, say: (level: string, event: string, details: o
     }),
   )
   const isNewRefusal = limited((code: number, more) => say('warn', 'failed', { code, more }), MOST_EQUAL_REFUSALS)
-  executor.on('failed', ({ requestId, functionName, code, error, computeMs, stack }) => {
+  executor.on('failed', ({ requestId, functionName, code, error, computeMs, stack, causes }) => {
     if (computeMs === 0 && !isNewRefusal(code)) return
     say('warn', 'failed', {
       requestId,
@@ -125,6 +126,7 @@ function json(executor: Executor, say: (level: string, event: string, details: o
       code,
       error: cut(error),
       milliseconds: computeMs,
+      causes: causes?.map(cut),
       stack: stack && cut(stack),
     })
   })

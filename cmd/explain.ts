@@ -2,6 +2,7 @@
 import { CLIENT_DEFAULTS } from '../lib/client-options.js'
 import { ConnectionError, NoExecutorsError, TimeoutError } from '../lib/errors.js'
 import type { ConnectionOptions } from '../lib/nats/nats.js'
+import { describeThrown, traceOf } from '../lib/protocol/thrown.js'
 import { quoted, siblingCommand } from './called-as.js'
 import { printable } from './printable.js'
 import { remedyOf } from './remedy.js'
@@ -27,5 +28,7 @@ export function explain(error: Error, call: string, service: string, connection:
   if (error instanceof ConnectionError) return error.message + remedyOf(error, connection)
   if (error instanceof NoExecutorsError) return withRemedy(error.message, service)
   if (error instanceof TimeoutError) return `${call}: ${error.message}: give it longer with --timeout`
-  return `${call}: ${printable(error.message, 500)}`
+  const { causes = [] } = traceOf(describeThrown(error.cause))
+  const because = causes.length > 0 ? ` (${causes.join('; ')})` : ''
+  return `${call}: ${printable(error.message + because, 500)}`
 }

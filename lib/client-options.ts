@@ -26,24 +26,24 @@ export interface ClientOptions extends ConnectionChoice {
    * How long a call waits for its answer, in milliseconds, unless the call says otherwise.
    * @default 60_000
    */
-  timeout?: number
+  timeout?: number | undefined
   /**
    * How often a request that was lost with its executor is sent again; 0 is at most once.
    * @default Infinity
    */
-  retries?: number
+  retries?: number | undefined
   /**
    * What the subjects of replies begin with: where each client has its own, none may read those of others. Executors have
    * to allow it.
    * @default that of the connection, '_INBOX'
    */
-  inboxPrefix?: string
+  inboxPrefix?: string | undefined
   /**
    * A secret with which requests are sent: nobody asks for them, cancels or joins them without. Clients that have the same one
    * share requests of the same id. 1–64 letters, digits, `_` and `-`.
    * @default a random one
    */
-  key?: string
+  key?: string | undefined
 }
 
 export interface CallOptions {
@@ -51,33 +51,33 @@ export interface CallOptions {
    * The name of the export that is to compute it.
    * @default the default export of the service's module
    */
-  function?: string
+  function?: string | undefined
   /** Headers of your own, which the function sees: names and values as text. */
-  headers?: Readonly<Record<string, string>>
+  headers?: Readonly<Record<string, string>> | undefined
   /** Called with what the function says of how far it is, ten times a second at most, until the call ends. */
-  onProgress?: (progress: any) => void
+  onProgress?: ((progress: any) => void) | undefined
   /** How long this call waits for its answer, in milliseconds. @default the client's */
-  timeout?: number
+  timeout?: number | undefined
   /** How often this request is sent again when it was lost; 0 is at most once. @default the client's */
-  retries?: number
+  retries?: number | undefined
   /** Ends the call, and the computation, when it is aborted. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /**
    * Higher is computed earlier: a whole number from -1000 to 1000.
    * @default 0
    */
-  priority?: number
+  priority?: number | undefined
   /**
    * The request's id, an idempotency key: while an executor has a request of the same id and argument, or, if that took 100 ms or
    * more, has answered it in the last two minutes, it is not computed again there. 1–64 letters, digits, `_` and `-`.
    * @default a random one
    */
-  requestId?: string
+  requestId?: string | undefined
   /**
    * Whether it is computed even if this client dies or is closed.
    * @default false
    */
-  detached?: boolean
+  detached?: boolean | undefined
 }
 
 export interface MapOptions extends Omit<CallOptions, 'requestId' | 'onProgress'> {
@@ -85,35 +85,35 @@ export interface MapOptions extends Omit<CallOptions, 'requestId' | 'onProgress'
    * How long a request waits for its answer, in milliseconds, wherever it is.
    * @default for ever, while an executor has it or has no room for it; when nobody has, the client's `timeout`
    */
-  timeout?: number
+  timeout?: number | undefined
   /**
    * Higher is computed earlier: a whole number from -1000 to 1000.
    * @default -1, so that a flood of work does not hold up a person who waits
    */
-  priority?: number
+  priority?: number | undefined
   /**
    * How many requests are under way at the same time: 1–10,000. `'auto'` follows the slots: 64, and of long work (100 ms or more)
    * about twice as many as are computed.
    * @default 'auto'
    */
-  concurrency?: number | 'auto'
+  concurrency?: number | 'auto' | undefined
   /**
    * The most arguments a second that are sent, evenly; a batch has at most a tenth of them. More than 0. What is sent again since
    * it was lost does not count.
    * @default Infinity
    */
-  limit?: number
+  limit?: number | undefined
   /**
    * How many arguments travel in one request: 1–10,000. `'auto'` finds out, so that a request is computed within a few
    * milliseconds: short ones travel by the hundred, long ones one by one.
    * @default 'auto'
    */
-  batchSize?: number | 'auto'
+  batchSize?: number | 'auto' | undefined
   /**
    * Whether outcomes come in the order of the arguments, or else as they are there.
    * @default true
    */
-  ordered?: boolean
+  ordered?: boolean | undefined
 }
 
 export const CLIENT_DEFAULTS = {

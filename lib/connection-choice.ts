@@ -9,17 +9,17 @@ export interface ConnectionChoice {
    * `nats://user:password@host:4222`, `nats://token@host`. A server that says nothing for `timeout` (5000 ms) is given up.
    * @default process.env.NATS_URL, else 'nats://127.0.0.1:4222'
    */
-  connection?: NatsConnection | ConnectionOptions | string | string[]
+  connection?: NatsConnection | ConnectionOptions | string | string[] | undefined
   /**
    * The service: the subject of its requests.
    * @default 'fibonacci'
    */
-  service?: string
+  service?: string | undefined
   /**
    * What the subjects begin with that executors, and clients beside their requests, use. The same for all of them.
    * @default '_EXEC'
    */
-  prefix?: string
+  prefix?: string | undefined
 }
 
 export interface FilledConnection {

@@ -13,54 +13,54 @@ export interface ExecutorOptions extends ConnectionChoice, SlotOptions {
    * The queue group: each request reaches exactly one of its members. Letters, digits, `_` and `-`.
    * @default 'executors'
    */
-  queue?: string
+  queue?: string | undefined
   /**
    * The module whose exports are served: its default export as the service, each other function as `<service>.<its name>`. A path
    * (from the working directory) or a URL.
    * @default the built-in fibonacci
    */
-  module?: string | URL
+  module?: string | URL | undefined
   /**
    * The service: the subject of its requests.
    * @default the name of the module's file without its ending: 'fibonacci' for the built-in one
    */
-  service?: string
+  service?: string | undefined
   /**
    * How many requests may wait here for a free slot; one more is answered with code 429.
    * @default 1000
    */
-  backlog?: number
+  backlog?: number | undefined
   /**
    * How many bytes the arguments of these may have together, and the copies that are kept for other executors; beyond it code 429.
    * @default 67_108_864 (64 MiB)
    */
-  backlogBytes?: number
+  backlogBytes?: number | undefined
   /**
    * The deadline of a request that has none of its own, in milliseconds.
    * @default 600_000
    */
-  longestWait?: number
+  longestWait?: number | undefined
   /**
    * What the inboxes of clients begin with: a message with another reply subject is dropped. `_R_` is what a server makes of the
    * inboxes of other accounts.
    * @default ['_INBOX', '_R_']
    */
-  inboxPrefixes?: readonly string[]
+  inboxPrefixes?: readonly string[] | undefined
   /**
    * Whether clients get the stacks of what functions throw.
    * @default false
    */
-  exposeStack?: boolean
+  exposeStack?: boolean | undefined
   /**
    * On stopping, how long requests that are here may still be computed, in milliseconds; then all are ended and answered.
    * @default 30_000
    */
-  drainTimeout?: number
+  drainTimeout?: number | undefined
   /**
    * Whether requests move between executors, from those that are busy to those that are free.
    * @default true
    */
-  balance?: boolean
+  balance?: boolean | undefined
 }
 
 export const EXECUTOR_DEFAULTS = {

@@ -7,33 +7,33 @@ export interface SlotOptions {
    * How many requests are computed at the same time: 1–1024.
    * @default 1
    */
-  concurrency?: number
+  concurrency?: number | undefined
   /**
    * In how many processes, at most `concurrency`. With fewer, several requests share a process: for asynchronous functions, which
    * wait rather than compute.
    * @default `concurrency`
    */
-  processes?: number
+  processes?: number | undefined
   /**
    * A process is replaced after so many requests; its successor is ready by then.
    * @default Infinity
    */
-  maxRequests?: number
+  maxRequests?: number | undefined
   /**
    * Options of Node for the processes that compute.
    * @default those of this process, so that loaders and hooks work
    */
-  execArgv?: readonly string[]
+  execArgv?: readonly string[] | undefined
   /**
    * The longest that one computation may take, in milliseconds.
    * @default 300_000
    */
-  timeLimit?: number
+  timeLimit?: number | undefined
   /**
    * The most memory of one process, in MiB: of V8's heap, and of all that is resident (on systems with /proc).
    * @default 1024
    */
-  memoryLimit?: number
+  memoryLimit?: number | undefined
 }
 
 export const SLOT_DEFAULTS = { concurrency: 1, maxRequests: Infinity, timeLimit: 300_000, memoryLimit: 1024 }

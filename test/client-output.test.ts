@@ -1,7 +1,7 @@
 // What `cmd/client` prints: only the answers on stdout.
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { startExecutor } from './fixtures/library.js'
+import { fixture, startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
@@ -43,6 +43,29 @@ t.test('--json', async t => {
     { argument: -1, error, ...same },
   ])
   t.equal(lines.length, 2)
+})
+
+t.test('what a function threw comes from something', async t => {
+  const module = fixture('service.mjs')
+  const { id } = await startExecutor(t, server, { module, service: 'plain' })
+  const failed = client('--service', 'plain', 'breaks', '1')
+  t.equal(await failed.exit, 1)
+  t.equal(failed.stderr[1], 'client: plain.breaks(1): it broke in two (TypeError: since; Error: then)')
+  const json = client('--service', 'plain', '--json', 'breaks', '1', '"refused"')
+  t.equal(await json.exit, 1)
+  const [thrown, refused] = json.stdout.map(line => JSON.parse(line)).toSorted((a, b) => b.error.code - a.error.code)
+  t.match(thrown, { executorId: id, error: { name: 'ExecutionError', code: 500, message: 'it broke in two' } })
+  t.strictSame(thrown.error.cause, {
+    name: 'RangeError',
+    message: 'it broke\nin two',
+    code: 'EBROKEN',
+    causes: [
+      { name: 'TypeError', message: 'since' },
+      { name: 'Error', message: 'then' },
+    ],
+    details: { path: '/a/b', list: [1, { a: 1 }] },
+  })
+  t.match(refused.error, { code: 400, cause: { name: 'InvalidArgumentError', message: 'not this one' } })
 })
 
 t.test('an argument is any JSON, and a result is written as JSON', async t => {

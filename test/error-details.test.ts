@@ -23,6 +23,30 @@ t.test('name, message, code, causes and own properties', async t => {
   t.notMatch(inspect(error), /service\.mjs/, 'no paths of the executor')
 })
 
+t.test('the executor tells of its causes, too', async t => {
+  const source = `const first = new Error('', { cause: Object.assign(new TypeError('since'), { code: 'E1' }) })
+    export const throws = () => { throw first }
+    export const any = () => Promise.any([Promise.reject(new Error('here')), Promise.reject(new RangeError('there'))])
+    export const refuses = () => { throw Object.assign(new Error('not this', { cause: first }), { code: 400 }) }`
+  const module = `data:text/javascript,${encodeURIComponent(source)}`
+  const executor = await startExecutor(t, server, { module, service: 'told' })
+  const told: unknown[] = []
+  executor.on('failed', ({ causes, stack }) => told.push({ causes, hasStack: stack !== undefined }))
+  const client = newClient(t, server, { service: 'told' })
+  for (const name of ['throws', 'any', 'refuses', 'nothing']) await rejection(client.call(1, { function: name }))
+  for await (const _ of client.map([1, 2], { function: 'throws', batchSize: 2 }));
+  const since = { causes: ['TypeError [E1]: since'], hasStack: true }
+  const none = { causes: undefined, hasStack: false }
+  t.strictSame(told, [
+    since,
+    { causes: ['Error: here', 'RangeError: there'], hasStack: true },
+    none,
+    none,
+    since,
+    since,
+  ])
+})
+
 t.test('in a batch', async t => {
   const errors = []
   for await (const { error } of client.map(['', 'refused', 'text'], { function: 'breaks', batchSize: 3 }))

@@ -60,6 +60,21 @@ t.test('where an error was thrown', async t => {
   ])
   const json = await log(t, 'json', [['failed', failed]])
   t.match(JSON.parse(json.stdout[0]!), { event: 'failed', code: 500, error: 'no\nsuch', stack: STACK })
+  t.notOk('causes' in JSON.parse(json.stdout[0]!))
+})
+
+t.test('what an error comes from', async t => {
+  const failed = { requestId: ID, code: 500, error: 'no', computeMs: 1.25, stack: STACK }
+  const causes = ['TypeError [E1]: since', NASTY, 'x'.repeat(1000)]
+  const { stdout } = await log(t, 'text', [['failed', { ...failed, causes }]])
+  t.strictSame(stdout.slice(1, 5), [
+    '     cause: TypeError [E1]: since',
+    '     cause: a·b·[2J·c·d·',
+    `     cause: ${'x'.repeat(300)}…`,
+    '     at f0 (file:///f.js:0:1)',
+  ])
+  const json = await log(t, 'json', [['failed', { ...failed, causes: ['Error: a\nb'] }]])
+  t.strictSame(JSON.parse(json.stdout[0]!).causes, ['Error: a\nb'])
 })
 
 t.test('a flood of what functions print', async t => {

@@ -23,6 +23,7 @@ const folder = t.testdir({
   'text.cjs': '\nmodule.exports = {',
   'data.json': '{}',
   'prints.mjs': 'console.log("Error: not this"); console.error("Error: nor this"); null.f',
+  'itself.mjs': t.fixture('symlink', 'itself.mjs'),
   folder: {},
 })
 
@@ -42,6 +43,7 @@ for (const [file, message] of Object.entries({
   'data.json': /data\.json.*import (attribute|assertion)/,
   'prints.mjs': /prints\.mjs:1: TypeError: Cannot read properties of null/,
   'missing.mjs': /there is no such file/,
+  'itself.mjs': /ELOOP: too many symbolic links encountered/,
   folder: /it is a directory: name the module in it, such as .*folder\/index\.mjs/,
 }))
   t.test(`${file} cannot be loaded`, async t => {

@@ -2,7 +2,7 @@
 import { Code } from '../protocol/codes.js'
 import { MOST_INBOXES, type NotARequest } from '../protocol/request.js'
 import { payloadText } from '../protocol/payload.js'
-import type { Thrown } from '../protocol/thrown.js'
+import { type Thrown, traceOf } from '../protocol/thrown.js'
 import type { Outcome } from '../slots/task.js'
 import type { ExecutorEvents } from './events.js'
 import type { Job } from './job.js'
@@ -80,7 +80,7 @@ export class Answers {
     statistics.count(counted(job, code, nanoseconds))
     this.#parts.over(job)
     outbox.send(job, replies.error(job, code, error, { computeMs, retryAfterMs, thrown }))
-    tell.emit('failed', { ...nameOf(job), code, error, computeMs, ...(thrown?.stack && { stack: thrown.stack }) })
+    tell.emit('failed', { ...nameOf(job), code, error, computeMs, ...traceOf(thrown) })
   }
 
   /** Nobody waits for it. It is not answered: if its client comes back after all, it is to be computed. */

@@ -8,7 +8,10 @@ export interface ExecutorEvents {
   started: [{ requestId: string; functionName: string; argument: string }]
   /** A request was answered with its result, JSON or `<n bytes>`; `computeMs` is the time in its slot. */
   completed: [{ requestId: string; functionName: string; result: string; computeMs: number }]
-  /** A request, or an argument of a batch, was answered with an error: its code, text and, if the function threw it, stack. */
+  /**
+   * A request, or an argument of a batch, was answered with an error: its code, text and, if the function threw it, stack and, a line
+   * for each, causes.
+   */
   failed: [
     {
       requestId: string
@@ -17,6 +20,7 @@ export interface ExecutorEvents {
       error: string
       computeMs: number
       stack?: string | undefined
+      causes?: string[] | undefined
     },
   ]
   /** What the function printed: a line of one of its standard streams, and whose it is as far as that is known. */

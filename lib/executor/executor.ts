@@ -245,8 +245,8 @@ export class Executor extends EventEmitter<ExecutorEvents> {
     ended: outcome => this.#desk?.ended(outcome),
     interrupted: (job, text) => this.#desk?.interrupted(job, text),
     progressed: (job, body) => this.#desk?.progressed(job, body),
-    argumentFailed: ({ id, functionName }, index, code, error, stack) =>
-      this.#tell.emit('failed', { requestId: `${id}.${index}`, functionName, code, error, computeMs: 0, stack }),
+    argumentFailed: ({ id, functionName }, index, code, error, trace) =>
+      this.#tell.emit('failed', { requestId: `${id}.${index}`, functionName, code, error, computeMs: 0, ...trace }),
     ready: () => this.#loaded.resolve(),
     changed: () => this.#desk?.changed(),
     imported: file => this.#tell.emit('imported', file),

@@ -9,12 +9,12 @@ export interface LocalOptions extends SlotOptions {
    * How many requests are computed at the same time: 1–1024.
    * @default as many as this machine has processors
    */
-  concurrency?: number
+  concurrency?: number | undefined
   /**
    * How many calls may wait for a free slot; one more is an `OverloadedError` at once.
    * @default 1_000_000
    */
-  backlog?: number
+  backlog?: number | undefined
 }
 
 export function fillLocalOptions(module: string | URL, options: LocalOptions) {

@@ -20,17 +20,17 @@ export interface ObserverOptions extends Pick<ConnectionChoice, 'connection'> {
    * The service: the subject of its requests.
    * @default all services
    */
-  service?: string
+  service?: string | undefined
   /**
    * What the subjects of answers begin with.
    * @default that of the connection, '_INBOX'
    */
-  inboxPrefix?: string
+  inboxPrefix?: string | undefined
   /**
    * How long to wait for a server, and then for answers, in milliseconds. When some have come and no more for 300 ms, it is over earlier.
    * @default 2000
    */
-  timeout?: number
+  timeout?: number | undefined
 }
 
 const DEFAULTS = { timeout: 2000 }

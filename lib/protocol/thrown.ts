@@ -47,6 +47,25 @@ export function withoutStack(thrown: Thrown): Thrown {
   return rest
 }
 
+/** For a log: where it was thrown, and what it comes from. */
+export interface Trace {
+  stack?: string
+  causes?: string[]
+}
+
+/** Nothing, if the code has no fault in it. */
+export function traceOf(thrown: Thrown | undefined): Trace {
+  if (!thrown?.stack) return {}
+  const { stack, causes = [], name, details } = thrown
+  // What `Promise.any` rejects with says nothing of its own.
+  const errors = name === 'AggregateError' && Array.isArray(details?.errors) ? details.errors.map(readHead) : []
+  const all = [...causes, ...errors.filter(head => head !== undefined)].map(lineOf)
+  return { stack, ...(all.length > 0 && { causes: all }) }
+}
+
+const lineOf = ({ name, message, code }: Thrown) =>
+  `${name}${code === undefined ? '' : ` [${code}]`}${message && ': '}${message}`
+
 function headOf(error: unknown): Thrown {
   if (typeof error !== 'object' || error === null)
     return { name: 'Error', message: String(error).slice(0, MAX_MESSAGE) }

@@ -16,9 +16,17 @@ export const warnWhenSlow = (named: string, warn: (text: string) => void) =>
 /** @throws {Error} if it is no file that can be loaded */
 export function checkModule(url: string, named: string) {
   if (!url.startsWith('file:')) return
-  const path = fileURLToPath(url)
-  const stats = statSync(path, { throwIfNoEntry: false })
+  const stats = statOf(fileURLToPath(url), named)
   if (!stats) throw notLoaded(named, new Error('there is no such file'))
   if (stats.isDirectory())
     throw notLoaded(named, new Error(`it is a directory: name the module in it, such as ${join(named, 'index.mjs')}`))
+}
+
+function statOf(path: string, named: string) {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    // It may be a link to itself.
+    throw notLoaded(named, error as Error)
+  }
 }

@@ -1,4 +1,5 @@
 // What a slot tells whoever keeps it.
+import type { Trace } from '../protocol/thrown.js'
 import type { Slot } from './slot.js'
 import type { Outcome, Output, Task } from './task.js'
 
@@ -12,7 +13,7 @@ export interface SlotOwner<T extends Task> {
   /** These had started and were ended by what is not their fault. */
   interrupted(tasks: T[], text: string): void
   /** One argument of a batch has failed. */
-  argumentFailed(task: T, index: number, code: number, text: string, stack: string | undefined): void
+  argumentFailed(task: T, index: number, code: number, text: string, trace: Trace): void
   /** A computation tells how far it is; JSON. */
   progressed(task: T, body: Uint8Array): void
   /** User code has thrown where nobody could catch it; `id` is that of its request. */

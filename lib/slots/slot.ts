@@ -4,6 +4,7 @@
 // From each of them the process may end at any time.
 // In a slot with a width of 1 one request runs and others may wait, sent ahead (see sent.ts); in a wider one all run.
 import { Code } from '../protocol/codes.js'
+import { traceOf } from '../protocol/thrown.js'
 import { Aborts } from './aborts.js'
 import { ended, endingsOf } from './endings.js'
 import { type Frame, Kind, sharedNow } from './frames.js'
@@ -184,7 +185,7 @@ export class Slot<T extends Task> {
       case Kind.argumentError: {
         const { code, text, thrown } = JSON.parse(body.toString())
         const task = this.room.sent.find(number)
-        if (task) facts.push(() => this.#owner.argumentFailed(task, extra, code, text, thrown?.stack))
+        if (task) facts.push(() => this.#owner.argumentFailed(task, extra, code, text, traceOf(thrown)))
         return
       }
       case Kind.recalled:
