@@ -1,8 +1,9 @@
 // A plain request, of a client that knows nothing of executors, survives its executor: a copy of it is with another one.
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import type { Msg, NatsConnection } from 'nats'
-import { newClient, statistics } from './fixtures/library.js'
+import { type Msg, type NatsConnection, headers as newHeaders } from 'nats'
+import { newClient, startExecutor, statistics } from './fixtures/library.js'
+import { startLink } from './fixtures/link.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { type Process, run } from './fixtures/processes.js'
 
@@ -106,4 +107,27 @@ t.test('one whose client sends it again as well is computed once where its copy 
   t.equal(await answer, 2500)
   const started = executors.flatMap(({ stdout }) => stdout.filter(line => line.includes('"started"')))
   t.equal(started.length, 2)
+})
+
+t.test('a copy that comes as its keeper stops is nothing for it', async t => {
+  const server = await startServer(t)
+  const link = await startLink(t, server.port)
+  const connection = await connectTo(t, server, { servers: link.url })
+  const executor = await startExecutor(t, server, { connection })
+  const nc = await connectTo(t, server)
+  let questions = 0
+  nc.subscribe('_EXEC.peer.executors.acts.holder', { callback: () => void questions++ })
+  const head = newHeaders()
+  const copy = { Dispatch: 'copy', Ticket: 't', Holder: 'holder', 'Waited-Ms': '100', 'Reply-To': '_INBOX.nobody' }
+  for (const [name, value] of Object.entries(copy)) head.set(name, value)
+  link.delay(150)
+  const stopped = executor.stopNow()
+  nc.publish(`_EXEC.peer.executors.acts.${executor.id}`, '["echo",1]', { headers: head })
+  await stopped
+  link.delay(0)
+  // It would ask twice a second.
+  await once(process, 'never', { signal: AbortSignal.timeout(1000) }).catch(() => {})
+  await connection.flush()
+  await nc.flush()
+  t.equal(questions, 0)
 })

@@ -54,6 +54,7 @@ export class Copies {
   #isUp = true
   #countFrom = 0
   #timer: NodeJS.Timeout | undefined
+  #isClosed = false
 
   constructor(parts: CopiesParts) {
     this.#parts = parts
@@ -78,7 +79,8 @@ export class Copies {
 
   /** A copy has come. */
   keep(job: Job, holder: string) {
-    if (this.#bytes + job.body.byteLength > this.#parts.maxBytes || this.#count >= this.#most) return
+    // What was on its way when this executor stopped is nothing for it any more.
+    if (this.#isClosed || this.#bytes + job.body.byteLength > this.#parts.maxBytes || this.#count >= this.#most) return
     const from = this.#kept.get(holder) ?? { copies: new Map<string, Job>(), misses: 0 }
     if (from.copies.has(job.ticket)) return
     job.body = new Uint8Array(job.body)
@@ -118,6 +120,7 @@ export class Copies {
 
   /** All that was here is answered, or with others. */
   close() {
+    this.#isClosed = true
     clearTimeout(this.#timer)
     const { post, executorId } = this.#parts
     for (const keeper of this.#keepers)
