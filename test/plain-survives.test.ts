@@ -109,6 +109,55 @@ t.test('one whose client sends it again as well is computed once where its copy 
   t.equal(started.length, 2)
 })
 
+t.test('one that joined another survives its executor as well, for as long as it waits', async t => {
+  const server = await startServer(t)
+  const executors = await startExecutors(t, server, 2)
+  const [first, second] = [await connectTo(t, server), await connectTo(t, server)]
+  const copies = first.subscribe('_EXEC.peer.executors.acts.*')
+  const call = (nc: NatsConnection, subject: string, timeoutMs: string) => {
+    const headers = newHeaders()
+    headers.set('Request-Id', 'same')
+    headers.set('Timeout-Ms', timeoutMs)
+    return nc.request(subject, '["sleep",2500]', { headers, timeout: 10_000 })
+  }
+  const answers = [call(first, 'acts', '1000')]
+  const holder = await Promise.race(executors.map(executor => executor.line(/"started"/).then(() => executor)))
+  const { executorId } = JSON.parse(holder.stdout.find(line => line.includes('"ready"'))!)
+  for await (const { headers } of copies) {
+    if (headers?.get('Dispatch') !== 'copy') continue
+    if (answers.length > 1) break
+    answers.push(call(second, `_EXEC.hold.acts.${executorId}`, '60000'))
+  }
+  await second.flush()
+  holder.kill('SIGKILL')
+  for (const answer of await Promise.all(answers)) t.equal(answer.json(), 2500)
+})
+
+t.test('one that is detached makes the one that it joins so', async t => {
+  const server = await startServer(t)
+  for (let i = 0; i < 2; i++) await startExecutor(t, server)
+  const nc = await connectTo(t, server)
+  const copies = nc.subscribe('_EXEC.peer.executors.acts.*')
+  const notices = nc.subscribe('_INBOX.mine.*')
+  const send = (subject: string, inbox: string, more: object) => {
+    const headers = newHeaders()
+    const said = { 'Request-Id': 'same', 'Request-Key': 'key', Notices: '1', ...more }
+    for (const [name, value] of Object.entries(said)) headers.set(name, value)
+    nc.publish(subject, '["sleep",3000]', { headers, reply: `_INBOX.mine.${inbox}` })
+  }
+  send('acts', 'first', {})
+  for await (const { headers } of notices) {
+    send(`_EXEC.hold.acts.${headers!.get('Executor-Id')}`, 'second', { Detached: '1' })
+    break
+  }
+  for await (const { headers } of copies) {
+    if (headers?.get('Dispatch') !== 'copy') continue
+    t.equal(headers.get('Detached'), '1')
+    t.equal(headers.get('Reply-To'), '_INBOX.mine.first _INBOX.mine.second')
+    break
+  }
+})
+
 t.test('a copy that comes as its keeper stops is nothing for it', async t => {
   const server = await startServer(t)
   const link = await startLink(t, server.port)

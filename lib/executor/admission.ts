@@ -128,17 +128,20 @@ export class Admission {
 
   /** Whether it is here already, sent once more: then its one answer goes to both. */
   #joins(job: Job): boolean {
-    const { registry, outbox, answers } = this.#parts
+    const { registry, outbox, answers, notices } = this.#parts
     const same = registry.add(job)
     // Its client hears of that from whoever gets it.
     if (same?.state === 'moving') return job.isWatched
     if (same) {
       same.deadline = Math.max(same.deadline, job.deadline)
+      // Who does not watch cannot be asked whether it is there.
+      same.isDetached ||= job.isDetached || !job.isWatched
       for (const inbox of job.replyTo) {
         if (same.replyTo.includes(inbox)) continue
         if (same.replyTo.length < MOST_INBOXES) same.replyTo.push(inbox)
         else answers.tooOften(job, inbox)
       }
+      notices.joined(same)
       return true
     }
     const end = outbox.answerAgain(job)
