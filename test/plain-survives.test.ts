@@ -180,3 +180,32 @@ t.test('a copy that comes as its keeper stops is nothing for it', async t => {
   await nc.flush()
   t.equal(questions, 0)
 })
+
+t.test('nobody takes one over with which three executors died', async t => {
+  const server = await startServer(t)
+  const { id } = await startExecutor(t, server)
+  const nc = await connectTo(t, server)
+  const send = (Attempt: number) => {
+    const headers = newHeaders()
+    const copy = {
+      Dispatch: 'copy',
+      Ticket: `t${Attempt}`,
+      Holder: 'dead',
+      'Waited-Ms': '100',
+      'Reply-To': '_INBOX.mine',
+    }
+    for (const [name, value] of Object.entries({ ...copy, Attempt })) headers.set(name, String(value))
+    nc.publish(`_EXEC.peer.executors.acts.${id}`, '["context"]', { headers })
+  }
+  const answer = async () => {
+    for await (const { headers } of nc.subscribe('_INBOX.mine', { max: 1 }))
+      return headers!.get('Nats-Service-Error-Code')
+    return undefined
+  }
+  const first = answer()
+  send(2)
+  t.equal(await first, '', 'it is computed')
+  const second = answer()
+  send(3)
+  t.equal(await second, '500')
+})

@@ -11,6 +11,9 @@ import { refusalOf } from '../slots/refusal.js'
 import type { Registry } from './registry.js'
 
 const CANCELLED = 'cancelled by its client'
+/** What so many executors have died with may be why: as clients have it that count for themselves. */
+const MOST_DEATHS = 3
+const DEADLY = `${MOST_DEATHS} executors died that had it`
 
 export interface AdmissionParts {
   readonly service: string
@@ -74,8 +77,11 @@ export class Admission {
 
   /** The holder of a plain request is gone, and this executor has the copy. */
   takeLost(job: Job) {
+    const isDeadly = job.attempt > MOST_DEATHS
+    if (isDeadly && job.isWatched) return
     // Its client may have found out, too, and have sent it again.
     if (this.#joins(job) || this.#refuses(job)) return
+    if (isDeadly) return this.#parts.answers.error(job, Code.failed, DEADLY)
     this.#parts.notices.add(job)
     if (this.#refusesRest) this.#parts.answers.stopping(job)
     else this.#parts.pool.insert(job)
