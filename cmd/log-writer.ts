@@ -30,10 +30,9 @@ export class LogWriter {
   readonly write = (line: string) => {
     // Once lines are missing, the rest waits until all before them are read: so they are missing in one place.
     if (this.#dropped > 0 || !this.#append(line)) this.#dropped++
-    else if (!this.#isFlushing && !this.#retry) {
-      this.#isFlushing = true
-      queueMicrotask(this.#flush)
-    }
+    if (this.#isFlushing || this.#retry) return
+    this.#isFlushing = true
+    queueMicrotask(this.#flush)
   }
 
   /** Writes what it can without waiting; `stalled` if nothing was taken, `done` also if nothing will be taken soon. */

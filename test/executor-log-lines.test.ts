@@ -135,3 +135,14 @@ t.test('floods of messages that are not requests', async t => {
   t.ok(executor.stdout.length < 20, executor.output)
   t.ok(executor.stderr.length < 20)
 })
+
+t.test('one line that is longer than what may wait is all that it lacks', { timeout: 30_000 }, async t => {
+  const server = await startServer(t)
+  const names = Array.from({ length: 12_000 }, (_, i) => `a_function_of_many_${i}`)
+  const modules = t.testdir({ 'many.mjs': names.map(name => `export const ${name} = x => x`).join('\n') })
+  const executor = run(t, 'executor', ['--servers', server.url, '--log', 'json', `${modules}/many.mjs`])
+  await executor.line(/"dropped","lines":1,/)
+  const nc = await connectTo(t, server)
+  await nc.request(`many.${names[7]}`, '7', { timeout: 10_000 })
+  await executor.line(/"completed"/)
+})

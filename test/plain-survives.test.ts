@@ -1,8 +1,9 @@
 // A plain request, of a client that knows nothing of executors, survives its executor: a copy of it is with another one.
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import type { Msg, NatsConnection } from 'nats'
-import { newClient, statistics } from './fixtures/library.js'
+import { type Msg, type NatsConnection, headers as newHeaders } from 'nats'
+import { newClient, startExecutor, statistics } from './fixtures/library.js'
+import { startLink } from './fixtures/link.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { type Process, run } from './fixtures/processes.js'
 
@@ -108,4 +109,105 @@ t.test('one whose client sends it again as well is computed once where its copy 
   t.equal(await answer, 2500)
   const started = executors.flatMap(({ stdout }) => stdout.filter(line => line.includes('"started"')))
   t.equal(started.length, 2)
+})
+
+t.test('one that joined another survives its executor as well, for as long as it waits', async t => {
+  const server = await startServer(t)
+  const executors = await startExecutors(t, server, 2)
+  const [first, second] = [await connectTo(t, server), await connectTo(t, server)]
+  const copies = first.subscribe('_EXEC.peer.executors.acts.*')
+  const call = (nc: NatsConnection, subject: string, timeoutMs: string) => {
+    const headers = newHeaders()
+    headers.set('Request-Id', 'same')
+    headers.set('Timeout-Ms', timeoutMs)
+    return nc.request(subject, '["sleep",2500]', { headers, timeout: 10_000 })
+  }
+  const answers = [call(first, 'acts', '1000')]
+  const holder = await Promise.race(executors.map(executor => executor.line(/"started"/).then(() => executor)))
+  const { executorId } = JSON.parse(holder.stdout.find(line => line.includes('"ready"'))!)
+  for await (const { headers } of copies) {
+    if (headers?.get('Dispatch') !== 'copy') continue
+    if (answers.length > 1) break
+    answers.push(call(second, `_EXEC.hold.acts.${executorId}`, '60000'))
+  }
+  await second.flush()
+  holder.kill('SIGKILL')
+  for (const answer of await Promise.all(answers)) t.equal(answer.json(), 2500)
+})
+
+t.test('one that is detached makes the one that it joins so', async t => {
+  const server = await startServer(t)
+  for (let i = 0; i < 2; i++) await startExecutor(t, server)
+  const nc = await connectTo(t, server)
+  const copies = nc.subscribe('_EXEC.peer.executors.acts.*')
+  const notices = nc.subscribe('_INBOX.mine.*')
+  const send = (subject: string, inbox: string, more: object) => {
+    const headers = newHeaders()
+    const said = { 'Request-Id': 'same', 'Request-Key': 'key', Notices: '1', ...more }
+    for (const [name, value] of Object.entries(said)) headers.set(name, value)
+    nc.publish(subject, '["sleep",3000]', { headers, reply: `_INBOX.mine.${inbox}` })
+  }
+  send('acts', 'first', {})
+  for await (const { headers } of notices) {
+    send(`_EXEC.hold.acts.${headers!.get('Executor-Id')}`, 'second', { Detached: '1' })
+    break
+  }
+  for await (const { headers } of copies) {
+    if (headers?.get('Dispatch') !== 'copy') continue
+    t.equal(headers.get('Detached'), '1')
+    t.equal(headers.get('Reply-To'), '_INBOX.mine.first _INBOX.mine.second')
+    break
+  }
+})
+
+t.test('a copy that comes as its keeper stops is nothing for it', async t => {
+  const server = await startServer(t)
+  const link = await startLink(t, server.port)
+  const connection = await connectTo(t, server, { servers: link.url })
+  const executor = await startExecutor(t, server, { connection })
+  const nc = await connectTo(t, server)
+  let questions = 0
+  nc.subscribe('_EXEC.peer.executors.acts.holder', { callback: () => void questions++ })
+  const head = newHeaders()
+  const copy = { Dispatch: 'copy', Ticket: 't', Holder: 'holder', 'Waited-Ms': '100', 'Reply-To': '_INBOX.nobody' }
+  for (const [name, value] of Object.entries(copy)) head.set(name, value)
+  link.delay(150)
+  const stopped = executor.stopNow()
+  nc.publish(`_EXEC.peer.executors.acts.${executor.id}`, '["echo",1]', { headers: head })
+  await stopped
+  link.delay(0)
+  // It would ask twice a second.
+  await once(process, 'never', { signal: AbortSignal.timeout(1000) }).catch(() => {})
+  await connection.flush()
+  await nc.flush()
+  t.equal(questions, 0)
+})
+
+t.test('nobody takes one over with which three executors died', async t => {
+  const server = await startServer(t)
+  const { id } = await startExecutor(t, server)
+  const nc = await connectTo(t, server)
+  const send = (Attempt: number) => {
+    const headers = newHeaders()
+    const copy = {
+      Dispatch: 'copy',
+      Ticket: `t${Attempt}`,
+      Holder: 'dead',
+      'Waited-Ms': '100',
+      'Reply-To': '_INBOX.mine',
+    }
+    for (const [name, value] of Object.entries({ ...copy, Attempt })) headers.set(name, String(value))
+    nc.publish(`_EXEC.peer.executors.acts.${id}`, '["context"]', { headers })
+  }
+  const answer = async () => {
+    for await (const { headers } of nc.subscribe('_INBOX.mine', { max: 1 }))
+      return headers!.get('Nats-Service-Error-Code')
+    return undefined
+  }
+  const first = answer()
+  send(2)
+  t.equal(await first, '', 'it is computed')
+  const second = answer()
+  send(3)
+  t.equal(await second, '500')
 })

@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { descendants, startExecutors } from './fixtures/executors.js'
-import { newClient, newExecutor, rejection, statistics } from './fixtures/library.js'
+import { newClient, newExecutor, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 
 const server = await startServer(t)
@@ -43,6 +43,23 @@ t.test('one of many is cancelled', async t => {
   }
   const ids = journal.entries.map(({ id }) => id)
   t.equal(new Set(ids).size, ids.length, 'each was computed once')
+})
+
+t.test('one of many is cancelled while another one keeps their process busy', async t => {
+  const executor = await startExecutor(t, server, { concurrency: 20, processes: 1 })
+  const failed: number[] = []
+  executor.on('failed', ({ code }) => failed.push(code))
+  const client = newClient(t, server)
+  const others = Array.from({ length: 10 }, () => client.call(['sleep', 700]))
+  const controller = new AbortController()
+  const call = rejection(client.call(['sleep', 60_000], { signal: controller.signal }))
+  // Longer than it takes until it can be cancelled.
+  await client.call(['sleep', 200])
+  executor.on('started', ({ argument }) => argument.includes('spin') && controller.abort())
+  t.equal(await client.call(['spin', 100]), 100)
+  t.match(await call, { name: 'CancelledError' })
+  t.strictSame(await Promise.all(others), Array(10).fill(700))
+  t.strictSame(failed, [499], 'nobody was interrupted')
 })
 
 t.test('one of two processes ends', async t => {

@@ -11,6 +11,9 @@ import { refusalOf } from '../slots/refusal.js'
 import type { Registry } from './registry.js'
 
 const CANCELLED = 'cancelled by its client'
+/** What so many executors have died with may be why: as clients have it that count for themselves. */
+const MOST_DEATHS = 3
+const DEADLY = `${MOST_DEATHS} executors died that had it`
 
 export interface AdmissionParts {
   readonly service: string
@@ -74,8 +77,11 @@ export class Admission {
 
   /** The holder of a plain request is gone, and this executor has the copy. */
   takeLost(job: Job) {
+    const isDeadly = job.attempt > MOST_DEATHS
+    if (isDeadly && job.isWatched) return
     // Its client may have found out, too, and have sent it again.
     if (this.#joins(job) || this.#refuses(job)) return
+    if (isDeadly) return this.#parts.answers.error(job, Code.failed, DEADLY)
     this.#parts.notices.add(job)
     if (this.#refusesRest) this.#parts.answers.stopping(job)
     else this.#parts.pool.insert(job)
@@ -128,17 +134,20 @@ export class Admission {
 
   /** Whether it is here already, sent once more: then its one answer goes to both. */
   #joins(job: Job): boolean {
-    const { registry, outbox, answers } = this.#parts
+    const { registry, outbox, answers, notices } = this.#parts
     const same = registry.add(job)
     // Its client hears of that from whoever gets it.
     if (same?.state === 'moving') return job.isWatched
     if (same) {
       same.deadline = Math.max(same.deadline, job.deadline)
+      // Who does not watch cannot be asked whether it is there.
+      same.isDetached ||= job.isDetached || !job.isWatched
       for (const inbox of job.replyTo) {
         if (same.replyTo.includes(inbox)) continue
         if (same.replyTo.length < MOST_INBOXES) same.replyTo.push(inbox)
         else answers.tooOften(job, inbox)
       }
+      notices.joined(same)
       return true
     }
     const end = outbox.answerAgain(job)

@@ -44,7 +44,7 @@ export interface CopiesParts {
 export class Copies {
   readonly #parts: CopiesParts
   /** What is here and kept elsewhere, by ticket; the keeper has asked last at that time. */
-  readonly #placed = new Map<string, { job: Job; askedAt: number; times: number }>()
+  readonly #placed = new Map<string, { job: Job; keeper: string | undefined; askedAt: number; times: number }>()
   /** Who keeps, or has kept, copies of ours. */
   readonly #keepers = new Set<string>()
   /** What is kept here, by holder and ticket. */
@@ -54,19 +54,30 @@ export class Copies {
   #isUp = true
   #countFrom = 0
   #timer: NodeJS.Timeout | undefined
+  #isClosed = false
 
   constructor(parts: CopiesParts) {
     this.#parts = parts
   }
 
-  /** Has a copy kept of a request that is here. */
-  place(job: Job, times = 0) {
-    const { post, executorId } = this.#parts
+  /** Has a copy kept of a request that is here, as it is now. */
+  place(job: Job) {
+    const keeper = this.#placed.get(job.ticket)?.keeper
+    if (keeper === undefined) this.#placeAnew(job, 0)
+    else this.#send(job, keeper)
+  }
+
+  #placeAnew(job: Job, times: number) {
     const keeper = this.#parts.keeper()
     // As long as nobody is known it is tried again soon.
-    this.#placed.set(job.ticket, { job, askedAt: keeper === undefined ? -Infinity : performance.now(), times })
+    this.#placed.set(job.ticket, { job, keeper, askedAt: keeper === undefined ? -Infinity : performance.now(), times })
     this.#timer ??= setTimeout(this.#look, ASK_MS)
-    if (keeper === undefined || !fits(job, post.maxPayload)) return
+    if (keeper !== undefined) this.#send(job, keeper)
+  }
+
+  #send(job: Job, keeper: string) {
+    const { post, executorId } = this.#parts
+    if (!fits(job, post.maxPayload)) return
     this.#keepers.add(keeper)
     post.publish(this.#parts.peer(keeper), job.body, transferLines(job, executorId))
   }
@@ -78,9 +89,11 @@ export class Copies {
 
   /** A copy has come. */
   keep(job: Job, holder: string) {
-    if (this.#bytes + job.body.byteLength > this.#parts.maxBytes || this.#count >= this.#most) return
     const from = this.#kept.get(holder) ?? { copies: new Map<string, Job>(), misses: 0 }
-    if (from.copies.has(job.ticket)) return
+    // Others may wait for it by now.
+    this.#drop(from.copies, job.ticket)
+    // What was on its way when this executor stopped is nothing for it any more.
+    if (this.#isClosed || this.#bytes + job.body.byteLength > this.#parts.maxBytes || this.#count >= this.#most) return
     job.body = new Uint8Array(job.body)
     this.#kept.set(holder, from)
     from.copies.set(job.ticket, job)
@@ -118,6 +131,7 @@ export class Copies {
 
   /** All that was here is answered, or with others. */
   close() {
+    this.#isClosed = true
     clearTimeout(this.#timer)
     const { post, executorId } = this.#parts
     for (const keeper of this.#keepers)
@@ -134,7 +148,7 @@ export class Copies {
     const now = performance.now()
     for (const { job, askedAt, times } of this.#placed.values())
       if (now > askedAt + KEEPER_MS * 2 ** Math.min(times, MAX_DOUBLINGS) + this.#parts.answerMs())
-        this.place(job, askedAt === -Infinity ? 0 : times + 1)
+        this.#placeAnew(job, askedAt === -Infinity ? 0 : times + 1)
     if (this.#isUp) for (const holder of this.#kept.keys()) void this.#ask(holder)
     this.#timer = this.#placed.size + this.#kept.size > 0 ? setTimeout(this.#look, ASK_MS) : undefined
   }

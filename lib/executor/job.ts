@@ -9,6 +9,8 @@ export interface Job extends Request, Task {
   body: Uint8Array
   /** That of whoever waits longest. */
   deadline: number
+  /** Whether one of those who wait may be gone and it is computed all the same. */
+  isDetached: boolean
   state: 'held' | 'moving' | 'over'
   /** Under which the matchmaker knows it; '' as long as it does not. */
   ticket: string

@@ -26,7 +26,7 @@ const GONE_MS = 10_000
 const MAX_KEYS = 10_000
 
 export interface NoticesOwner {
-  /** A request has become old whose client does not watch, or need not. */
+  /** A request has become old whose client does not watch, or need not; or others wait for one that is. */
   aged(job: Job): void
   /** Its client is gone. */
   abandoned(job: Job): void
@@ -62,6 +62,11 @@ export class Notices {
     if (now - job.since >= OLD_MS) this.#age(job)
     else this.#fresh.add(job)
     this.#wait(now)
+  }
+
+  /** Somebody else waits for it as well. */
+  joined(job: Job) {
+    if (performance.now() - job.since >= OLD_MS && isUnwatched(job)) this.#owner.aged(job)
   }
 
   /** Tells at once of a request, which is to be computed after that. */
@@ -131,8 +136,7 @@ export class Notices {
   }
 
   #age(job: Job) {
-    // Who need not be there does not look after it.
-    if (!job.isWatched || job.isDetached) this.#owner.aged(job)
+    if (isUnwatched(job)) this.#owner.aged(job)
     if (!job.isWatched) return
     this.#told.add(job)
     this.#tell(job, stateOf(job))
@@ -162,6 +166,9 @@ export class Notices {
     } else if (stateOf(job) === 'waiting' || now >= heardAt + GONE_MS) this.#owner.abandoned(job)
   }
 }
+
+/** Who need not be there does not look after it. */
+const isUnwatched = (job: Job) => !job.isWatched || job.isDetached
 
 /** What becomes of a request that is here. */
 export const stateOf = (job: Job) => (job.slot?.isRunning(job) ? 'computing' : 'waiting')

@@ -10,6 +10,8 @@ import type { Task } from './task.js'
 
 /** How long a computation that listens to its signal may take to end by itself. */
 const GRACE_MS = 25
+/** How long a wider slot may be busy with something else before it hears of it: the end of its process costs others. */
+const DEAF_MS = 250
 
 export class Aborts<T extends Task> {
   readonly #room: Room<T>
@@ -35,7 +37,7 @@ export class Aborts<T extends Task> {
       // Those that run beside it are not at fault.
       if (this.#timers.delete(number) && this.#room.isRunning(task)) this.#process.kill(task.ending!.text)
     }
-    this.#timers.set(number, setTimeout(look, GRACE_MS))
+    this.#timers.set(number, setTimeout(look, this.#room.width > 1 ? DEAF_MS : GRACE_MS))
   }
 
   /** The process has said that one has had its signal. */
