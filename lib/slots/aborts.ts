@@ -11,7 +11,7 @@ import type { Task } from './task.js'
 /** How long a computation that listens to its signal may take to end by itself. */
 const GRACE_MS = 25
 /** How long a wider slot may be busy with something else before it hears of it: the end of its process costs others. */
-const DEAF_MS = 250
+const DEAF_MS = 150
 
 export class Aborts<T extends Task> {
   readonly #room: Room<T>
