@@ -27,6 +27,7 @@ t.test('in whatever chunks, each argument has its result', async t => {
     { batchSize: 1 },
     { batchSize: 7 },
     { batchSize: 1000, concurrency: 2 },
+    { batchSize: 1001 },
     { ordered: false },
   ] as const) {
     const map = client.map(echoes(1000), options)

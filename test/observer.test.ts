@@ -109,3 +109,13 @@ t.test('one that is refused is back when it is accepted', async t => {
   await secured.start()
   while ((await observer.executors().catch(() => undefined)) === undefined);
 })
+
+for (const how of ['close', 'drain'] as const)
+  t.test(`a connection of which its owner has said ${how}()`, async t => {
+    const nc = await connectTo(t, server)
+    await using observer = new Observer({ connection: nc })
+    const ended = nc[how]()
+    await t.rejects(observer.executors(), { name: 'ConnectionError', message: 'the connection was closed' })
+    await ended
+    await t.rejects(observer.executors(), { name: 'ConnectionError', message: 'the connection was closed' })
+  })

@@ -65,12 +65,13 @@ export class Call implements Watched, Waiting, Listener {
 
   /** Sends the request, when none of its id is being cancelled, for which it could be taken; one of which executors may die waits for its turn. */
   start() {
+    if (this.isSettled) return
     const cancelled = this.#owner.watcher.whenCancelled(this.id)
     if (!cancelled && !this.#deaths.isSuspect) return this.send()
     clearTimeout(this.#pause)
     this.#owner.watcher.forget(this.#watch)
     this.#isQueued = true
-    if (cancelled) void cancelled.then(() => this.isSettled || this.start())
+    if (cancelled) void cancelled.then(() => this.start())
     else this.#owner.suspects.sendAlone(this)
   }
 

@@ -176,7 +176,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
       const pauseMs = this.#pace.pauseMs(performance.now())
       if (this.#sent >= most || this.#batches.length >= mostKept) await (this.#room = deferred())
       else if (pauseMs > 0) await this.#pause(pauseMs)
-      else this.#sendBatch(await this.#gather())
+      else await this.#gather()
     }
     if (!this.#isRead) void this.#leave()
     this.#isRead = true
@@ -191,8 +191,8 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     clearTimeout(timer)
   }
 
-  /** Reads arguments for a batch; less than would fit when the source takes its time. */
-  async #gather(): Promise<Item[]> {
+  /** Reads arguments for a batch, less than would fit when the source takes its time, and sends it at once: else it would seem to be done. */
+  async #gather() {
     const batch: Item[] = []
     const size = Math.min(this.#size, this.#pace.mostAtOnce)
     try {
@@ -200,7 +200,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
         let step = this.#step ?? this.#source.next()
         if (isPromise(step)) {
           this.#step = step
-          if (batch.length > 0 && !(await isSoon(step))) return batch
+          if (batch.length > 0 && !(await isSoon(step))) break
           step = await step
           this.#step = undefined
         }
@@ -215,7 +215,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
       this.#isRead = true
       this.#sourceError = { error }
     }
-    return batch
+    this.#sendBatch(batch)
   }
 
   #sendBatch(args: Item[]) {

@@ -9,7 +9,7 @@ import type { ConnectionChoice, FilledConnection } from '../connection-choice.js
 import { type Deferred, deferred } from '../deferred.js'
 import { ConnectionError, connectionRefused } from '../errors.js'
 import { type CheckedOptions, checkConnection, isConnection } from '../nats/connection-options.js'
-import { closeWithin, isUp, open, serversOf, within } from '../nats/connection.js'
+import { closeWithin, isOpen, isUp, open, serversOf, within } from '../nats/connection.js'
 import { Inbox } from '../nats/inbox.js'
 import { ErrorCode, type Msg, type NatsConnection, type NatsError } from '../nats/nats.js'
 import { serviceName } from '../protocol/subjects.js'
@@ -74,7 +74,9 @@ export class Observer implements AsyncDisposable {
     await this.#whenUp(nc)
     const found = await this.#ask(inbox).catch(error => {
       this.#throwIfClosed()
-      throw isUp(nc) ? new ConnectionError((error as Error).message, { cause: error }) : this.#noServer(error)
+      throw isUp(nc) && isOpen(nc)
+        ? new ConnectionError((error as Error).message, { cause: error })
+        : this.#noServer(error)
     })
     // Or there is nobody to say that there is none.
     if (!found && !(isUp(nc) && (await within(nc.flush(), this.#options.timeout)))) throw this.#noServer()
@@ -190,9 +192,12 @@ export class Observer implements AsyncDisposable {
 
   #noServer(cause?: unknown) {
     const { connection } = this.#options
-    return new ConnectionError(`no nats-server${isConnection(connection) ? '' : ` at ${serversOf(connection)}`}`, {
-      cause,
-    })
+    const text = !isConnection(connection)
+      ? `no nats-server at ${serversOf(connection)}`
+      : isOpen(connection)
+        ? 'no nats-server'
+        : 'the connection was closed'
+    return new ConnectionError(text, { cause })
   }
 }
 
