@@ -34,6 +34,20 @@ t.test('a function that listens to its signal is told, and keeps its thread', as
   t.match(await call, { name: 'CancelledError' })
 })
 
+t.test('it has time to clean up', async t => {
+  // A process that has no processor for too long is taken for one that does not listen.
+  for (let tries = 1, isTidy = false; !isTidy; tries++) {
+    t.ok(tries < 20)
+    const abort = new AbortController()
+    const gate = new Gate(t)
+    const call = rejection(client.call(['tidies', gate.name], { signal: abort.signal }))
+    await gate.heard('here')
+    abort.abort()
+    t.match(await call, { name: 'CancelledError' })
+    isTidy = await Promise.race([gate.heard('tidy').then(() => true), gate.left().then(() => false)])
+  }
+})
+
 t.test('a request that waits is dropped, and never computed', async t => {
   const gate = new Gate(t)
   const called: string[] = []

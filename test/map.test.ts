@@ -175,7 +175,7 @@ for (const how of ['the loop is left', 'its signal is aborted', 'the client is c
         code: 499,
         message: how === 'the client is closed' ? 'the client was closed' : 'the map was cancelled',
       })
-    await gate.heard('aborted', 2)
+    await gate.left()
     for (;;) {
       const { backlog, computing } = await statistics(nc)
       if (backlog + computing === 0) break

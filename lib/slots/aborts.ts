@@ -1,17 +1,16 @@
 // Ends the computations of a slot: each by its signal, and if that does not help by the end of its process. A wider slot is not
 // blocked: what does not end by its signal is left alone there.
 //
-// Its timers: one for each computation whose signal the process has yet to confirm; one for each computation that had its signal in a
-// wider slot, to the end.
+// Its timers: one for each computation whose signal the process has yet to confirm, and then one for each that has yet to end.
 import { Kind } from './frames.js'
 import type { Room } from './room.js'
 import type { SlotProcess } from './slot-process.js'
 import type { Task } from './task.js'
 
-/** How long a computation that listens to its signal may take to end by itself. */
-const GRACE_MS = 25
-/** How long a wider slot may be busy with something else before it hears of it: the end of its process costs others. */
-const DEAF_MS = 150
+/** How long a process may be busy before it hears of it; the end of one that is shared costs others. */
+const DEAF_MS = { alone: 75, shared: 150 }
+/** How long a computation that has had its signal may take to end by itself. */
+const GRACE_MS = 100
 
 export class Aborts<T extends Task> {
   readonly #room: Room<T>
@@ -29,32 +28,44 @@ export class Aborts<T extends Task> {
 
   /** Ends one that runs. */
   start(task: T) {
-    const { number } = task
-    this.#process.post(Kind.abort, number)
-    const look = () => {
-      // It may have ended meanwhile, or had its signal.
-      this.#process.hearAll()
-      // Those that run beside it are not at fault.
-      if (this.#timers.delete(number) && this.#room.isRunning(task)) this.#process.kill(task.ending!.text)
-    }
-    this.#timers.set(number, setTimeout(look, this.#room.width > 1 ? DEAF_MS : GRACE_MS))
+    this.#process.post(Kind.abort, task.number)
+    const { alone, shared } = DEAF_MS
+    this.#later(task.number, this.#room.width > 1 ? shared : alone, () => this.#killFor(task))
   }
 
   /** The process has said that one has had its signal. */
   arrived(number: number) {
-    if (this.#room.width === 1) return
     clearTimeout(this.#timers.get(number))
     this.#timers.delete(number)
-    setTimeout(() => {
-      const task = this.#room.sent.find(number)
-      if (!task) return
-      this.#room.sent.remove(task)
-      this.#leftAlone(task)
-    }, GRACE_MS)
+    const task = this.#room.sent.find(number)
+    if (task) this.#later(number, GRACE_MS, () => (this.#room.width > 1 ? this.#leaveAlone(task) : this.#killFor(task)))
   }
 
   clear() {
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#timers.clear()
+  }
+
+  #later(number: number, ms: number, act: () => void) {
+    const look = () => {
+      // It may have ended meanwhile, or had its signal.
+      this.#process.hearAll()
+      if (this.#timers.get(number) !== timer) return
+      this.#timers.delete(number)
+      act()
+    }
+    const timer = setTimeout(look, ms)
+    this.#timers.set(number, timer)
+  }
+
+  #killFor(task: T) {
+    // Those that run beside it are not at fault.
+    if (this.#room.isRunning(task)) this.#process.kill(task.ending!.text)
+  }
+
+  #leaveAlone(task: T) {
+    if (this.#room.sent.find(task.number) !== task) return
+    this.#room.sent.remove(task)
+    this.#leftAlone(task)
   }
 }
