@@ -23,8 +23,8 @@ export interface Call {
   args: Argument[] | undefined
 }
 
-/** `functionName`: as an option says it, of names that look like something else. */
-export function readCall(positionals: string[], functionName: string | undefined): Call {
+/** `functionName`: as an option says it, of names that look like something else; `isService`: whether one says the service. */
+export function readCall(positionals: string[], functionName: string | undefined, isService: boolean): Call {
   if (functionName !== undefined && !isFunctionName(functionName))
     throw new UsageError(
       `--function takes 1 to 64 letters, digits, "_", "-" or "$", got ${printable(functionName, 40)}`,
@@ -40,6 +40,8 @@ export function readCall(positionals: string[], functionName: string | undefined
   if (texts[0] === LINES && fstatSync(0).isDirectory())
     throw new UsageError('cannot read the standard input: it is a directory')
   if (texts.length > 1 && texts.includes(LINES)) throw new UsageError('- for the standard input is the only argument')
+  const isTwo = isNamed && !isService && isName(texts[0])
+  const orService = isTwo ? `; a function of the service ${name} is called with --service ${name} ${texts[0]}` : ''
   return {
     functionName: name === 'default' ? '' : name,
     args:
@@ -47,7 +49,7 @@ export function readCall(positionals: string[], functionName: string | undefined
         ? undefined
         : texts.length === 0
           ? [NOTHING]
-          : texts.map(text => ({ text, value: parse(text) })),
+          : texts.map(text => ({ text, value: parse(text, orService) })),
   }
 }
 
@@ -58,7 +60,7 @@ const NOTHING = { text: '', value: undefined }
 export const isName = (text: string | undefined) => isFunctionName(text) && !/^(-?\d.*|-+|true|false|null)$/.test(text!)
 
 /** JSON, or the bytes of a file. */
-function parse(text: string): unknown {
+function parse(text: string, orService: string): unknown {
   if (text.startsWith('@')) return bytesOf(text.slice(1))
   try {
     return JSON.parse(text)
@@ -69,7 +71,7 @@ function parse(text: string): unknown {
         ? `; a function of that name is --function=${text}`
         : ''
     throw new UsageError(
-      `an argument is JSON, such as 30 or '"text"', or @file for the bytes of a file, got ${got}${orFunction}`,
+      `an argument is JSON, such as 30 or '"text"', or @file for the bytes of a file, got ${got}${orFunction || orService}`,
     )
   }
 }

@@ -28,7 +28,7 @@ async function run(positionals: string[], options: Options) {
   const priority = priorityOf(options)
   const prefix = options.text('prefix')
   const isJson = options.isOn('json')
-  const { functionName, args } = readCall(positionals, options.text('function'))
+  const { functionName, args } = readCall(positionals, options.text('function'), options.text('service') !== undefined)
   const called = printable(functionSubject(service, functionName), 300)
   const connection = connectionOf(options)
   const client = makeClient({

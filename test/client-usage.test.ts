@@ -10,6 +10,8 @@ await startExecutor(t, server, { module: undefined, service: 'fibonacci' })
 const cases: [args: string[], text: RegExp][] = [
   [[], /argument is missing/],
   [['{abc'], /argument is JSON.* got \{abc \(see/],
+  [['images', 'mix', '3'], /got mix; a function of the service images is called with --service images mix \(see/],
+  [['--service', 'images', 'mix', 'x'], /got x \(see/],
   [['007'], /argument is JSON.* got 007 \(see/],
   [['--colour', '30'], /^client: unknown option --colour \(see/],
   [['--inbox-prefx', 'a', '30'], /^client: unknown option --inbox-prefx \(see/],

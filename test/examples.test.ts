@@ -31,12 +31,14 @@ t.test('all commands are tried', async t => {
       './cmd/client',
       './cmd/executor examples/images.ts',
       'node examples/call-images.ts',
+      'node examples/web-server.ts',
       'node --test examples/test-locally.ts',
     ],
   )
 })
 
-const [serveJavaScript, callOne, serveTypeScript, callAll, testLocally] = COMMANDS as [
+const [serveJavaScript, callOne, serveTypeScript, callAll, serveWeb, testLocally] = COMMANDS as [
+  string,
   string,
   string,
   string,
@@ -71,6 +73,32 @@ for (const serve of [serveJavaScript, serveTypeScript])
     t.equal(await executor.exit, 0)
   })
 
+t.test(serveWeb, async t => {
+  const executor = sh(t, serveJavaScript)
+  await executor.line(/Awaiting/)
+  const web = sh(t, serveWeb, { PORT: '0' })
+  const url = /http:\S+/.exec(await web.line(/^try http/))![0]
+  t.strictSame(await (await fetch(url)).json(), { color: '#ff7f7f' })
+  const refused = await fetch(url.replace('%23ff0000', 'blue'))
+  t.strictSame(
+    [refused.status, await refused.text()],
+    [400, 'mix does not take this argument: from: expected #rrggbb\n'],
+  )
+  const pixels = await fetch(new URL('/gradient?width=2&height=3', url))
+  t.equal((await pixels.arrayBuffer()).byteLength, 24)
+
+  const browser = new AbortController()
+  const left = fetch(new URL('/gradient?width=1&height=5000', url), { signal: browser.signal }).catch(() => 'left')
+  await executor.line(/calling images\.gradient on \{"width":1,"height":5000\}/)
+  browser.abort()
+  t.equal(await left, 'left')
+  await executor.line(/error 499: cancelled by its client/)
+
+  web.kill()
+  t.equal(await web.exit, 0)
+  t.strictSame(web.stderr, [])
+})
+
 t.test(testLocally, async t => {
   const tests = sh(t, testLocally.replace('--test', '--test --test-reporter=tap'))
   t.equal(await tests.exit, 0, tests.output)
@@ -78,10 +106,11 @@ t.test(testLocally, async t => {
 })
 
 /** A command as somebody enters it in the project's folder, with this Node. */
-function sh(t: Test, command: string) {
+function sh(t: Test, command: string, env: Record<string, string> = {}) {
   const text = RUNS_TYPESCRIPT ? command : command.replace(/examples\/([\w-]+)\.ts\b/, 'dist/examples/$1.js')
   return runFile(t, '/bin/sh', ['-c', `cd "$1" && exec ${text}`, 'sh', root], {
     NATS_URL: server.url,
     PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+    ...env,
   })
 }
