@@ -1,4 +1,5 @@
 // The examples do what examples/README.md says, by the commands that stand there.
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +14,8 @@ const COMPILE = /```sh\n(.+)\n```/.exec(readme)![1]!
 /** Otherwise what was compiled is run, as it says there. */
 const RUNS_TYPESCRIPT = Boolean((process.features as { typescript?: unknown }).typescript)
 
+const PATH = `${dirname(process.execPath)}:${process.env['PATH']}`
+
 const server = await startServer(t)
 
 t.test('they compile', async t => {
@@ -25,19 +28,21 @@ t.test('they compile', async t => {
 
 t.test('all commands are tried', async t => {
   t.strictSame(
-    COMMANDS.map(command => /^(\.\/cmd\/\w+|node( --test)?)( examples\/[\w.-]+)?/.exec(command)?.[0]),
+    COMMANDS.map(command => /^(\.\/cmd\/\w+|node( --test)?|python3)( examples\/[\w.-]+)?/.exec(command)?.[0]),
     [
       './cmd/executor examples/images.mjs',
       './cmd/client',
       './cmd/executor examples/images.ts',
       'node examples/call-images.ts',
       'node examples/web-server.ts',
+      'python3 examples/client.py',
       'node --test examples/test-locally.ts',
     ],
   )
 })
 
-const [serveJavaScript, callOne, serveTypeScript, callAll, serveWeb, testLocally] = COMMANDS as [
+const [serveJavaScript, callOne, serveTypeScript, callAll, serveWeb, callFromPython, testLocally] = COMMANDS as [
+  string,
   string,
   string,
   string,
@@ -99,6 +104,23 @@ t.test(serveWeb, async t => {
   t.strictSame(web.stderr, [])
 })
 
+/** A stranger's machine need not have it. */
+const hasNatsPy = spawnSync('python3', ['-c', 'import nats'], { env: { ...process.env, PATH } }).status === 0
+t.test(callFromPython, { skip: hasNatsPy ? false : 'needs Python and nats-py' }, async t => {
+  const client = sh(t, callFromPython)
+  const executor = sh(t, serveJavaScript)
+  t.equal(await client.exit, 0, client.output)
+  t.strictSame(client.stdout, [
+    '#ff7f7f',
+    '[255, 245, 0, 7]',
+    '#ff0000 #ff7f7f',
+    '#00ff00 #7fff7f',
+    'blue 400: mix does not take this argument: from: expected #rrggbb',
+  ])
+  executor.kill()
+  t.equal(await executor.exit, 0)
+})
+
 t.test(testLocally, async t => {
   const tests = sh(t, testLocally.replace('--test', '--test --test-reporter=tap'))
   t.equal(await tests.exit, 0, tests.output)
@@ -110,7 +132,7 @@ function sh(t: Test, command: string, env: Record<string, string> = {}) {
   const text = RUNS_TYPESCRIPT ? command : command.replace(/examples\/([\w-]+)\.ts\b/, 'dist/examples/$1.js')
   return runFile(t, '/bin/sh', ['-c', `cd "$1" && exec ${text}`, 'sh', root], {
     NATS_URL: server.url,
-    PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+    PATH,
     ...env,
   })
 }
