@@ -45,8 +45,8 @@ export class Copies {
   readonly #parts: CopiesParts
   /** What is here and kept elsewhere, by ticket; the keeper has asked last at that time. */
   readonly #placed = new Map<string, { job: Job; keeper: string | undefined; askedAt: number; times: number }>()
-  /** Who keeps, or has kept, copies of ours. */
-  readonly #keepers = new Set<string>()
+  /** Who keeps, or has kept, copies of ours; with the tokens of replies to them: a server answers when one is gone. */
+  readonly #keepers = new Map<string, string>()
   /** What is kept here, by holder and ticket. */
   readonly #kept = new Map<string, { copies: Map<string, Job>; misses: number }>()
   #bytes = 0
@@ -78,8 +78,21 @@ export class Copies {
   #send(job: Job, keeper: string) {
     const { post, executorId } = this.#parts
     if (!fits(job, post.maxPayload)) return
-    this.#keepers.add(keeper)
-    post.publish(this.#parts.peer(keeper), job.body, transferLines(job, executorId))
+    let token = this.#keepers.get(keeper)
+    if (token === undefined) {
+      const subject = this.#parts.peer(keeper)
+      token = post.inbox.reserve({ subject, onReply: () => {}, onFailure: () => this.#isGone(keeper) })
+      this.#keepers.set(keeper, token)
+    }
+    post.publish(this.#parts.peer(keeper), job.body, transferLines(job, executorId), post.inbox.replySubject(token))
+  }
+
+  /** Nobody has got a copy: another one may keep it as soon as one is known. */
+  #isGone(keeper: string) {
+    this.#parts.post.inbox.forget(this.#keepers.get(keeper)!)
+    this.#keepers.delete(keeper)
+    for (const placed of this.#placed.values())
+      if (placed.keeper === keeper) Object.assign(placed, { keeper: undefined, askedAt: -Infinity })
   }
 
   /** It is over, or goes elsewhere. */
@@ -134,7 +147,7 @@ export class Copies {
     this.#isClosed = true
     clearTimeout(this.#timer)
     const { post, executorId } = this.#parts
-    for (const keeper of this.#keepers)
+    for (const keeper of this.#keepers.keys())
       post.publish(this.#parts.peer(keeper), JSON.stringify({ leaves: executorId }), copiesLine)
   }
 
