@@ -69,7 +69,8 @@ export class Settings {
     if (!this.#context) return undefined
     const { name, content, rank } = this.#context
     const text = content[key]
-    if (typeof text !== 'string' || text === '') return undefined
+    if (text === undefined || text === '') return undefined
+    if (typeof text !== 'string') throw new UsageError(`${key} of context ${name}: it is no text`)
     const value = FILES.includes(key) ? text.replace(/^~(?=\/)/, homedir()) : text
     return { name: `${key} of context ${name}`, value, rank }
   }
@@ -87,7 +88,7 @@ function readContext(name: string, by: string): Content {
     if (code === 'ENOENT') throw wrong(`no such context in ${folder}${otherContexts(folder)}`)
     throw wrong(error instanceof SyntaxError ? 'it is not JSON' : reason(error as Error))
   }
-  if (typeof context !== 'object' || context === null) throw wrong('it is no context')
+  if (typeof context !== 'object' || context === null || Array.isArray(context)) throw wrong('it is no context')
   const unknown = UNKNOWN.find(key => context[key])
   if (unknown) throw wrong(`it has \`${unknown}\`, which is not known here`)
   return context

@@ -2,9 +2,10 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto'
 import { expected, isPrefix } from '../lib/check-options.js'
 import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from '../lib/nats/nats.js'
+import { parseServers } from '../lib/nats/servers.js'
 import { type Options, UsageError } from './command-line.js'
 import { certificates, credentials, privateKey, renewed, userSeed } from './connection-files.js'
-import { Settings } from './connection-settings.js'
+import { type Setting, Settings } from './connection-settings.js'
 import { printable } from './printable.js'
 
 /** For the help. */
@@ -29,14 +30,28 @@ export function connectionOf(options: Options): ConnectionOptions {
   const servers = settings.get('servers')
   const inboxPrefix = settings.get('inboxPrefix')
   if (inboxPrefix && !isPrefix(inboxPrefix.value))
-    throw new UsageError(expected('inboxPrefix', 'a NATS subject without wildcards', inboxPrefix.value))
+    throw new UsageError(
+      expected(saidAs(inboxPrefix, 'inboxPrefix'), 'a NATS subject without wildcards', inboxPrefix.value),
+    )
+  if (servers) checkServers(saidAs(servers, 'servers'), servers.value)
   const tls = tlsOf(settings)
   return {
-    // That of the variable is read by the library, which says so if it is wrong.
+    // That of the variable is read by the library.
     ...(servers && !servers.name.startsWith('$') && { servers: servers.value }),
     ...identityOf(settings),
     ...(tls && { tls }),
     ...(inboxPrefix && { inboxPrefix: inboxPrefix.value }),
+  }
+}
+
+/** Whoever has not given an option is not told of it. */
+const saidAs = ({ name }: Setting, option: string) => (name.startsWith('--') ? option : name)
+
+function checkServers(name: string, urls: string) {
+  try {
+    parseServers(name, urls)
+  } catch (error) {
+    throw new UsageError((error as Error).message)
   }
 }
 

@@ -4,8 +4,8 @@ import t from 'tap'
 import { Aborts } from '../lib/slots/aborts.js'
 import { Room } from '../lib/slots/room.js'
 
-/** Longer than the process may take to say that a signal has arrived. */
-const LATE_MS = 80
+/** Longer than the process may take to say that a signal has arrived, and a computation to end after that. */
+const LATE_MS = 200
 
 function wideSlot(hearAll: (aborts: Aborts<never>) => void = () => {}) {
   const room = new Room<never>(4)
@@ -36,8 +36,13 @@ t.test('it has heard of both', async t => {
 })
 
 t.test('it has heard of one, and that was not read yet', async t => {
-  const { aborts, tasks, killed } = wideSlot(aborts => aborts.arrived(0))
+  let isRead = false
+  const { aborts, tasks, killed, leftAlone } = wideSlot(aborts => {
+    if (!isRead) aborts.arrived(0)
+    isRead = true
+  })
   aborts.start(tasks[0]!)
-  await sleep(LATE_MS)
+  await sleep(2 * LATE_MS)
   t.strictSame(killed, [])
+  t.strictSame(leftAlone, [tasks[0]])
 })

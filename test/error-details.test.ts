@@ -27,6 +27,7 @@ t.test('the executor tells of its causes, too', async t => {
   const source = `const first = new Error('', { cause: Object.assign(new TypeError('since'), { code: 'E1' }) })
     export const throws = () => { throw first }
     export const any = () => Promise.any([Promise.reject(new Error('here')), Promise.reject(new RangeError('there'))])
+    export const circle = () => { throw Object.assign(first, { cause: new Error('', { cause: first }) }) }
     export const refuses = () => { throw Object.assign(new Error('not this', { cause: first }), { code: 400 }) }`
   const module = `data:text/javascript,${encodeURIComponent(source)}`
   const executor = await startExecutor(t, server, { module, service: 'told' })
@@ -35,6 +36,7 @@ t.test('the executor tells of its causes, too', async t => {
   const client = newClient(t, server, { service: 'told' })
   for (const name of ['throws', 'any', 'refuses', 'nothing']) await rejection(client.call(1, { function: name }))
   for await (const _ of client.map([1, 2], { function: 'throws', batchSize: 2 }));
+  await rejection(client.call(1, { function: 'circle' }))
   const since = { causes: ['TypeError [E1]: since'], hasStack: true }
   const none = { causes: undefined, hasStack: false }
   t.strictSame(told, [
@@ -44,6 +46,7 @@ t.test('the executor tells of its causes, too', async t => {
     none,
     since,
     since,
+    { causes: ['Error'], hasStack: true },
   ])
 })
 

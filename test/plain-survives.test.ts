@@ -160,6 +160,21 @@ t.test('one that is detached makes the one that it joins so', async t => {
   }
 })
 
+t.test('one that is detached and was lost before has a copy as well', async t => {
+  const server = await startServer(t)
+  for (let i = 0; i < 2; i++) await startExecutor(t, server)
+  const nc = await connectTo(t, server)
+  const headers = newHeaders()
+  const said = { 'Request-Id': 'lost', 'Request-Key': 'key', Notices: 'first', Detached: '1', Attempt: '2' }
+  for (const [name, value] of Object.entries(said)) headers.set(name, value)
+  const seen = nc.subscribe('>')
+  nc.publish('acts', '["sleep",1500]', { headers, reply: '_INBOX.mine.lost' })
+  for await (const { subject, headers } of seen) {
+    const isReply = subject === '_INBOX.mine.lost' && !headers?.get('Notice')
+    if (isReply || headers?.get('Dispatch') === 'copy') return t.notOk(isReply)
+  }
+})
+
 t.test('a copy that comes as its keeper stops is nothing for it', async t => {
   const server = await startServer(t)
   const link = await startLink(t, server.port)

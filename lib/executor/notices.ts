@@ -26,7 +26,7 @@ const GONE_MS = 10_000
 const MAX_KEYS = 10_000
 
 export interface NoticesOwner {
-  /** A request has become old whose client does not watch, or need not; or others wait for one that is. */
+  /** A request has become old, or is to be told at once, whose client does not watch, or need not; or others wait for one that is. */
   aged(job: Job): void
   /** Its client is gone. */
   abandoned(job: Job): void
@@ -66,13 +66,15 @@ export class Notices {
 
   /** Somebody else waits for it as well. */
   joined(job: Job) {
-    if (performance.now() - job.since >= OLD_MS && isUnwatched(job)) this.#owner.aged(job)
+    const isOld = this.#told.has(job) || performance.now() - job.since >= OLD_MS
+    if (isOld && isUnwatched(job)) this.#owner.aged(job)
   }
 
   /** Tells at once of a request, which is to be computed after that. */
   addTold(job: Job, state: 'waiting' | 'computing') {
     this.#told.add(job)
     this.#tell(job, state)
+    if (isUnwatched(job)) this.#owner.aged(job)
     this.#wait(performance.now())
   }
 

@@ -24,12 +24,16 @@ export function describeThrown(error: unknown): Thrown | undefined {
   try {
     const thrown: Thrown = headOf(error)
     const causes: Thrown['causes'] = []
+    // They may go round in a circle.
+    const seen = new Set([error])
     for (
       let cause = (error as Error)?.cause;
-      cause !== undefined && causes.length < MAX_CAUSES;
+      cause !== undefined && causes.length < MAX_CAUSES && !seen.has(cause);
       cause = (cause as Error)?.cause
-    )
+    ) {
+      seen.add(cause)
       causes.push(headOf(cause))
+    }
     if (causes.length > 0) thrown.causes = causes
     const details = detailsOf(error)
     if (details) thrown.details = details
