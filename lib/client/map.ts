@@ -273,13 +273,16 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     return this.#callOptions.retries !== 0 && HALVED.some(Class => error instanceof Class)
   }
 
+  /** Both at once if so many requests may be under way, else one after the other. */
   async #halves(args: Item[], index: number, deaths: number) {
     const middle = args.length >> 1
-    const [first, second] = await Promise.all([
-      this.#compute(args.slice(0, middle), index, deaths),
-      this.#compute(args.slice(middle), index + middle, deaths),
-    ])
-    return [...first, ...second]
+    const first = this.#compute(args.slice(0, middle), index, deaths)
+    const isRoom = this.#sent < this.#inFlight.most
+    if (isRoom) this.#sent++
+    else await first
+    const second = await this.#compute(args.slice(middle), index + middle, deaths)
+    if (isRoom) this.#sent--
+    return [...(await first), ...second]
   }
 
   /** Finds out how many arguments a batch should have. */
