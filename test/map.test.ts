@@ -102,6 +102,15 @@ t.test('arguments that are too large together do, too', async t => {
   await executor.stop()
 })
 
+t.test('what was too large to be sent goes in halves whatever its retries', async t => {
+  const small = await startServer(t, 'max_payload: 20000')
+  const executor = await startExecutor(t, small)
+  const acts = Array.from({ length: 8 }, () => ['size', 'x'.repeat(5000)])
+  for (const { result } of await collect(newClient(t, small).map(acts, { batchSize: 8, retries: 0 })))
+    t.equal(result, 5000)
+  await executor.stop()
+})
+
 t.test('it reads no further than it can send, and sends no further than its outcomes are read', async t => {
   const executor = await startExecutor(t, server)
   let read = 0
