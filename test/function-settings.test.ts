@@ -1,6 +1,8 @@
 // What is set on a function: the schema of its argument, its time limit, how many at once, how many attempts.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
-import { InvalidArgumentError } from 'nats-executor'
+import { InvalidArgumentError, runLocally } from 'nats-executor'
 import { newClient, newExecutor, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { Gate } from './fixtures/gate.js'
@@ -154,6 +156,27 @@ t.test('no more attempts than it allows', async t => {
   const refused = (await send('once', 2)).headers!
   t.equal(refused.get('Nats-Service-Error-Code'), '500')
   t.match(refused.get('Nats-Service-Error'), /lost with its executor: maxAttempts of attempts\.once is 1/)
+})
+
+t.test('in a batch that fails as a whole, too', async t => {
+  const journal = join(t.testdir({ computed: '' }), 'computed')
+  const module = inline(`import { appendFileSync } from 'node:fs'
+    export const once = n => (appendFileSync(${JSON.stringify(journal)}, String(n)), n === 5 ? process.exit(1) : n)
+    export const often = n => once(n)
+    once.maxAttempts = 1`)
+  await startExecutor(t, server, { module, service: 'batches' })
+  const local = await runLocally(module, { execArgv: [], concurrency: 1 })
+  t.teardown(() => local.close())
+  for (const caller of [newClient(t, server, { service: 'batches' }), local]) {
+    const computed = async (name: string) => {
+      writeFileSync(journal, '')
+      const map = caller.map([0, 1, 2, 3, 4, 5, 6, 7], { function: name, batchSize: 8 })
+      for await (const { error } of map) if (error) t.match(error, { name: 'ExecutionError' })
+      return [map.counts.failed, readFileSync(journal, 'utf8')]
+    }
+    t.strictSame(await computed('once'), [8, '012345'])
+    t.strictSame(await computed('often'), [1, '012345012345456745'])
+  }
 })
 
 for (const [setting, message] of [

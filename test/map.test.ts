@@ -68,6 +68,18 @@ t.test('errors are those of their arguments', async t => {
   await executor.stop()
 })
 
+t.test('a result is what it was when its function gave it, whatever that makes of the object then', async t => {
+  const executor = await startExecutor(t, server)
+  const ways = ['reusesObject', 'reusesBytes', 'echo', 'nothing', 'throws', 'reusesLater']
+  const acts = Array.from({ length: 60 }, (_, i) => [ways[i % ways.length], i])
+  const outcomes = await collect(newClient(t, server).map(acts, { batchSize: 20 }))
+  t.strictSame(
+    outcomes.map(({ result, error }) => error?.message ?? result),
+    acts.map((_, i) => [{ value: i }, new Uint8Array([i]), i, null, String(i), { value: i }][i % ways.length]),
+  )
+  await executor.stop()
+})
+
 t.test('what must not be computed twice is not sent again in halves', async t => {
   const executor = await startExecutor(t, server)
   const outcomes = await collect(newClient(t, server).map(echoes(4, { 1: ['exit', 1] }), { batchSize: 4, retries: 0 }))
@@ -87,6 +99,15 @@ t.test('arguments that are too large together do, too', async t => {
   const executor = await startExecutor(t, server)
   const acts = Array.from({ length: 4 }, () => ['size', 'x'.repeat(500_000)])
   for (const { result } of await collect(newClient(t, server).map(acts, { batchSize: 4 }))) t.equal(result, 500_000)
+  await executor.stop()
+})
+
+t.test('what was too large to be sent goes in halves whatever its retries', async t => {
+  const small = await startServer(t, 'max_payload: 20000')
+  const executor = await startExecutor(t, small)
+  const acts = Array.from({ length: 8 }, () => ['size', 'x'.repeat(5000)])
+  for (const { result } of await collect(newClient(t, small).map(acts, { batchSize: 8, retries: 0 })))
+    t.equal(result, 5000)
   await executor.stop()
 })
 

@@ -345,6 +345,27 @@ t.test('a full backlog', async t => {
   await closed
 })
 
+t.test('a map whose arguments go one by one has no more under way than it may', async t => {
+  const backlog = 63
+  const local = await runLocally(MODULE, { execArgv: [], concurrency: 1, backlog })
+  t.teardown(() => local.close())
+  // Bytes that are part of a batch would be written in vain, as long text.
+  let written = 0
+  Object.assign(Uint8Array.prototype, { toJSON: () => written++ })
+  t.teardown(() => delete (Uint8Array.prototype as any).toJSON)
+  for (const options of [
+    { batchSize: 100, concurrency: 1 },
+    { batchSize: 1000, concurrency: backlog },
+    { batchSize: 'auto', concurrency: 'auto' },
+  ] as const)
+    for (const item of [new Uint8Array(3), undefined]) {
+      const map = local.map(Array(1000).fill(item), { function: 'kind', ...options })
+      await outcomes(map)
+      t.strictSame(map.counts, { read: 1000, done: 1000, failed: 0 }, `${item} ${JSON.stringify(options)}`)
+    }
+  t.equal(written, 0)
+})
+
 t.test('closing', async t => {
   const folder = t.testdir({})
   const before = new Set(descendants(process.pid))

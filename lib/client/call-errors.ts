@@ -26,7 +26,7 @@ export function unsentError(error: NatsError, { body, inbox, isDirect }: Sending
     const most = inbox?.maxPayload ?? 0
     const isHeaders = body.byteLength <= most ? ', too many with the headers of the request,' : ''
     const text = `the argument has ${body.byteLength} bytes${isHeaders} and the server's max_payload is ${most}`
-    return new TooLargeError(text, details)
+    return new TooLargeError(text, { ...details, attempts: 0 })
   }
   if (isDirect || error.code === ErrorCode.NoResponders) return undefined
   return new UnavailableError(`the request could not be sent: ${error.message}`, details)

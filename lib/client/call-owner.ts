@@ -30,4 +30,6 @@ export interface Argument extends Payload {
   batchSize: number
   /** How many executors have died of it, as part of a larger batch. */
   deaths: number
+  /** How often it may have been computed before, as part of a larger batch. */
+  tries: number
 }

@@ -107,7 +107,7 @@ export class ExecutorClient implements AsyncDisposable {
       const filled = options === undefined ? this.#callOptions : fillCallOptions(options, this.#options)
       // A spread takes a microsecond.
       const { body, isBytes } = writeArgument(argument)
-      return this.#request({ body, isBytes, batchSize: 0, deaths: 0 }, filled, isWhole)
+      return this.#request({ body, isBytes, batchSize: 0, deaths: 0, tries: 0 }, filled, isWhole)
     } catch (error) {
       return Promise.reject(error as Error)
     }

@@ -30,6 +30,8 @@ export function singlePayload(argument: unknown): Payload {
 /** The body of a batch; undefined if it cannot be one, because of its length or what is in it. */
 export function batchPayload(args: unknown[]): Payload | undefined {
   try {
+    // Much of it would be written in vain.
+    if (args.some(argument => argument === undefined || argument instanceof Uint8Array)) return undefined
     const body = writeJson(args, 'arguments')
     return body.length > LONGEST_BODY ? undefined : { body, isBytes: false }
   } catch {

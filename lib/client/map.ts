@@ -50,6 +50,8 @@ export interface MapCounts {
 /** Sends a request. */
 export type SendRequest = (argument: Argument, options: FilledCallOptions) => Promise<Reply>
 
+const wasSent = (error: unknown) => (error as RequestError).attempts !== 0
+
 type Batch<Item, Result> = { outcomes: MapOutcome<Item, Result>[] | undefined }
 
 export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Result>> {
@@ -237,17 +239,19 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   }
 
   /** Has arguments computed, of which the first has that index; it never rejects. */
-  async #compute(args: Item[], index: number, deaths = 0): Promise<MapOutcome<Item, Result>[]> {
+  async #compute(args: Item[], index: number, before = { deaths: 0, tries: 0 }): Promise<MapOutcome<Item, Result>[]> {
     const isBatch = args.length > 1
     try {
       const payload = isBatch ? batchPayload(args) : singlePayload(args[0])
-      if (!payload) return await this.#halves(args, index, deaths)
-      const reply = await this.#request({ ...payload, batchSize: isBatch ? args.length : 0, deaths })
+      if (!payload) return await this.#halves(args, index, before)
+      const reply = await this.#request({ ...payload, batchSize: isBatch ? args.length : 0, ...before })
       this.#learn(reply.computeMs ?? 0, args.length)
       return isBatch ? readBatch(args, index, reply) : [{ index, argument: args[0]!, result: reply.result as Result }]
     } catch (error) {
-      if (isBatch && this.#isWorthHalves(error))
-        return this.#halves(args, index, error instanceof ExecutorDiedError ? DEATHS : deaths)
+      if (isBatch && this.#isWorthHalves(error)) {
+        const deaths = error instanceof ExecutorDiedError ? DEATHS : before.deaths
+        return this.#halves(args, index, { deaths, tries: wasSent(error) ? 1 : before.tries })
+      }
       if (error instanceof CancelledError || error instanceof ConnectionError) this.#end(error)
       return args.map((argument, i) => ({ index: index + i, argument, error: error as RequestError }))
     }
@@ -270,16 +274,19 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
 
   /** Whether a batch's arguments may fare better without each other. What must not be computed twice is not sent again. */
   #isWorthHalves(error: unknown) {
-    return this.#callOptions.retries !== 0 && HALVED.some(Class => error instanceof Class)
+    return (this.#callOptions.retries !== 0 || !wasSent(error)) && HALVED.some(Class => error instanceof Class)
   }
 
-  async #halves(args: Item[], index: number, deaths: number) {
+  /** Both at once if so many requests may be under way, else one after the other. */
+  async #halves(args: Item[], index: number, before: { deaths: number; tries: number }) {
     const middle = args.length >> 1
-    const [first, second] = await Promise.all([
-      this.#compute(args.slice(0, middle), index, deaths),
-      this.#compute(args.slice(middle), index + middle, deaths),
-    ])
-    return [...first, ...second]
+    const first = this.#compute(args.slice(0, middle), index, before)
+    const isRoom = this.#sent < this.#inFlight.most
+    if (isRoom) this.#sent++
+    else await first
+    const second = await this.#compute(args.slice(middle), index + middle, before)
+    if (isRoom) this.#sent--
+    return [...(await first), ...second]
   }
 
   /** Finds out how many arguments a batch should have. */

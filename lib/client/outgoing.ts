@@ -39,13 +39,15 @@ export class Outgoing {
   #inbox: Inbox | undefined
   readonly #isBytes: boolean
   readonly #batchSize: number
+  readonly #tries: number
   readonly #id: string
   readonly #options: FilledCallOptions
 
-  constructor(id: string, { body, isBytes, batchSize }: Argument, options: FilledCallOptions) {
+  constructor(id: string, { body, isBytes, batchSize, tries }: Argument, options: FilledCallOptions) {
     this.body = typeof body === 'string' ? Buffer.from(body) : body
     this.#isBytes = isBytes
     this.#batchSize = batchSize
+    this.#tries = tries
     this.#id = id
     this.#options = options
   }
@@ -81,7 +83,8 @@ export class Outgoing {
     lines += line(Header.requestId, this.#id) + line(Header.timeoutMs, timeoutMs)
     if (isDirect && functionName) lines += line(Header.function, functionName)
     if (this.#isBytes) lines += line(Header.contentType, BYTES_TYPE)
-    if (losses > 0) lines += line(Header.attempt, losses + 1)
+    const tries = this.#tries + losses
+    if (tries > 0) lines += line(Header.attempt, tries + 1)
     if (onProgress) lines += line(Header.progress, 1)
     if (this.#batchSize > 0) lines += line(Header.batchSize, this.#batchSize)
     if (priority !== 0) lines += line(Header.priority, priority)

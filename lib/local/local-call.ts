@@ -49,19 +49,27 @@ export class LocalCall implements Task, Abortable {
   readonly since = performance.now()
   readonly deadline: number
   body: Uint8Array
-  attempt = 0
+  attempt: number
   startedAt = 0
   isAnnounced = false
   slot: Task['slot']
   number = 0
   ending: Task['ending']
   readonly #owner: LocalCallOwner
+  readonly #tries: number
+  #starts = 0
   #isSettled = false
   #resolve!: (reply: Reply) => void
   #rejectDone!: (error: Error) => void
 
-  constructor(owner: LocalCallOwner, id: string, { body, isBytes, batchSize }: Argument, options: FilledCallOptions) {
+  constructor(
+    owner: LocalCallOwner,
+    id: string,
+    { body, isBytes, batchSize, tries }: Argument,
+    options: FilledCallOptions,
+  ) {
     this.#owner = owner
+    this.attempt = this.#tries = tries
     this.options = options
     this.id = id
     this.functionName = options.functionName
@@ -80,7 +88,7 @@ export class LocalCall implements Task, Abortable {
 
   /** Has it computed; again, if it was interrupted. */
   start() {
-    this.attempt++
+    this.attempt = this.#tries + ++this.#starts
     const { service, pool } = this.#owner
     const { byteLength } = this.body
     const refusal = refusalOf(this, service, pool.functions)
@@ -89,7 +97,7 @@ export class LocalCall implements Task, Abortable {
       this.#reject(
         new TooLargeError(`the argument has ${byteLength} bytes and the most is ${MAX_ARGUMENT}`, this.#details()),
       )
-    else if (this.attempt > 1) pool.insert(this)
+    else if (this.#starts > 1) pool.insert(this)
     else if (!pool.add(this))
       this.#reject(new OverloadedError(`the backlog is full: ${pool.waiting} requests wait`, this.#details()))
   }
@@ -130,9 +138,9 @@ export class LocalCall implements Task, Abortable {
 
   interrupted(why: string) {
     if (this.#isSettled) return
-    if (this.attempt <= this.options.retries) return this.start()
+    if (this.#starts <= this.options.retries) return this.start()
     const cause = remoteError(Code.unavailable, `interrupted: ${why}`, this.#details())
-    const details = this.#details({ losses: this.attempt, cause })
+    const details = this.#details({ losses: this.#starts, cause })
     this.#reject(new RequestLostError('the request was lost with its executor', details))
   }
 
@@ -150,7 +158,7 @@ export class LocalCall implements Task, Abortable {
   }
 
   #details(more?: ErrorDetails): ErrorDetails {
-    return { requestId: this.id, attempts: this.attempt, losses: Math.max(0, this.attempt - 1), ...more }
+    return { requestId: this.id, attempts: this.#starts, losses: Math.max(0, this.#starts - 1), ...more }
   }
 
   #reject(error: Error) {

@@ -48,7 +48,10 @@ export class LocalRunner implements Caller, AsyncDisposable {
   /** As `call`, and resolves with the request's id beside the result. */
   async request<Result = unknown>(argument?: unknown, options: CallOptions = {}): Promise<Reply<Result>> {
     const filled = fillCallOptions(options, CLIENT_DEFAULTS)
-    return (await this.#request({ ...writeArgument(argument), batchSize: 0, deaths: 0 }, filled)) as Reply<Result>
+    return (await this.#request(
+      { ...writeArgument(argument), batchSize: 0, deaths: 0, tries: 0 },
+      filled,
+    )) as Reply<Result>
   }
 
   /** As `map` of a client: computes many arguments, and gives what came of each: its result or its error. */

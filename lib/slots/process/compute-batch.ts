@@ -13,7 +13,10 @@ import { isThenable } from './thenable.js'
 const { stringify } = JSON
 
 export class BatchResult {
-  readonly results: unknown[] = []
+  /** What is simple; of what is written elsewhere, `null`. */
+  readonly #results: unknown[] = []
+  /** The others as JSON. */
+  #texts: string[] | undefined
   readonly #failed: { index: number; failure: Failure }[] = []
   #errors: BatchReply['errors']
   #bytes: BatchReply['bytes']
@@ -22,33 +25,36 @@ export class BatchResult {
     return this.#failed
   }
 
+  /** Writes a result at once, since its function may use the object for the next one. What JSON cannot say is an error of its argument. */
+  add(index: number, result: unknown) {
+    const isReady = isSimple(result) || result === undefined
+    this.#results[index] = isReady ? result : null
+    if (isReady) return
+    try {
+      if (result instanceof Uint8Array)
+        (this.#bytes ??= {})[index] = Buffer.from(takeBytes(result, 'result')).toString('base64')
+      else (this.#texts ??= [])[index] = writeJson(result, 'result')
+    } catch (error) {
+      this.fail(index, error)
+    }
+  }
+
   fail(index: number, error: unknown) {
     const failure = failureOf(error)
-    this.results[index] = null
+    this.#results[index] = null
     this.#errors ??= {}
     const { code, text, thrown } = failure
     this.#errors[index] = thrown ? [code, text, setup.exposeStack ? thrown : withoutStack(thrown)] : [code, text]
     this.#failed.push({ index, failure })
   }
 
-  /** The body of the reply. A result that JSON cannot say is an error of its argument. */
+  /** The body of the reply. */
   write(): string {
-    for (const [index, result] of this.results.entries()) if (!isSimple(result)) this.#check(index, result)
-    const { results } = this
-    return stringify({ results, errors: this.#errors, bytes: this.#bytes } satisfies Partial<BatchReply>)
-  }
-
-  #check(index: number, result: unknown) {
-    if (result === undefined) return
-    try {
-      if (result instanceof Uint8Array) {
-        this.#bytes ??= {}
-        this.#bytes[index] = Buffer.from(takeBytes(result, 'result')).toString('base64')
-        this.results[index] = null
-      } else writeJson(result, 'result')
-    } catch (error) {
-      this.fail(index, error)
-    }
+    const [results, texts, errors, bytes] = [this.#results, this.#texts, this.#errors, this.#bytes]
+    if (!texts) return stringify({ results, errors, bytes } satisfies Partial<BatchReply>)
+    const all = results.map((result, index) => texts[index] ?? stringify(result ?? null)).join(',')
+    // The first of its lists.
+    return stringify({ results: [], errors, bytes } satisfies Partial<BatchReply>).replace('[]', () => `[${all}]`)
   }
 }
 
@@ -97,7 +103,7 @@ export function computeBatch(
     try {
       const result = one(index)
       if (isThenable(result)) return computeRest(one, batchSize, context, done, index, result)
-      done.results[index] = result
+      done.add(index, result)
     } catch (error) {
       done.fail(index, error)
     }
@@ -115,7 +121,7 @@ async function computeRest(
 ): Promise<BatchResult> {
   for (;;) {
     try {
-      done.results[index] = await result
+      done.add(index, await result)
     } catch (error) {
       done.fail(index, error)
     }
