@@ -68,7 +68,7 @@ const cases: [title: string, config: string, args: string[], text: RegExp, env?:
     'no credentials',
     operator.config,
     [],
-    /'Authorization Violation' \(credentials are given with --creds, with --nkey/,
+    /'Authorization Violation' \(credentials are given with --creds, --nkey or --context/,
   ],
   ['those of a stranger', operator.config, ['--creds', file('other.creds')], /'Authorization Violation'$/],
   [
