@@ -71,7 +71,7 @@ t.test('a computation that starts after a long one is taken for long at once', a
 t.test('one that starts after short ones is not', async t => {
   const { pool, compute } = await startPool(t)
   do await compute('echo')
-  while (pool.slots[0].isCautious)
+  while (pool.slots[0]!.room.isCautious)
   pool.add(requestOf(bodyOf(['sleep', 20])))
   t.equal(pool.free, 1)
 })
