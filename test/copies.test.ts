@@ -6,7 +6,7 @@ import { Post } from '../lib/executor/post.js'
 import { type Request, parseRequest } from '../lib/protocol/request.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 
-t.test('a copy that nobody gets goes to another keeper at once', async t => {
+t.test('a copy that nobody gets goes to another keeper at once; who comes back is told of the end', async t => {
   const server = await startServer(t)
   const nc = await connectTo(t, server)
   const post = new Post(nc, false, [], () => {})
@@ -20,7 +20,8 @@ t.test('a copy that nobody gets goes to another keeper at once', async t => {
     answerMs: () => 10,
     lost: () => {},
   })
-  const came = (await connectTo(t, server)).subscribe('peer.there', { max: 1, timeout: 20_000 })
+  const others = await connectTo(t, server)
+  const came = others.subscribe('peer.there', { max: 1, timeout: 20_000 })
   const request = parseRequest(undefined, Buffer.from('1'), ['_INBOX.mine'], 0) as Request
   const at = performance.now()
   copies.place(newJob(request, 'ticket'))
@@ -28,6 +29,10 @@ t.test('a copy that nobody gets goes to another keeper at once', async t => {
   for await (const { headers } of came) t.equal(headers?.get('Ticket'), 'ticket')
   // One that does not ask is given up after 2.5 s and more.
   t.ok(performance.now() - at < 2400)
+  // It may have been away, and have copies from before.
+  const back = others.subscribe('peer.gone', { max: 1, timeout: 20_000 })
+  await others.flush()
   copies.close()
+  for await (const message of back) t.strictSame(message.json(), { leaves: 'holder' })
   await post.close()
 })

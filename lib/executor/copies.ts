@@ -89,8 +89,6 @@ export class Copies {
 
   /** Nobody has got a copy: another one may keep it as soon as one is known. */
   #isGone(keeper: string) {
-    this.#parts.post.inbox.forget(this.#keepers.get(keeper)!)
-    this.#keepers.delete(keeper)
     for (const placed of this.#placed.values())
       if (placed.keeper === keeper) Object.assign(placed, { keeper: undefined, askedAt: -Infinity })
   }
