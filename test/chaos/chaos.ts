@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'nats'
-import { ExecutionError, ExecutorClient } from 'nats-executor'
+import { ExecutionError, ExecutorClient, ExecutorDiedError } from 'nats-executor'
 import { seededRandom } from '../../dev/random.js'
 import { startCluster } from '../fixtures/cluster.js'
 import { Server } from '../fixtures/nats-server.js'
@@ -39,6 +39,8 @@ export interface Outcome {
   /** Calls that ended with an error since their slot was killed: at most one for each kill. */
   slotDeaths: number
   slotKills: number
+  /** Calls that ended since three executors that computed them were killed or stood still. */
+  executorDeaths: number
   /** The other errors, by their names. */
   errors: Record<string, number>
   /** What these say. */
@@ -55,6 +57,8 @@ export interface Outcome {
 /** A call's timeout: long enough to outlive whatever the nemesis does. */
 const TIMEOUT_MS = 60_000
 const SETTLED_MS = 20_000
+/** A call ends when so many executors died of it. */
+const MOST_DEATHS = 3
 const SLOT_DEATH = /ended by SIGKILL/
 
 const usualDuration = (random: () => number) => (random() < 0.05 ? 200 + 800 * random() : 40 * random())
@@ -70,7 +74,12 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
   const nemesis = new Nemesis(site, strikes, journals, random)
   const errors: Record<string, number> = {}
   const messages = new Set<string>()
-  const outcome = { calls: 0, right: 0, wrong: 0, slotDeaths: 0, longestMs: 0 }
+  const died: { value: number; error: ExecutorDiedError }[] = []
+  const failed = ({ name, message }: Error) => {
+    errors[name] = (errors[name] ?? 0) + 1
+    messages.add(message)
+  }
+  const outcome = { calls: 0, right: 0, wrong: 0, slotDeaths: 0, executorDeaths: 0, longestMs: 0 }
   try {
     await nemesis.start(executors)
     const until = performance.now() + seconds * 1000
@@ -92,12 +101,10 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
             if (result.value === value && result.square === value * value) outcome.right++
             else outcome.wrong++
           } catch (error) {
-            const { name, message } = error as Error
+            const { message } = error as Error
             if (error instanceof ExecutionError && SLOT_DEATH.test(message)) outcome.slotDeaths++
-            else {
-              errors[name] = (errors[name] ?? 0) + 1
-              messages.add(message)
-            }
+            else if (error instanceof ExecutorDiedError) died.push({ value, error })
+            else failed(error as Error)
           }
           outcome.longestMs = Math.max(outcome.longestMs, performance.now() - from)
         }
@@ -113,7 +120,14 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
     await called
     const left = await settled(site.urls)
     await nemesis.stop()
-    const computedTwice = await repeated(journals)
+    const computedBy = await readJournals(journals)
+    for (const { value, error } of died) {
+      const struck = computedBy.get(value)?.filter(pid => nemesis.struck.has(pid))
+      if (new Set(struck).size >= MOST_DEATHS) outcome.executorDeaths++
+      else failed(error)
+    }
+    let computedTwice = 0
+    for (const pids of computedBy.values()) if (pids.length > 1) computedTwice++
     return {
       ...outcome,
       computedTwice,
@@ -143,14 +157,15 @@ async function startSite(isCluster: boolean, cleanUps: (() => unknown)[]): Promi
   return { servers: [server], urls: [server.url], linesOf: () => [] }
 }
 
-/** How many values stand more than once in the files of a folder, which have one in each line. */
-async function repeated(folder: string): Promise<number> {
-  const seen = new Set<string>()
-  const twice = new Set<string>()
+/** The executors that have started to compute each value, by their pids, as the files of a folder say. */
+async function readJournals(folder: string): Promise<Map<number, number[]>> {
+  const computedBy = new Map<number, number[]>()
   for (const file of await readdir(folder))
-    for (const value of (await readFile(join(folder, file), 'utf8')).split('\n').slice(0, -1))
-      (seen.has(value) ? twice : seen).add(value)
-  return twice.size
+    for (const line of (await readFile(join(folder, file), 'utf8')).split('\n').slice(0, -1)) {
+      const pids = computedBy.get(Number(line)) ?? []
+      computedBy.set(Number(line), [...pids, Number.parseInt(file)])
+    }
+  return computedBy
 }
 
 /** How many requests the executors still hold; waits for them to notice that nobody wants them any more. */

@@ -18,8 +18,8 @@ const options: ChaosOptions = churn
 process.stdout.write(`chaos: seed ${seed}, ${churn ? `${churn} calls` : `${seconds} s`}\n`)
 const outcome = await chaos(options)
 process.stdout.write(`${JSON.stringify(outcome, null, 2)}\n`)
-const { calls: made, right, slotDeaths, slotKills, wrongExits, left, computedTwice } = outcome
-if (right + slotDeaths !== made || slotDeaths > slotKills || wrongExits.length > 0 || left > 0) process.exitCode = 1
+const { calls: made, right, slotDeaths, slotKills, executorDeaths, wrongExits, left, computedTwice } = outcome
+if (right + slotDeaths + executorDeaths !== made || slotDeaths > slotKills || wrongExits.length > 0 || left > 0) process.exitCode = 1
 if (churn && computedTwice > 0) process.exitCode = 1
 
 function readOptions() {

@@ -48,6 +48,8 @@ export class Nemesis {
   readonly wrongExits: (number | string)[] = []
   /** How many slots were there to be killed. */
   slotKills = 0
+  /** The executors that were killed or stood still for a while, by their pids. */
+  readonly struck = new Set<number>()
   #isOver = false
 
   /** Executors write what they compute into files in the folder `journals`. */
@@ -101,6 +103,7 @@ export class Nemesis {
     const server = this.#site.servers[which]!
     switch (strike) {
       case 'kill':
+        this.struck.add(victim.pid)
         victim.kill('SIGCONT')
         victim.kill('SIGKILL')
         this.executors[i] = this.#spawn()
@@ -117,6 +120,7 @@ export class Nemesis {
         this.executors[i] = this.#spawn()
         return
       case 'pause':
+        this.struck.add(victim.pid)
         this.#pause(
           () => victim.kill('SIGSTOP'),
           1000 + 4000 * seconds,
