@@ -5,7 +5,7 @@ import { MOST_INBOXES } from '../protocol/request.js'
 import type { Pool } from '../slots/pool.js'
 import { type Answers, GONE } from './answers.js'
 import type { Job } from './job.js'
-import type { Notices } from './notices.js'
+import { type Notices, stateOf } from './notices.js'
 import type { Outbox } from './outbox.js'
 import { refusalOf } from '../slots/refusal.js'
 import type { Registry } from './registry.js'
@@ -71,7 +71,8 @@ export class Admission {
       registry.refused(job)
       return 'refused'
     }
-    notices.add(job)
+    if (job.isToldFirst) notices.addTold(job, stateOf(job))
+    else notices.add(job)
     return 'added'
   }
 
@@ -122,7 +123,10 @@ export class Admission {
     this.#announced.add(job)
     notices.addTold(job, isNext ? 'computing' : 'waiting')
     await this.#parts.flush().catch(() => {})
-    if (this.#announced.delete(job)) this.#admit(job)
+    if (!this.#announced.delete(job)) return
+    this.#admit(job)
+    // Others may have been faster: then it is told again when it starts.
+    job.toldState = stateOf(job)
   }
 
   #refuses(job: Job): boolean {

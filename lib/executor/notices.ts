@@ -78,7 +78,7 @@ export class Notices {
     this.#wait(performance.now())
   }
 
-  /** Its computation has started. */
+  /** Its computation has started, or is about to, in this turn. */
   started(job: Job) {
     if (job.toldState === 'waiting' && job.state === 'held') this.#tell(job, 'computing')
   }
@@ -148,6 +148,8 @@ export class Notices {
   #tell(job: Job, state: 'waiting' | 'computing', reply = '') {
     job.toldState = state
     for (const inbox of job.replyTo) this.#post.publish(inbox, undefined, this.#lines(job, state), reply)
+    // It may be the end of this process.
+    if (job.isToldFirst && state === 'computing') this.#post.writeNow()
   }
 
   #lines({ id }: Job, notice: string) {

@@ -6,7 +6,7 @@ import { nanoid } from 'nanoid'
 import { isOpen } from '../nats/connection.js'
 import { encodeHeaders, isNoResponders } from '../nats/headers.js'
 import { Inbox } from '../nats/inbox.js'
-import { inboxPrefix } from '../nats/nats-internals.js'
+import { inboxPrefix, wireParts } from '../nats/nats-internals.js'
 import type { Msg, NatsConnection, PublishOptions, Subscription } from '../nats/nats.js'
 import { type SubscribeOptions, subscribeSafely } from '../nats/subscribe-safely.js'
 import { DEFAULT_INBOX_PREFIX, isInbox } from '../protocol/subjects.js'
@@ -54,6 +54,11 @@ export class Post {
     if (lines !== '') options.headers = encodeHeaders(lines)
     if (reply !== '') options.reply = reply
     this.nc.publish(subject, body, options)
+  }
+
+  /** What was published is on its way even if this process ends in this moment. */
+  writeNow() {
+    wireParts(this.nc)?.flushPending()
   }
 
   /** What comes needs no answer. */

@@ -22,7 +22,19 @@ export function fits({ body, replyTo, headers }: Job, maxPayload: number) {
 
 /** The headers of a transfer, or of a copy that `holder` keeps the request of. */
 export function transferLines(job: Job, holder?: string): string {
-  const { isNamed, id, key, functionName, isWatched, isDetached, wantsProgress, attempt, isBytes, headers } = job
+  const {
+    isNamed,
+    id,
+    key,
+    functionName,
+    isWatched,
+    isToldFirst,
+    isDetached,
+    wantsProgress,
+    attempt,
+    isBytes,
+    headers,
+  } = job
   const { priority, deadline, batchSize, since, replyTo, ticket } = job
   const now = performance.now()
   return (
@@ -35,7 +47,7 @@ export function transferLines(job: Job, holder?: string): string {
     (isBytes ? line(Header.contentType, BYTES_TYPE) : '') +
     (attempt > 1 ? line(Header.attempt, attempt) : '') +
     (wantsProgress ? line(Header.progress, 1) : '') +
-    (isWatched ? line(Header.notices, Notices.later) : '') +
+    (isWatched ? line(Header.notices, isToldFirst ? Notices.first : Notices.later) : '') +
     (isDetached ? line(Header.detached, 1) : '') +
     (priority === 0 ? '' : line(Header.priority, priority)) +
     line(Header.timeoutMs, Math.max(0, deadline - now).toFixed(3)) +

@@ -43,6 +43,7 @@ export class LocalCall implements Task, Abortable {
   readonly batchSize: number
   readonly isBytes: boolean
   readonly wantsProgress: boolean
+  readonly isToldFirst = false
   readonly headers: Task['headers']
   readonly priority: number
   readonly client = ''

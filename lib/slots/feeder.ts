@@ -30,8 +30,9 @@ export class Feeder<T extends Task> {
   /** Sends a request that has not waited to a slot; false if none has room, or others come first. */
   sendAtOnce(task: T): boolean {
     const slot = this.#mayStart(task) ? this.#crew.leastBusy() : undefined
-    if (slot) this.#send(slot, task)
-    return slot !== undefined
+    if (!slot || !mayGoTo(slot, task)) return false
+    this.#send(slot, task)
+    return true
   }
 
   /** Sends what there is room for. */
@@ -47,7 +48,7 @@ export class Feeder<T extends Task> {
     for (const slot of this.#crew.slots) {
       if (this.#backlog.length === 0 || !slot.room.mayPrefetch) continue
       const next = this.#backlog.first(this.#functions.fullness(this.#crew.all))
-      if (next && isSmall(next) && this.#backlog.remove(next)) slot.send(next)
+      if (next && isSmall(next) && !next.isToldFirst && this.#backlog.remove(next)) slot.send(next)
     }
   }
 
@@ -61,8 +62,9 @@ export class Feeder<T extends Task> {
     while (this.#backlog.length > 0) {
       const slot = this.#crew.leastBusy()
       if (!slot) break
-      const task = this.#backlog.shift(this.#functions.fullness(this.#crew.all))
-      if (!task) break
+      const task = this.#backlog.first(this.#functions.fullness(this.#crew.all))
+      if (!task || !mayGoTo(slot, task)) break
+      this.#backlog.remove(task)
       if (task.deadline <= performance.now()) this.#owner.expired(task)
       else this.#send(slot, task)
     }
@@ -81,3 +83,6 @@ export class Feeder<T extends Task> {
     if (isNew) this.#owner.sent(slot, task)
   }
 }
+
+/** Where its start is to be known a request is not sent ahead. */
+const mayGoTo = ({ room }: Slot<any>, task: Task) => !task.isToldFirst || room.freePlaces > 0

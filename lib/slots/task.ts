@@ -13,6 +13,8 @@ export interface Task {
   /** From 1 on. */
   readonly attempt: number
   readonly wantsProgress: boolean
+  /** Its process may die of it, so its client is to know of its start before it starts. */
+  readonly isToldFirst: boolean
   readonly headers: UserHeaders | undefined
   /** The argument: JSON, or bytes. */
   body: Uint8Array
