@@ -1,4 +1,5 @@
-// An executor that dies of a request that was lost before has told its client that it computes it, wherever that had to wait.
+// An executor that dies of a request that was lost before has told its client that it computes it, wherever that had to wait; and one that
+// dies while it waits has not.
 import { createInbox, headers } from 'nats'
 import t from 'tap'
 import { connectTo, startServer } from './fixtures/nats-server.js'
@@ -65,4 +66,34 @@ for (const [name, { before, flags = ['--concurrency=1'], executors = 1 }] of Obj
       subscription.unsubscribe()
       for (const each of running) each.kill('SIGKILL')
     }
+  })
+
+/** What is sent: a request that was lost before, and a long one that starts before it. */
+const overtaken: Record<string, { before: number; order: ('lost' | 'long')[] }> = {
+  'one that comes while it is told of': { before: 0, order: ['lost', 'long'] },
+  'one that follows short ones': { before: 50, order: ['long', 'lost'] },
+}
+
+for (const [name, { before, order }] of Object.entries(overtaken))
+  t.test(`one that waits for ${name} is not said to be computed`, async t => {
+    const service = `waits-${order[0]}`
+    const args = ['--servers', server.url, '--service', service, 'test/fixtures/acts.mjs', '--log=json']
+    await run(t, 'executor', args).line(/"ready"/)
+    const argument = { lost: ['echo', 1], long: ['sleep', 300] }
+    for (let i = 0; i < before; i++) await nc.request(service, JSON.stringify(argument.lost), { timeout: 60_000 })
+    const inbox = createInbox()
+    const subscription = nc.subscribe(inbox)
+    for (const id of order) {
+      const head = headers()
+      head.set('Request-Id', id)
+      head.set('Notices', id === 'lost' ? 'first' : '1')
+      nc.publish(service, JSON.stringify(argument[id]), { reply: inbox, headers: head })
+    }
+    let told = ''
+    for await (const { headers: head } of subscription) {
+      const notice = head?.get('Notice')
+      if (head?.get('Request-Id') === 'lost' && notice) told = notice
+      else if (!notice) break
+    }
+    t.equal(told, 'waiting')
   })

@@ -11,8 +11,8 @@ class Restarted {
   process!: Process
   #isOver = false
 
-  constructor(t: Test, server: Server) {
-    const flags = ['--servers', server.url, '--service', 'acts', 'test/fixtures/acts.mjs', '--log=json']
+  constructor(t: Test, server: Server, more: string[]) {
+    const flags = ['--servers', server.url, '--service', 'acts', 'test/fixtures/acts.mjs', '--log=json', ...more]
     const start = () => {
       this.process = run(t, 'executor', flags)
       // Before that of `run`, which kills it.
@@ -26,9 +26,9 @@ class Restarted {
   }
 }
 
-async function start(t: Test, count: number) {
+async function start(t: Test, count: number, flags: string[] = []) {
   const server = await startServer(t)
-  const executors = Array.from({ length: count }, () => new Restarted(t, server))
+  const executors = Array.from({ length: count }, () => new Restarted(t, server, flags))
   await Promise.all(executors.map(({ process }) => process.line(/ready/)))
   const client = newClient(t, server)
   const deaths = () => executors.reduce((sum, { deaths }) => sum + deaths, 0)
@@ -62,6 +62,15 @@ t.test('what waited beside it is computed', async t => {
   t.match(await killer, { name: 'ExecutorDiedError' })
   // A death that cannot be told from an executor that stands still, as on a busy machine, is not counted.
   t.ok(deaths() >= 3 && deaths() <= 5, `${deaths()} deaths`)
+})
+
+t.test('what is computed beside it each time is computed without it', async t => {
+  const { client, deaths } = await start(t, 1, ['--concurrency=3', '--processes=1'])
+  const killer = rejection(client.call(['kill', 50]))
+  const others = [1, 2].map(() => client.call(['sleep', 300]))
+  t.match(await killer, { name: 'ExecutorDiedError' })
+  t.strictSame(await Promise.all(others), [300, 300])
+  t.equal(deaths(), 3)
 })
 
 t.test('with retries 0 one death is enough', async t => {

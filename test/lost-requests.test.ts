@@ -47,6 +47,24 @@ t.test('with retries 0 a lost request is an error, and computed at most once', a
   t.match(await failure, { name: 'RequestLostError', code: 503 })
 })
 
+t.test('so is one that is detached: nobody takes it over', async t => {
+  const server = await startServer(t)
+  const seen = (await connectTo(t, server)).subscribe('>')
+  const executors = [1, 2].map(() => run(t, 'executor', ['--servers', server.url, ...FLAGS]))
+  await Promise.all(executors.map(executor => executor.line(AWAITING)))
+  // Both know each other: one has told the other one, the matchmaker, of itself.
+  for await (const { subject } of seen) if (subject.startsWith('_EXEC.match.')) break
+  const client = newClient(t, server, { service: 'sleep' })
+  const failure = rejection(client.call(60_000, { retries: 0, detached: true }))
+  const holder = await Promise.race(executors.map(executor => executor.line(/calling/).then(() => executor)))
+  const [other] = executors.filter(executor => executor !== holder)
+  // A copy would be on its way before that.
+  const notices = (await connectTo(t, server)).subscribe('_INBOX.>')
+  for await (const { headers: head } of notices) if (head?.get('Notice')) break
+  holder.kill('SIGKILL')
+  t.match(await Promise.race([failure, other!.line(/calling/)]), { name: 'RequestLostError', attempts: 1 })
+})
+
 t.test('a restart of the server loses nothing, and finished computations are not repeated', async t => {
   const server = await startServer(t)
   const executor = await startExecutor(t, server, { module: SLEEP, service: 'sleep', concurrency: 8 })

@@ -2,7 +2,7 @@
 import { encodeHeaders } from '../nats/headers.js'
 import type { FilledCallOptions } from '../client-options.js'
 import type { Inbox, Listener } from '../nats/inbox.js'
-import { Header, Notices } from '../protocol/headers.js'
+import { Detached, Header, Notices } from '../protocol/headers.js'
 import { BYTES_TYPE } from '../protocol/payload.js'
 import { line } from '../protocol/raw-headers.js'
 import { LONGEST_MS } from '../protocol/request.js'
@@ -77,7 +77,7 @@ export class Outgoing {
   }
 
   #headers(ofClient: ClientHeaders, { remainingMs, losses, isDirect }: Attempt) {
-    const { functionName, priority, isDetached, isPatient, headerLines, onProgress } = this.#options
+    const { functionName, priority, isDetached, isPatient, headerLines, onProgress, retries } = this.#options
     const timeoutMs = isPatient ? LONGEST_MS : Math.ceil(remainingMs * 10) / 10
     let lines = losses > 0 ? ofClient.again : ofClient.first
     lines += line(Header.requestId, this.#id) + line(Header.timeoutMs, timeoutMs)
@@ -88,7 +88,7 @@ export class Outgoing {
     if (onProgress) lines += line(Header.progress, 1)
     if (this.#batchSize > 0) lines += line(Header.batchSize, this.#batchSize)
     if (priority !== 0) lines += line(Header.priority, priority)
-    if (isDetached) lines += line(Header.detached, 1)
+    if (isDetached) lines += line(Header.detached, retries === 0 ? Detached.once : Detached.survives)
     return encodeHeaders(lines + headerLines)
   }
 }

@@ -1,15 +1,24 @@
-// Calls with which executors died twice. They go one after the other, or it would not be clear of which one executors die.
+// Calls with which executors died twice. They go one after the other, or it would not be clear of which one executors die: the next one
+// when the first is over, or has been with an executor for a while and has not ended it. Else long ones would wait for each other's ends.
 import type { Call } from './call.js'
+
+/** How long one is alone with an executor at most, in milliseconds; the more others wait for their turns, the shorter. */
+const ALONE_MS = 5000
 
 export class Suspects {
   #seenAt = -Infinity
-  /** The first is under way. */
+  /** The turn of the first ends. */
+  #timer: NodeJS.Timeout | undefined
+  /** The first is under way, and it is its turn. */
   readonly #calls = new Set<Call>()
 
   /** Sends a call when it is its turn. */
   sendAlone(call: Call) {
     const [first] = this.#calls.add(call)
-    if (call === first) call.send()
+    if (call !== first) return
+    // Perhaps for the second time: where it was, it is no more.
+    this.#endTurn()
+    call.send()
   }
 
   /** When an executor was last there for any of them: those that wait for their turn do not wait for nobody. */
@@ -22,18 +31,25 @@ export class Suspects {
     if (this.#calls.has(call)) this.#seenAt = performance.now()
   }
 
-  /** An executor says that it has it, so its death will tell: the next one may be sent. */
+  /** An executor says that it has it: the next one may be sent if that is still there after a while. */
   found(call: Call) {
     this.seen(call)
-    this.over(call)
+    const [first] = this.#calls
+    if (call === first) this.#timer ??= setTimeout(() => this.over(call), ALONE_MS / this.#calls.size)
   }
 
-  /** It is over: the next one may be sent. */
+  /** It is over, or its turn is: the next one may be sent. */
   over(call: Call) {
     if (this.#calls.size === 0) return
     const [first] = this.#calls
     if (!this.#calls.delete(call) || call !== first) return
+    this.#endTurn()
     const [next] = this.#calls
     next?.send()
+  }
+
+  #endTurn() {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 }

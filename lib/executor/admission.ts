@@ -119,14 +119,13 @@ export class Admission {
   async #takeTold(job: Job) {
     const { pool, notices } = this.#parts
     // Those that are being told come first.
-    const isNext = pool.free > pool.waiting + this.#announced.size && !pool.isBlocked(job)
+    const isNext = pool.freePlaces > pool.waiting + this.#announced.size && !pool.isBlocked(job)
     this.#announced.add(job)
     notices.addTold(job, isNext ? 'computing' : 'waiting')
     await this.#parts.flush().catch(() => {})
     if (!this.#announced.delete(job)) return
     this.#admit(job)
-    // Others may have been faster: then it is told again when it starts.
-    job.toldState = stateOf(job)
+    notices.overtaken(job)
   }
 
   #refuses(job: Job): boolean {

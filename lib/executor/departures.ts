@@ -88,7 +88,7 @@ export class Departures {
       const { job, token } = moving
       this.#parts.post.inbox.forget(token)
       this.#parts.deaf(to)
-      if (job.isWatched && !job.isDetached) this.#parts.left(job, to)
+      if (job.isAtMostOnce || (job.isWatched && !job.isDetached)) this.#parts.left(job, to)
       else this.#stay(job)
     }
   }

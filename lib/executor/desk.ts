@@ -267,7 +267,7 @@ export class Desk {
   }
 
   #copy(job: Job) {
-    if (!this.#copies) return
+    if (!this.#copies || job.isAtMostOnce) return
     this.#balance!.ticketOf(job)
     this.#copies.place(job)
   }

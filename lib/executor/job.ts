@@ -34,6 +34,7 @@ export const newJob = (request: Request, ticket = ''): Job => ({
   isWatched: request.isWatched,
   isToldFirst: request.isToldFirst,
   isDetached: request.isDetached,
+  isAtMostOnce: request.isAtMostOnce,
   priority: request.priority,
   replyTo: request.replyTo,
   batchSize: request.batchSize,

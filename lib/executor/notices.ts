@@ -83,6 +83,11 @@ export class Notices {
     if (job.toldState === 'waiting' && job.state === 'held') this.#tell(job, 'computing')
   }
 
+  /** Its computation was to start, and others may have been faster: the end of this executor would not be its doing. */
+  overtaken(job: Job) {
+    if (job.toldState === 'computing' && job.state === 'held' && stateOf(job) === 'waiting') this.#tell(job, 'waiting')
+  }
+
   /** It is so far; JSON. */
   progressed(job: Job, body: Uint8Array) {
     if (job.state !== 'held' || body.byteLength + HEADERS_SIZE > this.#post.maxPayload) return

@@ -2,7 +2,7 @@
 import { headersOf } from '../nats/headers.js'
 import type { Msg } from '../nats/nats.js'
 import { Dispatch } from '../protocol/dispatch.js'
-import { Header, Notices } from '../protocol/headers.js'
+import { Detached, Header, Notices } from '../protocol/headers.js'
 import { BYTES_TYPE } from '../protocol/payload.js'
 import { line, userBytes, userLines } from '../protocol/raw-headers.js'
 import { MILLISECONDS, MOST_INBOXES, NotARequest, parseRequest } from '../protocol/request.js'
@@ -30,6 +30,7 @@ export function transferLines(job: Job, holder?: string): string {
     isWatched,
     isToldFirst,
     isDetached,
+    isAtMostOnce,
     wantsProgress,
     attempt,
     isBytes,
@@ -48,7 +49,7 @@ export function transferLines(job: Job, holder?: string): string {
     (attempt > 1 ? line(Header.attempt, attempt) : '') +
     (wantsProgress ? line(Header.progress, 1) : '') +
     (isWatched ? line(Header.notices, isToldFirst ? Notices.first : Notices.later) : '') +
-    (isDetached ? line(Header.detached, 1) : '') +
+    (isDetached ? line(Header.detached, isAtMostOnce ? Detached.once : Detached.survives) : '') +
     (priority === 0 ? '' : line(Header.priority, priority)) +
     line(Header.timeoutMs, Math.max(0, deadline - now).toFixed(3)) +
     (batchSize > 0 ? line(Header.batchSize, batchSize) : '') +

@@ -16,7 +16,7 @@ export const Header = {
   key: 'Request-Key',
   /** On a request, if its client understands notices and watches who holds it: one of `Notices`. */
   notices: 'Notices',
-  /** On a request: `1` if it is to be computed though its client is gone. */
+  /** On a request that is to be computed though its client is gone: one of `Detached`. */
   detached: 'Detached',
   /** On what is not sent to the function's subject: its name. */
   function: 'Function',
@@ -56,6 +56,14 @@ export const Notices = {
   later: '1',
   /** Before it does anything else. */
   first: 'first',
+} as const
+
+/** What becomes of a request when its client is gone. */
+export const Detached = {
+  /** It is computed, by another executor if the one that has it dies. */
+  survives: '1',
+  /** It is computed at most once. */
+  once: 'once',
 } as const
 
 const NAMES = new Set<string>(Object.values(Header))

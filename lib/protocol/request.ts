@@ -1,7 +1,7 @@
 // A request as its sender wrote it, or what is wrong with it.
 import { nanoid } from 'nanoid'
 import { MAX_BATCH_SIZE } from './batch.js'
-import { Header, Notices, isReserved } from './headers.js'
+import { Detached, Header, Notices, isReserved } from './headers.js'
 import { isBytesType } from './payload.js'
 import type { RawHeaders, UserHeaders } from './raw-headers.js'
 import { isFunctionName, isId } from './subjects.js'
@@ -45,6 +45,8 @@ export interface Request {
   readonly isToldFirst: boolean
   /** Whether it is computed though its client is gone. */
   readonly isDetached: boolean
+  /** Whether nobody takes it over from an executor that may have computed it. */
+  readonly isAtMostOnce: boolean
   /** Higher is computed earlier. */
   readonly priority: number
   /** The inboxes that get the reply: more than one when the same request was sent again. */
@@ -117,6 +119,7 @@ export function parseRequest(
   if (attempt !== '' && !ATTEMPT.test(attempt))
     return new NotARequest(`${Header.attempt} must be a number from 1 on`, id)
   const notices = headers?.get(Header.notices)
+  const detached = headers?.get(Header.detached)
   const now = performance.now()
   return {
     id: id ?? nanoid(),
@@ -125,7 +128,8 @@ export function parseRequest(
     key,
     isWatched: id !== undefined && (notices === Notices.later || notices === Notices.first),
     isToldFirst: id !== undefined && notices === Notices.first,
-    isDetached: headers?.get(Header.detached) === '1',
+    isDetached: detached === Detached.survives || detached === Detached.once,
+    isAtMostOnce: detached === Detached.once,
     priority: Number(priority),
     replyTo,
     batchSize: Number(batchSize),

@@ -60,6 +60,11 @@ export class Pool<T extends Task> {
     return this.slots.reduce((sum, slot) => sum + slot.room.free, 0)
   }
 
+  /** How many requests would start at once. */
+  get freePlaces() {
+    return this.slots.reduce((sum, slot) => sum + slot.room.freePlaces, 0)
+  }
+
   /** Whether some slot takes requests. */
   get isOpen() {
     return this.slots.some(({ state }) => state === 'open')
