@@ -40,8 +40,8 @@ t.test('three deaths are enough', async t => {
   const error = await rejection(client.call(['kill']))
   t.ok(error instanceof ExecutorDiedError)
   t.match(error, { name: 'ExecutorDiedError', code: 500, attempts: 3, losses: 3, executorId: /^[\w-]{21}$/ })
-  // The first one died before it could say that it had the request.
-  t.match(error.message, /^3 executors died while they computed it, of these [\w-]{21}, [\w-]{21}$/)
+  // The first one may have died before it could say that it had the request.
+  t.match(error.message, /^3 executors died while they computed it, of these [\w-]{21}, [\w-]{21}(, [\w-]{21})?$/)
   t.equal(await client.call(['echo', 'another']), 'another')
   t.equal(deaths(), 3)
 })
