@@ -17,7 +17,7 @@ function remedy(code: string, { servers, authenticator, user, token, tls }: Conn
   if (code === 'TLS_FIRST') return 'try --tls-first'
   if (UNKNOWN_AUTHORITY.test(code)) return 'its authority is named by --tls-ca'
   if (code.includes('_ALERT_')) return certificateRemedy(tls?.cert)
-  if (code !== 'AUTHORIZATION_VIOLATION') return ''
+  if (code !== 'AUTHORIZATION_VIOLATION' && code !== 'AUTHENTICATION_EXPIRED') return ''
   if (typeof authenticator === 'function') return expiryOf(authenticator)
   const urls = String(servers ?? process.env['NATS_URL'] ?? '')
   return user !== undefined || token !== undefined || urls.includes('@')

@@ -1,5 +1,8 @@
-// A server that comes back and does not take the credentials any more ends an executor, whatever it holds.
+// A server that comes back and does not take the credentials any more ends an executor, whatever it holds; and whoever is shut out
+// is told why.
+import { writeFileSync } from 'node:fs'
 import t from 'tap'
+import { Operator } from './fixtures/jwt.js'
 import { newClient } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
@@ -9,7 +12,7 @@ t.test('cmd/executor at work whose credentials are not taken any more', async t 
   const executor = run(t, 'executor', ['--servers', `nats://someone:secret@127.0.0.1:${server.port}`])
   await executor.line(/Awaiting/)
   const client = newClient(t, server, { service: 'fibonacci' })
-  const calls = [60, 30].map(n => client.call(n).catch(() => {}))
+  const calls = [60, 30].map(n => client.call(n).catch((error: Error) => error))
   await executor.line(/calling/)
   await server.kill()
   server.args.push('--user', 'someone', '--pass', 'another')
@@ -17,6 +20,27 @@ t.test('cmd/executor at work whose credentials are not taken any more', async t 
   t.equal(await executor.exit, 1)
   t.match(executor.stderr.at(-1), /^executor: the connection is closed: /)
   t.notMatch(executor.output, /\n +at /, 'no stack')
+  const [error] = await Promise.all(calls)
+  t.match(error, { name: 'ConnectionError', message: "the connection was closed: 'Authorization Violation'" })
   await client.close()
-  await Promise.all(calls)
+})
+
+t.test('commands at work whose JWTs expire', async t => {
+  const operator = new Operator()
+  const server = await startServer(t, operator.config)
+  const seconds = () => Math.ceil(Date.now() / 1000)
+  const dir = t.testdir({ 'executor.creds': operator.creds(), 'client.creds': operator.creds(seconds() + 4) })
+  const args = (name: string) => ['--servers', server.url, '--creds', `${dir}/${name}.creds`]
+  const executor = run(t, 'executor', args('executor'))
+  const client = run(t, 'client', [...args('client'), '60'])
+  t.equal(await client.exit, 1)
+  const expired = /expired.*\(its JWT has expired on /i
+  t.match(client.stderr.at(-1), expired)
+  t.match(client.stderr.at(-1), /^client: the connection was closed: /)
+  executor.kill()
+
+  writeFileSync(`${dir}/executor.creds`, operator.creds(seconds() + 4))
+  const another = run(t, 'executor', args('executor'))
+  t.equal(await another.exit, 1)
+  t.match(another.stderr.at(-1), expired)
 })

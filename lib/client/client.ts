@@ -220,7 +220,7 @@ export class ExecutorClient implements AsyncDisposable {
     void watch(nc, tell, this.#closing.signal).then(cause => {
       this.#isUp = false
       inbox.close()
-      const error = new ConnectionError('the connection was closed', { cause })
+      const error = new ConnectionError(`the connection was closed${cause ? `: ${cause.message}` : ''}`, { cause })
       for (const call of this.#calls) call.fail(error)
       this.#up?.reject(error)
       this.#nc = this.#connecting = undefined

@@ -1,7 +1,8 @@
 // Where requests come in: the subject of the service for its default export, and one more for all its other functions, both in the
 // queue group. What comes to this executor alone is read here as well.
 import { headersOf } from '../nats/headers.js'
-import type { Msg, Subscription } from '../nats/nats.js'
+import type { LastingSubscription } from '../nats/lasting-subscription.js'
+import type { Msg } from '../nats/nats.js'
 import { NotARequest, parseRequest, tooManyHeaders } from '../protocol/request.js'
 import { type Job, newJob } from './job.js'
 import type { Post } from './post.js'
@@ -20,7 +21,7 @@ export interface EndpointsParts {
 
 export class Endpoints {
   readonly #parts: EndpointsParts
-  #subscriptions: Subscription[] = []
+  #subscriptions: LastingSubscription[] = []
 
   constructor(parts: EndpointsParts) {
     this.#parts = parts
@@ -31,7 +32,7 @@ export class Endpoints {
     if (this.#subscriptions.length > 0) return
     const { post, service, queue } = this.#parts
     this.#subscriptions = [service, `${service}.*`].map(subject =>
-      post.subscribe(subject, message => this.hear(message), { queue }),
+      post.subscribe(subject, message => this.hear(message), queue),
     )
   }
 

@@ -1,6 +1,7 @@
 // This executor as the matchmaker, from when it takes that over until it resigns: reports come in, orders go out.
 import { Matchmaker } from '../matching/matchmaker.js'
-import type { Msg, Subscription } from '../nats/nats.js'
+import type { LastingSubscription } from '../nats/lasting-subscription.js'
+import type { Msg } from '../nats/nats.js'
 import { Dispatch, type Order, type Report, parseReport } from '../protocol/dispatch.js'
 import type { Subjects } from '../protocol/subjects.js'
 import type { Post } from './post.js'
@@ -29,7 +30,7 @@ export interface MatchmakingParts {
 export class Matchmaking {
   readonly #parts: MatchmakingParts
   readonly #matchmaker: Matchmaker
-  readonly #subscription: Subscription
+  readonly #subscription: LastingSubscription
   /** The tokens of replies to orders, by holder: a server answers when one is gone. */
   readonly #orderTokens = new Map<string, string>()
 

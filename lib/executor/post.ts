@@ -6,9 +6,10 @@ import { nanoid } from 'nanoid'
 import { isOpen } from '../nats/connection.js'
 import { encodeHeaders, isNoResponders } from '../nats/headers.js'
 import { Inbox } from '../nats/inbox.js'
+import { LastingSubscription } from '../nats/lasting-subscription.js'
 import { inboxPrefix, wireParts } from '../nats/nats-internals.js'
-import type { Msg, NatsConnection, PublishOptions, Subscription } from '../nats/nats.js'
-import { type SubscribeOptions, subscribeSafely } from '../nats/subscribe-safely.js'
+import type { Msg, NatsConnection, PublishOptions } from '../nats/nats.js'
+import { subscribeSafely } from '../nats/subscribe-safely.js'
 import { DEFAULT_INBOX_PREFIX, isInbox } from '../protocol/subjects.js'
 
 const NOTHING = new Uint8Array(0)
@@ -20,7 +21,7 @@ export class Post {
   /** What inboxes begin with, its own and those of clients. */
   readonly inboxPrefixes: readonly string[]
   readonly #onDropped: (message: Msg) => void
-  readonly #subscriptions = new Set<Subscription>()
+  readonly #subscriptions = new Set<LastingSubscription>()
 
   constructor(nc: NatsConnection, isOwn: boolean, inboxPrefixes: readonly string[], onDropped: (message: Msg) => void) {
     this.nc = nc
@@ -62,8 +63,8 @@ export class Post {
   }
 
   /** What comes needs no answer. */
-  subscribe(subject: string, handle: (message: Msg) => void, options?: SubscribeOptions): Subscription {
-    const subscription = subscribeSafely(this.nc, subject, handle, options)
+  subscribe(subject: string, handle: (message: Msg) => void, queue?: string): LastingSubscription {
+    const subscription = new LastingSubscription(this.nc, subject, handle, queue)
     this.#subscriptions.add(subscription)
     return subscription
   }
@@ -76,7 +77,12 @@ export class Post {
 
   /** Whether it is one of the subjects that are subscribed here. */
   isSubscribed(subject: string) {
-    return subject === this.inbox.subject || [...this.#subscriptions].some(each => each.getSubject() === subject)
+    return subject === this.inbox.subject || [...this.#subscriptions].some(each => each.subject === subject)
+  }
+
+  /** The server has taken away the right to a subject. */
+  refused(subject: string) {
+    for (const subscription of this.#subscriptions) if (subscription.subject === subject) subscription.refused()
   }
 
   /** What comes is to be answered. */
@@ -89,9 +95,9 @@ export class Post {
   }
 
   /** Ends a subscription; what is on its way is still heard. */
-  async end(subscription: Subscription) {
+  end(subscription: LastingSubscription) {
     this.#subscriptions.delete(subscription)
-    if (this.isOpen) await subscription.drain().catch(() => {})
+    return subscription.end()
   }
 
   async close() {

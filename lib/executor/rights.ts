@@ -29,9 +29,10 @@ export class Rights {
     this.#needs = needs
     violationsOf(post.nc, signal, violation => {
       if (!this.#isOurs(violation)) return
-      const { operation, subject } = violation
-      if (!this.#isChecked) this.#missing.push(violation)
-      else warn(`the server does not allow ${operation === 'publish' ? operation : 'subscribe'}: "${subject}"`)
+      if (!this.#isChecked) return void this.#missing.push(violation)
+      // The right and not the subject: there is another inbox for each request, and a log sums up what is the same.
+      warn(`the server does not allow ${this.#rightOf(violation)}`)
+      if (violation.operation !== 'publish') this.#post.refused(violation.subject)
     })
   }
 
@@ -50,9 +51,7 @@ export class Rights {
       }
     // What the status says comes a little later.
     await setImmediate()
-    const { executorId, inboxPrefixes } = this.#needs
-    if (this.#missing.length > 0)
-      throw new MissingRights(this.#missing.map(each => rightOf(each, executorId, inboxPrefixes)))
+    if (this.#missing.length > 0) throw new MissingRights(this.#missing.map(each => this.#rightOf(each)))
     this.#isChecked = true
   }
 
@@ -60,6 +59,11 @@ export class Rights {
     for (const subject of this.#needs.publishes) this.#post.publish(subject)
     for (const subject of this.#needs.later) this.#post.trySubscribing(subject)
     await this.#post.nc.flush()
+  }
+
+  #rightOf(violation: Violation) {
+    const { executorId, inboxPrefixes } = this.#needs
+    return rightOf(violation, executorId, inboxPrefixes)
   }
 
   /** On a connection that somebody handed in others publish and subscribe, too. */

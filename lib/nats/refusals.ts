@@ -17,6 +17,8 @@ export function putInWords(error: NatsError & { reason?: string }, tls: TlsOptio
 }
 
 function inWords({ code, message, reason }: NatsError & { reason?: string }, hasCertificate: boolean) {
+  if (code === 'AUTHENTICATION_EXPIRED') return 'the credentials have expired'
+  if (code === 'ACCOUNT_EXPIRED') return 'the account has expired'
   if (code === 'SERVER_OPT_NA') return `the server does not offer ${message}`
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') return 'the server does not begin with TLS'
   if (code === 'CERT_HAS_EXPIRED') return "the server's certificate has expired"

@@ -1,5 +1,14 @@
 // Tells of what becomes of a connection. However many watch one, nats.js has one listener, and none when nobody does any more.
-import type { NatsConnection } from './nats.js'
+import { setImmediate } from 'node:timers/promises'
+import { ErrorCode, type NatsConnection, NatsError } from './nats.js'
+import { putInWords } from './refusals.js'
+
+/** What a server says of somebody whom it shuts out. */
+const SHUTS_OUT: readonly unknown[] = [
+  ErrorCode.AuthorizationViolation,
+  ErrorCode.AuthenticationExpired,
+  ErrorCode.AccountExpired,
+]
 
 interface Watcher {
   tell(isConnected: boolean): void
@@ -11,13 +20,16 @@ class Watched {
   readonly #watchers = new Set<Watcher>()
   /** What was told last, since nats.js tells of one loss twice if a dial fails late. */
   #isConnected: boolean | undefined
-  #status: (AsyncIterable<{ type: string }> & { stop?: () => void }) | undefined
+  #status: (AsyncIterable<{ type: string; data?: unknown }> & { stop?: () => void }) | undefined
+  /** The code of what the server has said last of who is shut out. */
+  #shutOut: ErrorCode | undefined
 
   constructor(nc: NatsConnection) {
     this.#nc = nc
-    void nc.closed().then(error => {
+    void nc.closed().then(async error => {
       watched.delete(nc)
-      for (const watcher of this.#watchers) watcher.closed(error ?? undefined)
+      const reason = error ? await this.#reasonOf(error) : undefined
+      for (const watcher of this.#watchers) watcher.closed(reason)
     })
   }
 
@@ -42,8 +54,19 @@ class Watched {
 
   async #listen() {
     this.#status = this.#nc.status()
-    for await (const { type } of this.#status)
+    for await (const { type, data } of this.#status)
       if (type === 'disconnect' || type === 'reconnect') this.tell(type === 'reconnect')
+      else if (type === 'error' && SHUTS_OUT.includes(data)) this.#shutOut = data as ErrorCode
+  }
+
+  /** nats.js forgets a JWT that has expired when it is connected again; if it expires once more, nothing is left to say. */
+  async #reasonOf(error: Error): Promise<Error> {
+    // What the status says comes a little later.
+    await setImmediate()
+    if ((error as NatsError).code !== ErrorCode.ConnectionRefused || this.#shutOut === undefined) return error
+    const reason = NatsError.errorForCode(this.#shutOut)
+    putInWords(reason, undefined)
+    return reason
   }
 }
 
