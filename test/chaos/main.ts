@@ -19,7 +19,8 @@ process.stdout.write(`chaos: seed ${seed}, ${churn ? `${churn} calls` : `${secon
 const outcome = await chaos(options)
 process.stdout.write(`${JSON.stringify(outcome, null, 2)}\n`)
 const { calls: made, right, slotDeaths, slotKills, executorDeaths, wrongExits, left, computedTwice } = outcome
-if (right + slotDeaths + executorDeaths !== made || slotDeaths > slotKills || wrongExits.length > 0 || left > 0) process.exitCode = 1
+if (right + slotDeaths + executorDeaths !== made || slotDeaths > slotKills || wrongExits.length > 0 || left > 0)
+  process.exitCode = 1
 if (churn && computedTwice > 0) process.exitCode = 1
 
 function readOptions() {
