@@ -105,7 +105,7 @@ export interface MapOptions extends Omit<CallOptions, 'requestId' | 'onProgress'
   limit?: number | undefined
   /**
    * How many arguments travel in one request: 1–10,000. `'auto'` finds out, so that a request is computed within a few
-   * milliseconds: short ones travel by the hundred, long ones one by one.
+   * milliseconds: short ones travel by the hundred, long ones, large ones and bytes one by one.
    * @default 'auto'
    */
   batchSize?: number | 'auto' | undefined
