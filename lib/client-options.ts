@@ -68,8 +68,9 @@ export interface CallOptions {
    */
   priority?: number | undefined
   /**
-   * The request's id, an idempotency key: while an executor has a request of the same id and argument, or, if that took 100 ms or
-   * more, has answered it in the last two minutes, it is not computed again there. 1–64 letters, digits, `_` and `-`.
+   * The request's id, an idempotency key: while an executor has a request of the same id and argument, from a client of the same `key`,
+   * or, if that took 100 ms or more, has answered it in the last two minutes, it is not computed again there. A client that is started
+   * anew joins what it has asked for before if it was given the same `key`. 1–64 letters, digits, `_` and `-`.
    * @default a random one
    */
   requestId?: string | undefined
