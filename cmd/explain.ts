@@ -1,9 +1,8 @@
 // What the errors of calls mean for the person at the terminal: what to do next, and the exit code.
-import { CLIENT_DEFAULTS } from '../lib/client-options.js'
 import { ConnectionError, NoExecutorsError, TimeoutError } from '../lib/errors.js'
 import type { ConnectionOptions } from '../lib/nats/nats.js'
 import { describeThrown, traceOf } from '../lib/protocol/thrown.js'
-import { quoted, siblingCommand } from './called-as.js'
+import { executorLine, serverLine } from './how-to-start.js'
 import { printable } from './printable.js'
 import { remedyOf } from './remedy.js'
 
@@ -13,15 +12,11 @@ export function exitCode(error: Error): number {
   return 1
 }
 
-/** What an executor of a service is given. */
-const moduleOf = (service: string) =>
-  service === CLIENT_DEFAULTS.service ? '' : ` <module> --service ${quoted(service)}`
-
 /** How to start what is missing. */
 export const withRemedy = (missing: string, service: string) =>
   missing.startsWith('no nats-server')
-    ? `${missing}: start one with "nats-server -c nats-server.conf"`
-    : `${missing}: start one with "${siblingCommand('client', 'executor')}${moduleOf(service)}"`
+    ? `${missing}: start one with "${serverLine()}"`
+    : `${missing}: start one with "${executorLine('client', service)}"`
 
 /** `call` is what failed, such as `fibonacci(30)`. */
 export function explain(error: Error, call: string, service: string, connection: ConnectionOptions): string {

@@ -4,9 +4,10 @@ import type { ConnectionOptions } from '../lib/nats/nats.js'
 import type { ExecutorStatus } from '../lib/observer/executor-status.js'
 import { Observer } from '../lib/observer/observer.js'
 import { jsonOf } from './answers.js'
-import { calledAs, siblingCommand } from './called-as.js'
+import { calledAs } from './called-as.js'
 import { CONNECTION_OPTIONS, connectionOf } from './connection.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
+import { executorLine } from './how-to-start.js'
 import { printable } from './printable.js'
 import { WRAP } from './progress-bar.js'
 import { reason } from './reason.js'
@@ -71,7 +72,7 @@ async function look(observer: Observer, service: string | undefined, connection:
     const executors = await observer.executors()
     if (executors.length > 0) return { executors, at, code: 0 }
     const whose = service === undefined ? '' : ` on ${printable(service)}`
-    const remedy = `start one with "${siblingCommand(OWN, 'executor')}"`
+    const remedy = `start one with "${executorLine(OWN, service)}"`
     return { executors, at, problem: `no executor${whose}: ${remedy}`, code: NOBODY }
   } catch (error) {
     const { message } = error as Error

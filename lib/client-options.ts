@@ -68,8 +68,9 @@ export interface CallOptions {
    */
   priority?: number | undefined
   /**
-   * The request's id, an idempotency key: while an executor has a request of the same id and argument, or, if that took 100 ms or
-   * more, has answered it in the last two minutes, it is not computed again there. 1–64 letters, digits, `_` and `-`.
+   * The request's id, an idempotency key: while an executor has a request of the same id and argument, from a client of the same `key`,
+   * or, if that took 100 ms or more, has answered it in the last two minutes, it is not computed again there. A client that is started
+   * anew joins what it has asked for before if it was given the same `key`. 1–64 letters, digits, `_` and `-`.
    * @default a random one
    */
   requestId?: string | undefined
@@ -105,7 +106,7 @@ export interface MapOptions extends Omit<CallOptions, 'requestId' | 'onProgress'
   limit?: number | undefined
   /**
    * How many arguments travel in one request: 1–10,000. `'auto'` finds out, so that a request is computed within a few
-   * milliseconds: short ones travel by the hundred, long ones one by one.
+   * milliseconds: short ones travel by the hundred, long ones, large ones and bytes one by one.
    * @default 'auto'
    */
   batchSize?: number | 'auto' | undefined

@@ -141,9 +141,13 @@ export function functionsOf<Module>(caller: Caller): RemoteFunctions<Module> {
 }
 
 function remoteFunction(caller: Caller, name: string): RemoteFunction {
-  const named = <Options extends object>(options?: Options) => ({ ...options, function: name })
-  return Object.assign((argument?: unknown, options?: object) => caller.call(argument, named(options)), {
-    request: (argument?: unknown, options?: object) => caller.request(argument, named(options)),
-    map: (source: Iterable<unknown> | AsyncIterable<unknown>, options?: object) => caller.map(source, named(options)),
+  return Object.assign((argument?: unknown, options?: unknown) => caller.call(argument, named(options, name)), {
+    request: (argument?: unknown, options?: unknown) => caller.request(argument, named(options, name)),
+    map: (source: Iterable<unknown> | AsyncIterable<unknown>, options?: unknown) =>
+      caller.map(source, named(options, name)),
   }) as RemoteFunction
 }
+
+/** Options with the function's name. What is no object, such as a second argument, goes on as it is, to be refused. */
+const named = (options: unknown = {}, name: string): object | undefined =>
+  typeof options === 'object' && options !== null ? { ...options, function: name } : (options as undefined)

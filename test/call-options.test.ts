@@ -20,6 +20,8 @@ const wrong: [options: any, name: string, message: string][] = [
   [{ toString: 1 }, 'TypeError', unknown('toString', CALL)],
   [null, 'TypeError', 'expected `options` to be an object, got null'],
   [5000, 'TypeError', 'expected `options` to be an object, got 5000'],
+  ['soon', 'TypeError', 'expected `options` to be an object, got "soon"'],
+  [() => 1, 'TypeError', 'expected `options` to be an object, got () => 1'],
   [{ timeout: 0 }, 'RangeError', 'expected `timeout` to be from 1 to 2147483647, got 0'],
   [{ timeout: null }, 'TypeError', 'expected `timeout` to be a number from 1 to 2147483647, got null'],
   [{ retries: 0.5 }, 'TypeError', 'expected `retries` to be an integer from 0 to 9007199254740991, got 0.5'],
@@ -43,6 +45,10 @@ t.test('wrong options', async t => {
     t.match(await rejection(client.call(1, options)), { name, message })
     t.match(await rejection(client.request(1, options)), { name, message })
     t.throws(() => client.map([1], options), { name, message: message.replace(CALL, MAP) })
+    const { cube } = client.functions<{ cube(x: number): number }>()
+    t.match(await rejection(cube(1, options)), { name, message })
+    t.match(await rejection(cube.request(1, options)), { name, message })
+    t.throws(() => cube.map([1], options), { name, message: message.replace(CALL, MAP) })
   }
   for (const requestId of ['', 'a b', 'x'.repeat(65), 7] as any[])
     t.match(await rejection(client.call(1, { requestId })), { name: 'RangeError', message: /`requestId` to be 1–64 / })

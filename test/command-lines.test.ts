@@ -87,6 +87,12 @@ const cases: [script: string, code: number, stdout: string[], stderr: (string | 
     [/ start one with "'.\/it'\\''s here\/cmd\/executor' <module> --service nobody"$/],
   ],
   [
+    `cmd=$PWD/cmd; cd ${folder}; $cmd/client --servers nats://127.0.0.1:1 --timeout 1 1`,
+    3,
+    [],
+    [/^client: no nats-server at \S+: start one with "nats-server -c \.\.\/\S+\/nats-server\.conf"$/],
+  ],
+  [
     'cmd/executor 日本.mjs',
     2,
     [],

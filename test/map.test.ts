@@ -130,6 +130,29 @@ t.test('it reads no further than it can send, and sends no further than its outc
   await executor.stop()
 })
 
+t.test('what cannot travel together is not read by the hundred', async t => {
+  const module = 'data:text/javascript,export const size = it => it.length'
+  const executor = await startExecutor(t, server, { module, service: 'size' })
+  const client = newClient(t, server, { service: 'size' })
+  for (const [item, together] of [
+    [new Uint8Array(9), 1],
+    ['x'.repeat(50_000), 2],
+  ] as const) {
+    let [read, given, ahead] = [0, 0, 0]
+    function* source() {
+      for (; read < 2000; read++) yield item
+    }
+    for await (const { result } of client.map(source(), { function: 'size' })) {
+      if (result !== item.length) t.fail(`${result}`)
+      ahead = Math.max(ahead, read - ++given)
+    }
+    t.equal(given, 2000)
+    // That many requests are kept; some had twice as many arguments, to see whether that would do.
+    t.ok(ahead <= 129 * 2 * together, `${ahead} were read ahead`)
+  }
+  await executor.stop()
+})
+
 t.test('what a slow source has is sent before it has more', async t => {
   const executor = await startExecutor(t, server)
   const client = newClient(t, server)

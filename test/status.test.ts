@@ -15,7 +15,10 @@ const ended = async (...args: string[]) => {
 
 t.test('nobody is there', async t => {
   t.match(await ended(), { code: 3, out: [], err: [/^status: no executor: start one with "\S*cmd\/executor"$/] })
-  t.match(await ended('acts'), { code: 3, err: [/^status: no executor on acts: start/] })
+  t.match(await ended('acts'), {
+    code: 3,
+    err: [/^status: no executor on acts: start one with "\S*cmd\/executor <module> --service acts"$/],
+  })
   t.match(await ended('--json'), { code: 3, out: [], err: [/^status: no executor: /] })
   t.match(await ended('--servers', 'nats://127.0.0.1:1'), {
     code: 3,

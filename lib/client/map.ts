@@ -8,6 +8,7 @@
 import { MAX_MS } from '../protocol/limits.js'
 import { deferred } from '../deferred.js'
 import { type Abortable, listen, unlisten } from './abort.js'
+import { BatchSize } from './batch-size.js'
 import type { Argument } from './call-owner.js'
 import { InFlight } from './in-flight.js'
 import { type MapOutcome, batchPayload, readBatch, singlePayload } from './map-batch.js'
@@ -25,12 +26,6 @@ import {
   TooLargeError,
 } from '../errors.js'
 import type { FilledCallOptions, FilledMapOptions } from '../client-options.js'
-
-/** How long a batch whose size is found out should take to compute, in milliseconds. */
-const BATCH_MS = 2
-const MOST_AUTO = 1024
-/** How much the last reply counts for the time that an argument takes, against all before. */
-const LATEST = 0.2
 
 /** With a batch of that so many executors died, one more may die of one of its halves. */
 const DEATHS = 2
@@ -75,9 +70,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   #sent = 0
   readonly #inFlight: InFlight
   readonly #pace: Pace
-  /** How many arguments go into the next batch. */
-  #size = 1
-  #msPerItem: number | undefined
+  readonly #batchSize: BatchSize
   /** A step of an asynchronous source that has been asked for. */
   #step: Promise<IteratorResult<Item>> | undefined
   #isRead = false
@@ -105,7 +98,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     this.#closing = closing
     this.#inFlight = new InFlight(options.concurrency)
     this.#pace = new Pace(options.limit)
-    if (options.batchSize !== 'auto') this.#size = options.batchSize
+    this.#batchSize = new BatchSize(options.batchSize)
   }
 
   [Symbol.asyncIterator]() {
@@ -196,7 +189,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   /** Reads arguments for a batch, less than would fit when the source takes its time, and sends it at once: else it would seem to be done. */
   async #gather() {
     const batch: Item[] = []
-    const size = Math.min(this.#size, this.#pace.mostAtOnce)
+    const size = Math.min(this.#batchSize.next, this.#pace.mostAtOnce)
     try {
       while (batch.length < size && !this.#fatal) {
         let step = this.#step ?? this.#source.next()
@@ -243,12 +236,16 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     const isBatch = args.length > 1
     try {
       const payload = isBatch ? batchPayload(args) : singlePayload(args[0])
-      if (!payload) return await this.#halves(args, index, before)
+      if (!payload) {
+        this.#batchSize.wereTooMany(args.length)
+        return await this.#halves(args, index, before)
+      }
       const reply = await this.#request({ ...payload, batchSize: isBatch ? args.length : 0, ...before })
-      this.#learn(reply.computeMs ?? 0, args.length)
+      this.#batchSize.took(reply.computeMs ?? 0, args.length)
       return isBatch ? readBatch(args, index, reply) : [{ index, argument: args[0]!, result: reply.result as Result }]
     } catch (error) {
       if (isBatch && this.#isWorthHalves(error)) {
+        if (error instanceof TooLargeError) this.#batchSize.wereTooMany(args.length)
         const deaths = error instanceof ExecutorDiedError ? DEATHS : before.deaths
         return this.#halves(args, index, { deaths, tries: wasSent(error) ? 1 : before.tries })
       }
@@ -287,14 +284,5 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     const second = await this.#compute(args.slice(middle), index + middle, before)
     if (isRoom) this.#sent--
     return [...(await first), ...second]
-  }
-
-  /** Finds out how many arguments a batch should have. */
-  #learn(ms: number, batchSize: number) {
-    if (this.#options.batchSize !== 'auto') return
-    const msPerItem = ms / batchSize
-    const known = (this.#msPerItem ??= msPerItem)
-    this.#msPerItem = known + LATEST * (msPerItem - known)
-    this.#size = Math.max(1, Math.min(MOST_AUTO, 2 * this.#size, Math.round(BATCH_MS / this.#msPerItem)))
   }
 }
