@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { root } from '../dev/root.js'
 import { readOrEnd } from '../dev/usage.js'
 import { type NatsConnection, connect } from 'nats'
 import { adopt } from '../cmd/children.js'
@@ -143,7 +144,7 @@ async function watch(innocent: ChildProcess, pids: number[], act: () => Promise<
 
 function startServer() {
   const rights = (role: string, service = SERVICE) =>
-    readFileSync(new URL(`../../config/${role}.conf`, import.meta.url), 'utf8').replaceAll('fibonacci', service)
+    readFileSync(new URL(`config/${role}.conf`, root), 'utf8').replaceAll('fibonacci', service)
   const users = {
     executor: rights('executor'),
     client: rights('client'),

@@ -3,12 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { adopt, plainEnvironment, stopAll as stopAllChildren, stop as stopChildren } from '../cmd/children.js'
 import { type NatsServer, startNatsServer } from '../cmd/nats-server.js'
+import { root } from '../dev/root.js'
 import type { Member } from './pool-members.js'
 
 /** What does not end by SIGTERM within this time gets SIGKILL. */
 const STOP_MS = 5000
 
-const EXECUTOR = fileURLToPath(new URL('../../cmd/executor', import.meta.url))
+const EXECUTOR = fileURLToPath(new URL('cmd/executor', root))
 export const SLEEP = fileURLToPath(new URL('sleep.js', import.meta.url))
 const SLOW_SLEEP = fileURLToPath(new URL('slow-sleep.js', import.meta.url))
 

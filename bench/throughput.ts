@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { adopt } from '../cmd/children.js'
+import { root } from '../dev/root.js'
 import { readOrEnd } from '../dev/usage.js'
 import type { Kind, Load } from './load.js'
 import { startServers, stopAll, stopAllOnSignals } from './processes.js'
@@ -20,7 +21,7 @@ const USAGE = `usage: npm run bench -- [options]
   --against <commit>  measures another commit of this repository, too
   --only <text>       only rows whose names contain this, and what they are compared with
 `
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const ROOT = fileURLToPath(root)
 const IN_FLIGHT = [1, 8, 64, 512]
 const IN_FLIGHT_BYTES = [1, 16]
 const BARE = 'bare nats.js'

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type NatsConnection, createInbox, headers } from 'nats'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 import { Gate } from './fixtures/gate.js'
 import { newClient, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
@@ -205,13 +206,13 @@ for (const log of ['text', 'json'])
 
 t.test('an executor of another function, with its own rights, gets none of the requests', async t => {
   const config = (service: string) =>
-    readFileSync(new URL('../config/executor.conf', import.meta.url), 'utf8').replaceAll('fibonacci', service)
+    readFileSync(new URL('config/executor.conf', root), 'utf8').replaceAll('fibonacci', service)
   const server = await startServer(
     t,
     `authorization { users: [
       { user: acts, password: pw, permissions: { ${config('acts')} } }
       { user: other, password: pw, permissions: { ${config('other')} } }
-      { user: client, password: pw, permissions: { ${readFileSync(new URL('../config/client.conf', import.meta.url), 'utf8').replaceAll('fibonacci', 'acts')} } }
+      { user: client, password: pw, permissions: { ${readFileSync(new URL('config/client.conf', root), 'utf8').replaceAll('fibonacci', 'acts')} } }
     ] }`,
   )
   const as = (user: string) => ({

@@ -1,6 +1,7 @@
 // What `cmd/client` prints on a terminal, and what it does not.
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 import { startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { runFile } from './fixtures/processes.js'
@@ -17,7 +18,7 @@ export async function goes(n, { progress }) {
   return n
 }`
 await startExecutor(t, server, { module: `data:text/javascript,${encodeURIComponent(FUNCTIONS)}`, service: 'shows' })
-const CLIENT = fileURLToPath(new URL('../cmd/client', import.meta.url))
+const CLIENT = fileURLToPath(new URL('cmd/client', root))
 
 /** Runs a command on a terminal; prints its exit code and what it has said. */
 const TERMINAL = `

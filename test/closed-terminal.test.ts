@@ -1,6 +1,7 @@
 // A person closes the window in which a command runs: that ends it in order.
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import { startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { runFile } from './fixtures/processes.js'
@@ -8,8 +9,8 @@ import { python, skip } from './fixtures/terminal.js'
 
 const server = await startServer(t)
 await startExecutor(t, server)
-const acts = fileURLToPath(new URL('fixtures/acts.mjs', import.meta.url))
-const path = (command: string) => fileURLToPath(new URL(`../cmd/${command}`, import.meta.url))
+const acts = fileURLToPath(new URL('test/fixtures/acts.mjs', root))
+const path = (command: string) => fileURLToPath(new URL(`cmd/${command}`, root))
 
 /** Its arguments: what a command says when its terminal is to be closed, and the command. It prints how that has ended. */
 const CLOSED = `

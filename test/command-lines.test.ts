@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 import { startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { runFile } from './fixtures/processes.js'
@@ -26,7 +27,7 @@ async function shell(t: Test, script: string) {
 const HELP = '(see client --help)'
 const folder = t.testdir({ 'in.raw': 'four' })
 mkdirSync(join(folder, 'folder'))
-const acts = fileURLToPath(new URL('fixtures/acts.mjs', import.meta.url))
+const acts = fileURLToPath(new URL('test/fixtures/acts.mjs', root))
 /** Goes to a folder that is not there any more. */
 const GONE = `cmd=$PWD/cmd; mkdir -p ${folder}/gone; cd ${folder}/gone; rmdir ${folder}/gone;`
 const LONG = '$(head -c 120000 /dev/zero | tr "\\0" a)'

@@ -1,10 +1,11 @@
 // The demo is killed, as by whoever runs out of memory or patience: nothing that it has started stays.
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import { commandLine, descendants, survivors } from './fixtures/executors.js'
 import { runFile } from './fixtures/processes.js'
 
-const DEMO = fileURLToPath(new URL('../cmd/demo', import.meta.url))
+const DEMO = fileURLToPath(new URL('cmd/demo', root))
 
 t.test('while clients ask', async t => {
   const demo = runFile(t, DEMO, [])

@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 import { startServer } from './fixtures/nats-server.js'
 import { runFile } from './fixtures/processes.js'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const readme = readFileSync(join(root, 'examples/README.md'), 'utf8')
+const rootFolder = fileURLToPath(root)
+const readme = readFileSync(join(rootFolder, 'examples/README.md'), 'utf8')
 const COMMANDS = [...readme.matchAll(/\| `([^`]+)` +\|$/gm)].map(([, command]) => command!)
 const COMPILE = /```sh\n(.+)\n```/.exec(readme)![1]!
 /** Otherwise what was compiled is run, as it says there. */
@@ -130,7 +131,7 @@ t.test(testLocally, async t => {
 /** A command as somebody enters it in the project's folder, with this Node. */
 function sh(t: Test, command: string, env: Record<string, string> = {}) {
   const text = RUNS_TYPESCRIPT ? command : command.replace(/examples\/([\w-]+)\.ts\b/, 'dist/examples/$1.js')
-  return runFile(t, '/bin/sh', ['-c', `cd "$1" && exec ${text}`, 'sh', root], {
+  return runFile(t, '/bin/sh', ['-c', `cd "$1" && exec ${text}`, 'sh', rootFolder], {
     NATS_URL: server.url,
     PATH,
     ...env,

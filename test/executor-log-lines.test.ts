@@ -2,10 +2,11 @@
 import { headers } from 'nats'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { type Process, run, runFile } from './fixtures/processes.js'
 
-const LOG_EVENTS = fileURLToPath(new URL('fixtures/log-events.mjs', import.meta.url))
+const LOG_EVENTS = fileURLToPath(new URL('test/fixtures/log-events.mjs', root))
 type Event = [name: string, event: object | string, times?: number]
 
 async function log(t: Test, kind: string, events: Event[]): Promise<Process> {

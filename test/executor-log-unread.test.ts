@@ -3,14 +3,15 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, constants, existsSync, openSync, readSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { run, runFile } from './fixtures/processes.js'
 import { python, skip } from './fixtures/terminal.js'
 
 const server = await startServer(t)
 const nc = await connectTo(t, server)
-const EXECUTOR = fileURLToPath(new URL('../cmd/executor', import.meta.url))
-const LOG_EVENTS = fileURLToPath(new URL('fixtures/log-events.mjs', import.meta.url))
+const EXECUTOR = fileURLToPath(new URL('cmd/executor', root))
+const LOG_EVENTS = fileURLToPath(new URL('test/fixtures/log-events.mjs', root))
 const flags = (subject: string) => ['--servers', server.url, '--service', subject, 'test/fixtures/acts.mjs']
 /** More than a buffer of the system and the executor's own hold. */
 const MANY = 10_000

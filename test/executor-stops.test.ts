@@ -1,11 +1,12 @@
 // Signals to `cmd/executor`.
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
-const SLEEP = new URL('../dist/lib/functions/sleep.js', import.meta.url).href
-const LOOP = new URL('fixtures/acts.mjs', import.meta.url).href
+const SLEEP = new URL('dist/lib/functions/sleep.js', root).href
+const LOOP = new URL('test/fixtures/acts.mjs', root).href
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
   t.test(`${signal}: all that is under way is answered`, async t => {

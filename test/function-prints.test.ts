@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { fileURLToPath } from 'node:url'
+import { root } from '../dev/root.js'
 import { logged } from './fixtures/executors.js'
 import { newClient, rejection } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { type Process, run } from './fixtures/processes.js'
 
 const server = await startServer(t)
-const PRINTS = fileURLToPath(new URL('fixtures/prints.mjs', import.meta.url))
+const PRINTS = fileURLToPath(new URL('test/fixtures/prints.mjs', root))
 
 async function start(t: Test, ...flags: string[]) {
   const executor = run(t, 'executor', ['--servers', server.url, PRINTS, '--log', 'json', ...flags])

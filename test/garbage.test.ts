@@ -1,12 +1,13 @@
 // Large bodies pass through executors and clients without V8 collecting all garbage again and again.
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 import { newClient } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { runFile } from './fixtures/processes.js'
 
-const EXECUTOR = fileURLToPath(new URL('../cmd/executor', import.meta.url))
-const LIBRARY = new URL('../dist/lib/index.js', import.meta.url).href
+const EXECUTOR = fileURLToPath(new URL('cmd/executor', root))
+const LIBRARY = new URL('dist/lib/index.js', root).href
 const CALLS = 2000
 const BYTES = 100_000
 /** In an executor there are about 6, and with V8's own settings 30; in a client 1, and 15 when it loaded all that an executor needs. */

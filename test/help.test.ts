@@ -3,6 +3,7 @@ import { symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import { runFile } from './fixtures/processes.js'
 
 const INSTALLED = {
@@ -14,7 +15,7 @@ const INSTALLED = {
 const folder = t.testdir({ bin: {}, node_modules: { '.bin': {} } })
 
 for (const [name, installed] of Object.entries(INSTALLED)) {
-  const file = fileURLToPath(new URL(`../cmd/${name}`, import.meta.url))
+  const file = fileURLToPath(new URL(`cmd/${name}`, root))
   const [linked, inProject] = [join(folder, 'bin', installed), join(folder, 'node_modules/.bin', installed)]
   for (const path of [linked, inProject]) symlinkSync(file, path)
   for (const [how, path, typed] of [

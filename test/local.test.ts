@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { ExecutorClient } from 'nats-executor'
+import { root } from '../dev/root.js'
 import { commandLine, descendants, isAlive, survivors } from './fixtures/executors.js'
 import { rejection } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
@@ -194,7 +195,7 @@ t.test('TypeScript by a loader', async t => {
     'images.mjs': "import { word } from './word.ts'\nexport default () => word",
     'word.ts': "export const word: string = 'one'",
   }
-  const loader = new URL('fixtures/strip-types.mjs', import.meta.url).href
+  const loader = new URL('test/fixtures/strip-types.mjs', root).href
   const { answer, serves, write } = await startLocal(t, files, [`--exec-argv=--import=${loader}`])
   t.equal(await answer(), 'one')
   await serves('two', () => write('word.ts', "export const word: string = 'two'"))

@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { headers } from 'nats'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import { Gate } from './fixtures/gate.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { newClient, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { run } from './fixtures/processes.js'
 
-const SLEEP = new URL('../dist/lib/functions/sleep.js', import.meta.url)
+const SLEEP = new URL('dist/lib/functions/sleep.js', root)
 const FLAGS = ['--service', 'sleep', 'dist/lib/functions/sleep.js']
 const AWAITING = /Awaiting/
 

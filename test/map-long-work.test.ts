@@ -3,12 +3,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MapOutcome, MapRun } from 'nats-executor'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import { Gate } from './fixtures/gate.js'
 import { newClient, startExecutor, statistics } from './fixtures/library.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
-const SLEEP = new URL('../dist/lib/functions/sleep.js', import.meta.url)
+const SLEEP = new URL('dist/lib/functions/sleep.js', root)
 const FLAGS = ['--service', 'sleep', 'dist/lib/functions/sleep.js']
 
 async function collect<Argument>(map: MapRun<Argument, unknown>): Promise<MapOutcome<Argument>[]> {

@@ -7,13 +7,14 @@ import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
 import type { Executor } from 'nats-executor'
+import { root } from '../dev/root.js'
 import { fixture, newClient, newExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { commandEnvironment, runFile } from './fixtures/processes.js'
 
 const server = await startServer(t)
-const root = fileURLToPath(new URL('..', import.meta.url))
-const COMMAND = join(root, 'dist/cmd/executor.js')
+const rootFolder = fileURLToPath(root)
+const COMMAND = join(rootFolder, 'dist/cmd/executor.js')
 let services = 0
 const NOWHERE = ['--servers', 'nats://127.0.0.1:1']
 

@@ -2,6 +2,7 @@
 import { existsSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import { fixture, newClient, startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
@@ -42,7 +43,7 @@ t.test('one that takes too long, throws or never ends does not hold up the stop'
     onStop(() => { throw new Error('on purpose') })
     export default () => 1`
   const folder = t.testdir({ 'late.mjs': source })
-  symlinkSync(new URL('../node_modules', import.meta.url).pathname, join(folder, 'node_modules'))
+  symlinkSync(new URL('node_modules', root).pathname, join(folder, 'node_modules'))
   const executor = run(t, 'executor', ['--servers', server.url, join(folder, 'late.mjs')])
   await executor.line(/Awaiting/)
   executor.kill('SIGTERM')

@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import { plainEnvironment } from '../cmd/children.js'
 import { startServer } from './fixtures/nats-server.js'
 import { runFile } from './fixtures/processes.js'
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('..', import.meta.url))
+const rootFolder = fileURLToPath(root)
 const env = plainEnvironment(/^(npm_|NODE_OPTIONS)/)
 const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts']
 
@@ -53,7 +54,7 @@ t.test('npm pack, npm install, tsc, node', async t => {
   })
   const inProject = { cwd: project, env }
   const packed = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', project], {
-    cwd: root,
+    cwd: rootFolder,
     env,
   })
   const [{ filename, files }] = JSON.parse(packed.stdout)
@@ -66,8 +67,8 @@ t.test('npm pack, npm install, tsc, node', async t => {
   await run('npm', ['install', ...QUIET, join(project, filename)], inProject)
   // Node's types and the compiler are the project's own affair: here they are those of this one.
   for (const name of ['@types/node', 'undici-types'])
-    cpSync(join(root, 'node_modules', name), join(project, 'node_modules', name), { recursive: true })
-  symlinkSync(join(root, 'node_modules/typescript'), join(project, 'node_modules/typescript'))
+    cpSync(join(rootFolder, 'node_modules', name), join(project, 'node_modules', name), { recursive: true })
+  symlinkSync(join(rootFolder, 'node_modules/typescript'), join(project, 'node_modules/typescript'))
   await run(process.execPath, ['node_modules/typescript/bin/tsc'], inProject).catch(error => t.fail(error.stdout))
 
   const server = await startServer(t)

@@ -3,13 +3,14 @@ import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Observer } from 'nats-executor'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import { newClient, newExecutor, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { Gate } from './fixtures/gate.js'
 
 /** What `config/` says, for the service of the tests. */
 const rights = (role: string) =>
-  readFileSync(new URL(`../config/${role}.conf`, import.meta.url), 'utf8').replaceAll('fibonacci', 'acts')
+  readFileSync(new URL(`config/${role}.conf`, root), 'utf8').replaceAll('fibonacci', 'acts')
 
 const users = (executor = rights('executor')) => `authorization {
   users: [
@@ -118,7 +119,7 @@ t.test('an inbox prefix that it may not publish to is missing, too', async t => 
 })
 
 t.test('accounts: executors in one, clients in another', async t => {
-  const text = readFileSync(new URL('../docs/permissions.md', import.meta.url), 'utf8')
+  const text = readFileSync(new URL('docs/permissions.md', root), 'utf8')
   const accounts = /^accounts \{[^]*?^\}/m
     .exec(text)![0]
     .replaceAll('fibonacci', 'acts')

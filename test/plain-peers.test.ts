@@ -2,13 +2,14 @@
 import { fileURLToPath } from 'node:url'
 import { type Msg, headers } from 'nats'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 import { Dispatch, type Report } from '../lib/protocol/dispatch.js'
 import { newClient, rejection } from './fixtures/library.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { runFile } from './fixtures/processes.js'
 
 const plain = (t: Test, name: string, ...args: string[]) =>
-  runFile(t, process.execPath, [fileURLToPath(new URL(`fixtures/plain-${name}.mjs`, import.meta.url)), ...args])
+  runFile(t, process.execPath, [fileURLToPath(new URL(`test/fixtures/plain-${name}.mjs`, root)), ...args])
 
 /** Resolves when a client was told that many times that a request is held, or computed. */
 async function noticed(t: Test, server: Server, count = 1) {

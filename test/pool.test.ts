@@ -2,13 +2,14 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 import type { Task } from '../lib/slots/task.js'
 import { parseRequest } from '../lib/protocol/request.js'
 import type { PoolOwner } from '../lib/slots/pool-owner.js'
 import { fixture } from './fixtures/library.js'
 
 // Its threads need what was built.
-const { Pool } = await import(new URL('../dist/lib/slots/pool.js', import.meta.url).href)
+const { Pool } = await import(new URL('dist/lib/slots/pool.js', root).href)
 
 /** A pool that is ready, and what computes something in it. */
 async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner<Task>> = {}) {

@@ -1,11 +1,12 @@
 // Under a steady stream of requests every executor may be replaced, without one error.
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import { newClient } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
-const SLEEP = new URL('../dist/lib/functions/sleep.js', import.meta.url).href
+const SLEEP = new URL('dist/lib/functions/sleep.js', root).href
 
 t.test('three executors are stopped and started one by one', async t => {
   const server = await startServer(t)

@@ -4,8 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 
-const SETUP = readFileSync(new URL('../cmd/setup', import.meta.url), 'utf8')
+const SETUP = readFileSync(new URL('cmd/setup', root), 'utf8')
 const TOOLS = ['sh', 'cat', 'chmod', 'dirname', 'env', 'find', 'mkdir', 'mktemp', 'rm', 'touch']
 const NPM = `case $1 in
   ci) mkdir -p node_modules && touch node_modules/.package-lock.json ;;
@@ -14,7 +15,7 @@ esac`
 
 for (const command of ['client', 'executor', 'local', 'demo'])
   t.test(`without it cmd/${command} says that it is missing`, async t => {
-    const shim = readFileSync(new URL(`../cmd/${command}`, import.meta.url), 'utf8')
+    const shim = readFileSync(new URL(`cmd/${command}`, root), 'utf8')
     const folder = t.testdir({ 'package.json': '{"type":"module"}', cmd: { [command]: shim } })
     const { status, stderr } = spawnSync(process.execPath, [join(folder, 'cmd', command)], { encoding: 'utf8' })
     t.equal(status, 1)

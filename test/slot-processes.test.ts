@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import { Journal, POISON, commandLine, descendants, isAlive, logged, startExecutors } from './fixtures/executors.js'
 import { newClient } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { run, runFile } from './fixtures/processes.js'
 
 const server = await startServer(t)
-const EXECUTOR = fileURLToPath(new URL('../cmd/executor', import.meta.url))
+const EXECUTOR = fileURLToPath(new URL('cmd/executor', root))
 const slotsOf = (pid: number) =>
   descendants(pid).filter(child => commandLine(child)[0]!.startsWith('nats-executor slot'))
 

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 import { seededRandom } from '../dev/random.js'
 import { newJob } from '../lib/executor/job.js'
 import { parseRequest } from '../lib/protocol/request.js'
@@ -13,7 +14,7 @@ import type { Task } from '../lib/slots/task.js'
 import { fixture } from './fixtures/library.js'
 
 // Its processes need what was built.
-const { Pool } = await import(new URL('../dist/lib/slots/pool.js', import.meta.url).href)
+const { Pool } = await import(new URL('dist/lib/slots/pool.js', root).href)
 
 const TASKS = 1500
 const DURATIONS = [0, 0, 0, 0.1, 0.1, 1, 1, 3, 20]

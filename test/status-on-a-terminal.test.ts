@@ -1,6 +1,7 @@
 // What `cmd/status --watch` draws, whatever terminal it is and whoever is there.
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { root } from '../dev/root.js'
 import { statusLines } from '../cmd/status-lines.js'
 import type { ExecutorStatus } from '../lib/observer/executor-status.js'
 import { startExecutor } from './fixtures/library.js'
@@ -8,7 +9,7 @@ import { startServer } from './fixtures/nats-server.js'
 import { run, runFile } from './fixtures/processes.js'
 import { skip, python } from './fixtures/terminal.js'
 
-const STATUS = fileURLToPath(new URL('../cmd/status', import.meta.url))
+const STATUS = fileURLToPath(new URL('cmd/status', root))
 
 /** Runs a command on a terminal of so many rows and columns until it has said something twice; prints all that it has said. */
 const TERMINAL = `

@@ -3,18 +3,19 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { root } from '../dev/root.js'
 import ts from 'typescript'
 import { startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { commandEnvironment } from './fixtures/processes.js'
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('..', import.meta.url))
-const COMPILED = `${root}dist/test/fixtures/typed`
+const rootFolder = fileURLToPath(root)
+const COMPILED = `${rootFolder}dist/test/fixtures/typed`
 
 t.test('a program compiles, with an error for each line that is wrong, and runs', async t => {
   const { stdout } = await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'test/fixtures/typed'], {
-    cwd: root,
+    cwd: rootFolder,
     env: commandEnvironment(),
   }).catch(error => error)
   t.equal(stdout, '')
@@ -31,7 +32,7 @@ t.test('a program compiles, with an error for each line that is wrong, and runs'
 })
 
 t.test('an editor offers the functions, their options and what is known of them', async t => {
-  const file = `${root}test/fixtures/typed/editor.ts`
+  const file = `${rootFolder}test/fixtures/typed/editor.ts`
   const { complete, hover } = editor(
     file,
     `import { ExecutorClient } from 'nats-executor'
@@ -66,9 +67,9 @@ t.test('an editor offers the functions, their options and what is known of them'
 /** A file as an editor has it open; comments in it are places. */
 function editor(file: string, text: string) {
   const options = ts.parseJsonConfigFileContent(
-    ts.readConfigFile(`${root}test/fixtures/typed/tsconfig.json`, ts.sys.readFile).config,
+    ts.readConfigFile(`${rootFolder}test/fixtures/typed/tsconfig.json`, ts.sys.readFile).config,
     ts.sys,
-    `${root}test/fixtures/typed`,
+    `${rootFolder}test/fixtures/typed`,
   ).options
   const service = ts.createLanguageService({
     getCompilationSettings: () => options,
@@ -78,7 +79,7 @@ function editor(file: string, text: string) {
       const content = name === file ? text : ts.sys.readFile(name)
       return content === undefined ? undefined : ts.ScriptSnapshot.fromString(content)
     },
-    getCurrentDirectory: () => root,
+    getCurrentDirectory: () => rootFolder,
     getDefaultLibFileName: ts.getDefaultLibFilePath,
     fileExists: name => name === file || ts.sys.fileExists(name),
     readFile: ts.sys.readFile,

@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { root } from '../../dev/root.js'
 import type { Link } from '../fixtures/link.js'
 import type { Server } from '../fixtures/nats-server.js'
 import { Process, commandEnvironment } from '../fixtures/processes.js'
 
-const ROOT = new URL(import.meta.url.includes('/dist/') ? '../../../' : '../../', import.meta.url)
-const EXECUTOR = fileURLToPath(new URL('cmd/executor', ROOT))
-const WORK = fileURLToPath(new URL('test/chaos/work.mjs', ROOT))
+const EXECUTOR = fileURLToPath(new URL('cmd/executor', root))
+const WORK = fileURLToPath(new URL('test/chaos/work.mjs', root))
 const AWAITING = /Awaiting requests/
 
 type Strike = 'kill' | 'kill slot' | 'stop' | 'pause' | 'restart server' | 'pause server' | 'cut links'

@@ -5,11 +5,11 @@ import { once } from 'node:events'
 import { setPriority } from 'node:os'
 import { type Interface, createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { root } from '../../dev/root.js'
 import { adopt } from '../../cmd/children.js'
 import { commandEnvironment } from '../fixtures/processes.js'
 
-export const ROOT = new URL(import.meta.url.includes('/dist/') ? '../../../' : '../../', import.meta.url)
-const SWITCH = fileURLToPath(new URL('test/hosts/switch.py', ROOT))
+const SWITCH = fileURLToPath(new URL('test/hosts/switch.py', root))
 
 export interface Direction {
   /** One way, in milliseconds. */

@@ -8,15 +8,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Caller, type Kind } from './calls.js'
 import { Journal } from './journal.js'
-import { type Host, Network, ROOT } from './network.js'
+import { root } from '../../dev/root.js'
+import { type Host, Network } from './network.js'
 
 const READY_MS = 30_000
 const SPREAD_TRIES = 15
 const PORT = 4222
 const ROUTES_PORT = 6222
 const CONNECTIONS = 'http://127.0.0.1:8222/connz'
-const CONFIGURATION = fileURLToPath(new URL('nats-server.conf', ROOT))
-const EXECUTOR = fileURLToPath(new URL('cmd/executor', ROOT))
+const CONFIGURATION = fileURLToPath(new URL('nats-server.conf', root))
+const EXECUTOR = fileURLToPath(new URL('cmd/executor', root))
 const WORK = fileURLToPath(new URL('work.js', import.meta.url))
 const WATCHER = fileURLToPath(new URL('watcher.js', import.meta.url))
 
