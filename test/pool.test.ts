@@ -2,14 +2,11 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { root } from '../dev/root.js'
 import type { Task } from '../lib/slots/task.js'
 import { parseRequest } from '../lib/protocol/request.js'
+import { Pool } from '../lib/slots/pool.js'
 import type { PoolOwner } from '../lib/slots/pool-owner.js'
 import { fixture } from './fixtures/library.js'
-
-// Its threads need what was built.
-const { Pool } = await import(new URL('dist/lib/slots/pool.js', root).href)
 
 /** A pool that is ready, and what computes something in it. */
 async function startPool(t: Test, concurrency = 1, change: Partial<PoolOwner<Task>> = {}) {
@@ -84,7 +81,7 @@ t.test('a request that waits keeps a copy of its body alone, not the packet of s
   const packet = Buffer.alloc(65_536, ' ')
   const body = packet.subarray(100, 100 + packet.write('["echo",1]', 100))
   t.ok(pool.add(requestOf(body)))
-  const [{ body: kept }] = pool.releaseAll()
+  const { body: kept } = pool.releaseAll()[0]!
   t.equal(Buffer.from(kept).toString(), '["echo",1]')
   t.equal(kept.buffer.byteLength, kept.byteLength)
 })
@@ -144,7 +141,7 @@ t.test(
 t.test('nor what is so large that it cannot be taken back', async t => {
   const { pool } = await startPool(t)
   pool.add(requestOf(bodyOf(['loop'])))
-  while (pool.slots[0].room.longAt >= performance.now());
+  while (pool.slots[0]!.room.longAt >= performance.now());
   const large = requestOf(Buffer.from(JSON.stringify(['size', 'x'.repeat(500_000)])))
   const small = requestOf(bodyOf(['echo']))
   pool.add(large)

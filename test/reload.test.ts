@@ -4,16 +4,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
-import { root } from '../dev/root.js'
 import { parseRequest } from '../lib/protocol/request.js'
+import { Pool } from '../lib/slots/pool.js'
 import type { PoolOptions, PoolOwner } from '../lib/slots/pool-owner.js'
 import type { Task } from '../lib/slots/task.js'
 import { isAlive, survivors } from './fixtures/executors.js'
 import { newClient, newExecutor, rejection } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
-
-// Its processes need what was built.
-const { Pool } = await import(new URL('dist/lib/slots/pool.js', root).href)
 
 const NEVER = 'await setTimeout(1e9);'
 /** The same without any import. */
@@ -116,7 +113,7 @@ class Workshop {
   }
 
   get pids(): number[] {
-    return this.pool.slots.map(({ pid }: { pid: number }) => pid)
+    return this.pool.slots.map(({ pid }) => pid!)
   }
 
   async open() {

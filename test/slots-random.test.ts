@@ -5,16 +5,13 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
-import { root } from '../dev/root.js'
 import { seededRandom } from '../dev/random.js'
 import { newJob } from '../lib/executor/job.js'
 import { parseRequest } from '../lib/protocol/request.js'
+import { Pool } from '../lib/slots/pool.js'
 import type { PoolOptions, PoolOwner } from '../lib/slots/pool-owner.js'
 import type { Task } from '../lib/slots/task.js'
 import { fixture } from './fixtures/library.js'
-
-// Its processes need what was built.
-const { Pool } = await import(new URL('dist/lib/slots/pool.js', root).href)
 
 const TASKS = 1500
 const DURATIONS = [0, 0, 0, 0.1, 0.1, 1, 1, 3, 20]
@@ -105,7 +102,7 @@ class Run {
 
   take(number: number) {
     if (this.endings[number]!.length > 0 || this.out.includes(number)) return
-    if (!this.pool.release(this.tasks[number])) return
+    if (!this.pool.release(this.tasks[number]!)) return
     this.note(`${number} taken`)
     this.out.push(number)
   }
@@ -114,13 +111,13 @@ class Run {
     const number = this.out.shift()
     if (number === undefined) return
     this.note(`${number} put back`)
-    this.pool.insert(this.tasks[number])
+    this.pool.insert(this.tasks[number]!)
   }
 
   end(number: number) {
     if (this.endings[number]!.length > 0 || this.out.includes(number)) return
     this.note(`${number} to end`)
-    this.pool.end(this.tasks[number], 499, 'cancelled')
+    this.pool.end(this.tasks[number]!, 499, 'cancelled')
   }
 
   /** Kills a process that computes something. */
