@@ -76,3 +76,25 @@ for (const state of ['is computed', 'waits'])
     t.equal(await other, 'go')
     await blocking
   })
+
+t.test('by another client of the same key, at another executor, when the first one cancels it at once', async t => {
+  const service = 'two'
+  for (let count = 1; count <= 2; count++) await startExecutor(t, server, { service, balance: false })
+  const [first, second] = [newClient(t, server, { service, key: 'two' }), newClient(t, server, { service, key: 'two' })]
+  t.equal(await first.call(['echo', 'connected']), 'connected')
+  const gate = new Gate(t)
+  // Some come to each of the executors.
+  const before = Array.from({ length: 16 }, () => first.call(['gate', gate.name]))
+  await gate.heard('here', 2)
+  const ids = before.map((_, index) => `at-once-${index}`)
+  const others = ids.map(requestId => second.call(['echo', requestId], { requestId }).catch(String))
+  // They have arrived when this is answered.
+  await t.rejects(second.call(1, { function: 'none' }), { code: 404 })
+  const abort = new AbortController()
+  const calls = ids.map(requestId => rejection(first.call(['echo', requestId], { requestId, signal: abort.signal })))
+  abort.abort()
+  for (const cancelled of calls) t.match(await cancelled, { name: 'CancelledError' })
+  const opening = setInterval(() => gate.open(), 10)
+  t.strictSame(await Promise.all(others), ids)
+  await Promise.all(before).finally(() => clearInterval(opening))
+})

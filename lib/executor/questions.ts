@@ -41,7 +41,7 @@ export class Questions {
     const question = parseQuestion(message.string())
     if (!question) return
     this.#parts.notices.heard(question.key ?? '')
-    const status = this.#statusOf(question, message.reply!)
+    const status = this.#statusOf(question, message.reply!, isAlone)
     if (!isAlone) {
       // Of many that are asked only those answer that have something: who has got it from here answers itself.
       delete status.missing
@@ -51,7 +51,7 @@ export class Questions {
       this.#parts.post.publish(message.reply!, JSON.stringify(status))
   }
 
-  #statusOf({ key = '', ids = [], cancel = [] }: Question, reply: string): Status {
+  #statusOf({ key = '', ids = [], cancel = [] }: Question, reply: string, isAlone: boolean): Status {
     const { executorId, registry, outbox } = this.#parts
     const status: Status = { executorId }
     // Not an object: an id may be `__proto__`.
@@ -74,7 +74,8 @@ export class Questions {
       const job = registry.find(id, key)
       const to = registry.whereTo(id, key)
       if (job?.state === 'moving') add('waiting', id)
-      else if (job) {
+      // Clients that share a key may have one id computed at several executors: to all goes what is meant for one.
+      else if (job && (isAlone || mayWait(job, reply))) {
         if (!leave(job, reply)) this.#parts.cancel(job)
         add('cancelled', id)
       } else if (to !== undefined) moved.set(id, to)
@@ -85,9 +86,16 @@ export class Questions {
   }
 }
 
+/** What all inboxes of a client begin with. */
+const baseOf = (inbox: string) => inbox.slice(0, inbox.lastIndexOf('.') + 1)
+
+/** Whether the client of that inbox may be one of those who wait; of inboxes that have nothing in common but the prefix it may. */
+const mayWait = ({ replyTo }: Job, reply: string) =>
+  replyTo.some(inbox => inbox.startsWith(baseOf(reply)) || reply.startsWith(baseOf(inbox)))
+
 /** The client of that inbox waits for the request no more; false if nobody else does, or it is not one of those who wait. */
 function leave({ replyTo }: Job, reply: string): boolean {
-  const own = reply.slice(0, reply.lastIndexOf('.') + 1)
+  const own = baseOf(reply)
   const others = replyTo.filter(inbox => !inbox.startsWith(own))
   if (others.length === 0 || others.length === replyTo.length) return false
   replyTo.splice(0, Infinity, ...others)
