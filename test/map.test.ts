@@ -1,4 +1,5 @@
 // Many arguments in one loop: chunks of them travel together, and each has its own result or error.
+import { headers } from 'nats'
 import t from 'tap'
 import type { MapOutcome, MapRun } from 'nats-executor'
 import { Gate } from './fixtures/gate.js'
@@ -151,6 +152,28 @@ t.test('what cannot travel together is not read by the hundred', async t => {
     t.ok(ahead <= 129 * 2 * together, `${ahead} were read ahead`)
   }
   await executor.stop()
+})
+
+t.test('one that cannot travel with others leaves these together', async t => {
+  const nc = await connectTo(t, server)
+  let requests = 0
+  nc.subscribe('quick', {
+    callback: (_, message) => {
+      requests++
+      const argument = message.json()
+      const head = headers()
+      head.set('Request-Id', message.headers!.get('Request-Id'))
+      message.respond(JSON.stringify(Array.isArray(argument) ? { results: argument.map(() => 1) } : 1), {
+        headers: head,
+      })
+    },
+  })
+  await nc.flush()
+  const client = newClient(t, server, { service: 'quick' })
+  const items: unknown[] = Array.from({ length: 200_000 }, (_, i) => i)
+  for (let i = 50_000; i < items.length; i += 10_000) items[i] = 'x'.repeat(200_000)
+  for await (const { result } of client.map(items)) if (result !== 1) t.fail(`${result}`)
+  t.ok(requests < 3000, `${requests} requests`)
 })
 
 t.test('what a slow source has is sent before it has more', async t => {

@@ -1,6 +1,10 @@
 // A server that comes back and does not take the credentials any more ends an executor, whatever it holds; and whoever is shut out
 // is told why.
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { type AddressInfo, type Socket, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ExecutorClient } from 'nats-executor'
 import t from 'tap'
 import { Operator } from './fixtures/jwt.js'
 import { newClient } from './fixtures/library.js'
@@ -34,7 +38,7 @@ t.test('commands at work whose JWTs expire', async t => {
   const executor = run(t, 'executor', args('executor'))
   const client = run(t, 'client', [...args('client'), '60'])
   t.equal(await client.exit, 1)
-  const expired = /expired.*\(its JWT has expired on /i
+  const expired = /\(its JWT has expired on /
   t.match(client.stderr.at(-1), expired)
   t.match(client.stderr.at(-1), /^client: the connection was closed: /)
   executor.kill()
@@ -43,4 +47,29 @@ t.test('commands at work whose JWTs expire', async t => {
   const another = run(t, 'executor', args('executor'))
   t.equal(await another.exit, 1)
   t.match(another.stderr.at(-1), expired)
+})
+
+t.test('who was shut out once, and taken back, is not told so when the server is gone', async t => {
+  const sockets: Socket[] = []
+  const server = createServer(socket => {
+    sockets.push(socket)
+    socket.on('error', () => {}).on('data', data => void (/PING/.test(String(data)) && socket.write('PONG\r\n')))
+    socket.write('INFO {"server_id":"x","version":"2.9.10","proto":1,"headers":true,"max_payload":1048576}\r\n')
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const connection = { servers: `127.0.0.1:${port}`, maxReconnectAttempts: 1 }
+  const client = new ExecutorClient({ connection, service: 'x' })
+  t.teardown(() => client.close())
+  const failure = client.call().catch((error: Error) => error)
+  await once(server, 'connection')
+  await once(sockets[0]!, 'data')
+  await once(sockets[0]!, 'data')
+  sockets[0]!.end("-ERR 'User Authentication Expired'\r\n")
+  await once(server, 'connection')
+  // What is lost sooner after that may be lost because of it.
+  await sleep(1500)
+  server.close()
+  for (const socket of sockets) socket.destroy()
+  t.match(await failure, { name: 'ConnectionError', message: /^the connection was closed: CONNECTION_REFUSED$/ })
 })

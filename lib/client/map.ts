@@ -231,13 +231,18 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     })
   }
 
-  /** Has arguments computed, of which the first has that index; it never rejects. */
-  async #compute(args: Item[], index: number, before = { deaths: 0, tries: 0 }): Promise<MapOutcome<Item, Result>[]> {
+  /** Has arguments computed, of which the first has that index; it never rejects. `isWhole`: as they were read, not a half of them. */
+  async #compute(
+    args: Item[],
+    index: number,
+    before = { deaths: 0, tries: 0 },
+    isWhole = true,
+  ): Promise<MapOutcome<Item, Result>[]> {
     const isBatch = args.length > 1
     try {
       const payload = isBatch ? batchPayload(args) : singlePayload(args[0])
       if (!payload) {
-        this.#batchSize.wereTooMany(args.length)
+        if (isWhole) this.#batchSize.wereTooMany(args.length)
         return await this.#halves(args, index, before)
       }
       const reply = await this.#request({ ...payload, batchSize: isBatch ? args.length : 0, ...before })
@@ -245,7 +250,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
       return isBatch ? readBatch(args, index, reply) : [{ index, argument: args[0]!, result: reply.result as Result }]
     } catch (error) {
       if (isBatch && this.#isWorthHalves(error)) {
-        if (error instanceof TooLargeError) this.#batchSize.wereTooMany(args.length)
+        if (isWhole && error instanceof TooLargeError) this.#batchSize.wereTooMany(args.length)
         const deaths = error instanceof ExecutorDiedError ? DEATHS : before.deaths
         return this.#halves(args, index, { deaths, tries: wasSent(error) ? 1 : before.tries })
       }
@@ -277,11 +282,11 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
   /** Both at once if so many requests may be under way, else one after the other. */
   async #halves(args: Item[], index: number, before: { deaths: number; tries: number }) {
     const middle = args.length >> 1
-    const first = this.#compute(args.slice(0, middle), index, before)
+    const first = this.#compute(args.slice(0, middle), index, before, false)
     const isRoom = this.#sent < this.#inFlight.most
     if (isRoom) this.#sent++
     else await first
-    const second = await this.#compute(args.slice(middle), index + middle, before)
+    const second = await this.#compute(args.slice(middle), index + middle, before, false)
     if (isRoom) this.#sent--
     return [...(await first), ...second]
   }

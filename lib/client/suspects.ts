@@ -2,7 +2,7 @@
 // when the first is over, or has been with an executor for a while and has not ended it. Else long ones would wait for each other's ends.
 import type { Call } from './call.js'
 
-/** How long one is alone with an executor at most, in milliseconds; the more others wait for their turns, the shorter. */
+/** How long one is alone with an executor at most, in milliseconds; those that wait for their turns at the same time share it. */
 const ALONE_MS = 5000
 
 export class Suspects {
@@ -11,10 +11,13 @@ export class Suspects {
   #timer: NodeJS.Timeout | undefined
   /** The first is under way, and it is its turn. */
   readonly #calls = new Set<Call>()
+  /** How many there were at the same time, since there was none. */
+  #most = 0
 
   /** Sends a call when it is its turn. */
   sendAlone(call: Call) {
     const [first] = this.#calls.add(call)
+    this.#most = Math.max(this.#most, this.#calls.size)
     if (call !== first) return
     // Perhaps for the second time: where it was, it is no more.
     this.#endTurn()
@@ -35,7 +38,7 @@ export class Suspects {
   found(call: Call) {
     this.seen(call)
     const [first] = this.#calls
-    if (call === first) this.#timer ??= setTimeout(() => this.over(call), ALONE_MS / this.#calls.size)
+    if (call === first) this.#timer ??= setTimeout(() => this.over(call), ALONE_MS / this.#most)
   }
 
   /** It is over, or its turn is: the next one may be sent. */
@@ -45,6 +48,7 @@ export class Suspects {
     if (!this.#calls.delete(call) || call !== first) return
     this.#endTurn()
     const [next] = this.#calls
+    if (!next) this.#most = 0
     next?.send()
   }
 

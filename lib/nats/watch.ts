@@ -9,6 +9,8 @@ const SHUTS_OUT: readonly unknown[] = [
   ErrorCode.AuthenticationExpired,
   ErrorCode.AccountExpired,
 ]
+/** Then it closes the connection: one that is lost later, in milliseconds, has another reason. */
+const SOON_MS = 1000
 
 interface Watcher {
   tell(isConnected: boolean): void
@@ -23,6 +25,7 @@ class Watched {
   #status: (AsyncIterable<{ type: string; data?: unknown }> & { stop?: () => void }) | undefined
   /** The code of what the server has said last of who is shut out. */
   #shutOut: ErrorCode | undefined
+  #shutOutAt = 0
 
   constructor(nc: NatsConnection) {
     this.#nc = nc
@@ -54,9 +57,15 @@ class Watched {
 
   async #listen() {
     this.#status = this.#nc.status()
-    for await (const { type, data } of this.#status)
+    for await (const { type, data } of this.#status) {
+      const now = performance.now()
+      if (type === 'disconnect' && now > this.#shutOutAt + SOON_MS) this.#shutOut = undefined
       if (type === 'disconnect' || type === 'reconnect') this.tell(type === 'reconnect')
-      else if (type === 'error' && SHUTS_OUT.includes(data)) this.#shutOut = data as ErrorCode
+      else if (type === 'error' && SHUTS_OUT.includes(data)) {
+        this.#shutOut = data as ErrorCode
+        this.#shutOutAt = now
+      }
+    }
   }
 
   /** nats.js forgets a JWT that has expired when it is connected again; if it expires once more, nothing is left to say. */
