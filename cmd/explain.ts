@@ -18,10 +18,11 @@ const moduleOf = (service: string) =>
   service === CLIENT_DEFAULTS.service ? '' : ` <module> --service ${quoted(service)}`
 
 /** How to start what is missing. */
-export const withRemedy = (missing: string, service: string) =>
-  missing.startsWith('no nats-server')
-    ? `${missing}: start one with "nats-server -c nats-server.conf"`
-    : `${missing}: start one with "${siblingCommand('client', 'executor')}${moduleOf(service)}"`
+export function withRemedy(missing: string, service: string): string {
+  if (missing.startsWith('no nats-server')) return `${missing}: start one with "nats-server -c nats-server.conf"`
+  if (!missing.startsWith('no executor')) return missing
+  return `${missing}: start one with "${siblingCommand('client', 'executor')}${moduleOf(service)}"`
+}
 
 /** `call` is what failed, such as `fibonacci(30)`. */
 export function explain(error: Error, call: string, service: string, connection: ConnectionOptions): string {
