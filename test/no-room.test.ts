@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { newClient, newExecutor, rejection } from './fixtures/library.js'
 import { Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { INFO, startPeer } from './fixtures/peer.js'
@@ -57,11 +57,27 @@ t.test('a server that closes before it has said why', async t => {
     socket.write(INFO)
     socket.once('data', () => socket.resetAndDestroy())
   })
-  const client = newClient(t, { url: peer.url } as Server)
-  const call = rejection(client.call(1))
-  while (!client.missing?.endsWith('takes no connection: it closes the connection')) await sleep(5)
-  await client.close()
-  await call
+  await isWaiting(t, peer.url, 'it closes the connection')
+})
+
+t.test('a server that closes in order, and says nothing, as where TLS has hidden it', async t => {
+  const peer = await startPeer(t, socket => {
+    socket.write(INFO)
+    socket.once('data', () => socket.end())
+  })
+  await isWaiting(t, peer.url, 'it closes the connection')
+})
+
+t.test('a server of TLS says it before TLS begins', async t => {
+  const greeting = INFO.replace('}', ',"tls_required":true}')
+  const text = "-ERR 'maximum connections exceeded'\r\n"
+  const early = await startPeer(t, socket => socket.end(greeting + text))
+  await isWaiting(t, early.url.replace('nats:', 'tls:'), 'maximum connections exceeded')
+  const late = await startPeer(t, socket => {
+    socket.write(greeting)
+    socket.once('data', () => socket.end(text))
+  })
+  await isWaiting(t, late.url.replace('nats:', 'tls:'), 'it closes the connection')
 })
 
 t.test('a server that comes back with less room', async t => {
@@ -81,3 +97,14 @@ t.test('a server that comes back with less room', async t => {
   for (const client of clients) await client.close()
   await Promise.all(calls)
 })
+
+/** A client says why, and goes on trying. */
+async function isWaiting(t: Test, servers: string, why: string) {
+  const client = newClient(t, { url: servers } as Server, { connection: { servers, timeout: 3000 } })
+  const call = rejection(client.call(1))
+  const over = call.then(() => true)
+  while (client.missing !== `the nats-server at ${servers} takes no connection: ${why}`)
+    if (await Promise.race([over, sleep(5, false)])) break
+  await client.close()
+  t.match(await call, { name: 'CancelledError' })
+}

@@ -16,12 +16,12 @@ export function openOwn(
   warn: (text: string) => void,
 ): Promise<NatsConnection> {
   const servers = serversOf(options)
-  let told: string | undefined
+  let told: boolean | undefined
   const failed = (error: NatsError) => {
     const isThere = isFull(error)
     const what = isThere ? noConnection(` at ${servers}`, error) : `no nats-server yet at ${servers}`
-    if (what !== told) warn(isThere ? what : `${what}: ${error.message}`)
-    told = what
+    if (isThere !== told) warn(isThere ? what : `${what}: ${error.message}`)
+    told = isThere
   }
   // What it publishes is for others: its own questions are not to come back to it.
   return open(options, { name: `executor ${service}`, noEcho: true, isMember: true }, signal, failed).catch(cause => {

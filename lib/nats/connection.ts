@@ -34,6 +34,10 @@ const PASSING = new Set([
   'EAI_AGAIN',
 ])
 
+const CLOSED = 'it closes the connection'
+/** What comes is no TLS. */
+const NO_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER'
+
 /** Where a choice of connection options goes, for messages. */
 export const serversOf = ({ servers }: ConnectionOptions) => [servers].flat().join(', ')
 
@@ -67,12 +71,15 @@ export async function open(
     waitOnFirstConnect: false,
     ...(tls?.handshakeFirst && { tls: withDialFailure(tls) }),
   }
+  /** What a server has said against it; next time it may be lost. */
+  let known: string | undefined
   for (let last: NatsError | undefined, rounds = 0; ; rounds++) {
     const timeout = dialMs(servers.length, longestMs, rounds)
     // nats.js changes the options that it is given.
     let heard: NatsError | undefined
-    const onSaid = (text: string) => {
-      onRefused((heard = takesNone(text)))
+    const onSaid = (text = known) => {
+      known = text
+      onRefused((heard = takesNone(known ?? CLOSED)))
     }
     const attempt = (given: AbortSignal) =>
       dial(
@@ -86,7 +93,9 @@ export async function open(
       if (signal.aborted) throw heard ?? last ?? error
       const refusal = error as NatsError
       putInWords(refusal, tls)
-      if (!PASSING.has(refusal.code)) throw error
+      // After its greeting it has said without TLS that it takes no connection.
+      if (refusal.code === NO_TLS && !tls?.handshakeFirst) heard ??= takesNone(known ?? CLOSED)
+      else if (!PASSING.has(refusal.code)) throw error
       onRefused((last = heard ?? refusal))
       await sleep(RETRY_MS * (1 + Math.random()), undefined, { signal }).catch(() => {})
     }

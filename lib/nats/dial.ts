@@ -11,10 +11,10 @@ class Dial {
   #socket: Socket | undefined
   #isOver = false
   readonly #failure = new AbortController()
-  readonly #onSaid: ((text: string) => void) | undefined
+  readonly #onSaid: ((text?: string) => void) | undefined
   #endHearing: (() => void) | undefined
 
-  constructor(onSaid?: (text: string) => void) {
+  constructor(onSaid?: (text?: string) => void) {
     this.#onSaid = onSaid
   }
 
@@ -35,6 +35,7 @@ class Dial {
     this.#socket?.destroy()
     this.#socket = socket
     expectAddress(socket)
+    this.#endHearing?.()
     if (this.#onSaid) this.#endHearing = overhear(socket, this.#onSaid)
     if (hasFailed) queueMicrotask(() => socket.destroy())
   }
@@ -47,6 +48,7 @@ class Dial {
 
   failed() {
     this.#isOver = true
+    this.#endHearing?.()
     this.#socket?.destroy()
     this.#failure.abort()
   }
@@ -63,12 +65,12 @@ export const dialFailure = (): AbortSignal | undefined => dials.getStore()?.fail
 
 /**
  * Runs what dials. If it fails, or `signal` is aborted meanwhile, no socket is left of it. `onSaid` hears what a server has against it that
- * nats.js does not tell.
+ * nats.js does not tell; nothing if the server just closes it.
  */
 export async function dial<Connected>(
   connect: () => Promise<Connected>,
   signal: AbortSignal,
-  onSaid?: (text: string) => void,
+  onSaid?: (text?: string) => void,
 ): Promise<Connected> {
   signal.throwIfAborted()
   const dial = new Dial(onSaid)
