@@ -13,10 +13,11 @@ export function exitCode(error: Error): number {
 }
 
 /** How to start what is missing. */
-export const withRemedy = (missing: string, service: string) =>
-  missing.startsWith('no nats-server')
-    ? `${missing}: start one with "${serverLine()}"`
-    : `${missing}: start one with "${executorLine('client', service)}"`
+export function withRemedy(missing: string, service: string): string {
+  if (missing.startsWith('no nats-server')) return `${missing}: start one with "${serverLine()}"`
+  if (!missing.startsWith('no executor')) return missing
+  return `${missing}: start one with "${executorLine('client', service)}"`
+}
 
 /** `call` is what failed, such as `fibonacci(30)`. */
 export function explain(error: Error, call: string, service: string, connection: ConnectionOptions): string {

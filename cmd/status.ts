@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectionOptions } from '../lib/nats/nats.js'
 import type { ExecutorStatus } from '../lib/observer/executor-status.js'
+import { isFull } from '../lib/nats/refusals.js'
 import { Observer } from '../lib/observer/observer.js'
 import { jsonOf } from './answers.js'
 import { calledAs } from './called-as.js'
@@ -75,9 +76,9 @@ async function look(observer: Observer, service: string | undefined, connection:
     const remedy = `start one with "${executorLine(OWN, service)}"`
     return { executors, at, problem: `no executor${whose}: ${remedy}`, code: NOBODY }
   } catch (error) {
-    const { message } = error as Error
+    const { message, cause } = error as Error
     const problem = message + remedyOf(error as Error, connection)
-    return { executors: [], at, problem, code: message.startsWith('no nats-server') ? NOBODY : 1 }
+    return { executors: [], at, problem, code: message.startsWith('no nats-server') || isFull(cause) ? NOBODY : 1 }
   }
 }
 

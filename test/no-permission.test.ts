@@ -71,7 +71,8 @@ t.test('cmd/executor says all that it lacks, in lines that a terminal has room f
 
 t.test('an inbox prefix that was forgotten', async t => {
   const connection = as('poor')
-  const message = /"_INBOX\.\w+\.\*".*: has this user inboxes of its own \(inboxPrefix, --inbox-prefix\)\?$/
+  const message =
+    /^no reply can come: .*"_INBOX\.\w+\.\*".*: has this user inboxes of its own \(inboxPrefix, --inbox-prefix\)\?$/
   t.match(await rejection(newClient(t, server, { connection, service: 'other' }).call(1)), { message })
   const given = newClient(t, server, { connection, service: 'other', inboxPrefix: 'mine' })
   t.match(await rejection(given.call(1)), { message: /"mine\.\w+\.\*"'?$/ })

@@ -9,7 +9,7 @@ import {
   TooLargeError,
   UnavailableError,
 } from '../errors.js'
-import type { Inbox } from '../nats/inbox.js'
+import { type Inbox, RefusedInboxError } from '../nats/inbox.js'
 import { ErrorCode, type NatsError } from '../nats/nats.js'
 
 export interface Sending {
@@ -29,7 +29,8 @@ export function unsentError(error: NatsError, { body, inbox, isDirect }: Sending
     return new TooLargeError(text, { ...details, attempts: 0 })
   }
   if (isDirect || error.code === ErrorCode.NoResponders) return undefined
-  return new UnavailableError(`the request could not be sent: ${error.message}`, details)
+  const what = error instanceof RefusedInboxError ? 'no reply can come' : 'the request could not be sent'
+  return new UnavailableError(`${what}: ${error.message}`, details)
 }
 
 export interface Wait {

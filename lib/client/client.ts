@@ -1,10 +1,11 @@
 // A client: its connection, and the calls that are under way on it.
 import { nanoid } from 'nanoid'
 import { type Deferred, deferred } from '../deferred.js'
-import type { NatsConnection } from '../nats/nats.js'
+import type { NatsConnection, NatsError } from '../nats/nats.js'
 import { isConnection } from '../nats/connection-options.js'
 import { closeWithin, isUp, open, serversOf } from '../nats/connection.js'
 import { Inbox } from '../nats/inbox.js'
+import { noConnection, takesNone } from '../nats/refusals.js'
 import { watch } from '../nats/watch.js'
 import { listen, unlisten } from './abort.js'
 import { Backoff } from './backoff.js'
@@ -50,6 +51,8 @@ export class ExecutorClient implements AsyncDisposable {
   #isUp = false
   /** It is known that there is no connection, and none was made since. */
   #isServerMissing = false
+  /** Why, as far as a server has said it. */
+  #reason: NatsError | undefined
   #connecting: Promise<unknown> | undefined
   #up: Deferred<void> | undefined
   #closed: Promise<void> | undefined
@@ -156,8 +159,8 @@ export class ExecutorClient implements AsyncDisposable {
   }
 
   /**
-   * Whom calls wait for, as far as that is known: `no nats-server at …` or `no executor on …`. Undefined if no call is under way, or
-   * if somebody is there for one of them.
+   * Whom calls wait for, as far as that is known: `no nats-server at …`, `no executor on …`, or why a server takes no connection.
+   * Undefined if no call is under way, or if somebody is there for one of them.
    */
   get missing(): string | undefined {
     const isKnown =
@@ -192,16 +195,22 @@ export class ExecutorClient implements AsyncDisposable {
     const { connection, inboxPrefix } = this.#options
     const isOwn = !isConnection(connection)
     const own = { name: `client ${this.service}`, ...(inboxPrefix !== undefined && { inboxPrefix }) }
+    const notYet = (reason: NatsError) => {
+      this.#isServerMissing = true
+      this.#reason = reason
+    }
     const nc = isOwn
-      ? await open(connection, own, this.#closing.signal, () => (this.#isServerMissing = true)).catch(cause => {
+      ? await open(connection, own, this.#closing.signal, notYet).catch(cause => {
           throw connectionRefused(serversOf(connection), cause)
         })
       : connection
     this.#nc = nc
-    const inbox = (this.#inbox = new Inbox(nc, isOwn, inboxPrefix))
+    const refusals = { said: (text: string) => this.#heard(text), dialled: () => (this.#reason = undefined) }
+    const inbox = (this.#inbox = new Inbox(nc, isOwn, inboxPrefix, refusals))
     const set = (isThere: boolean) => {
       this.#isUp = isThere
       this.#isServerMissing = !isThere
+      this.#reason = undefined
     }
     // One of somebody else may have lost its server.
     set(isUp(nc))
@@ -227,6 +236,13 @@ export class ExecutorClient implements AsyncDisposable {
     })
   }
 
+  /** What a server says against the connection is said to whoever asks why there is none, or to the process. */
+  #heard(text: string) {
+    const isKnown = this.#reason?.message === text
+    this.#reason = takesNone(text)
+    if (this.#isUp && !isKnown) process.emitWarning(`the nats-server says: ${text}`)
+  }
+
   async #connection() {
     if (!this.#nc) {
       this.#connecting ??= this.#connect()
@@ -246,7 +262,7 @@ export class ExecutorClient implements AsyncDisposable {
   #whoIsMissing() {
     const { connection = {} } = this.#options
     if (this.#isUp) return `no executor on ${this.service}`
-    return `no nats-server${isConnection(connection) ? '' : ` at ${serversOf(connection)}`}`
+    return noConnection(isConnection(connection) ? '' : ` at ${serversOf(connection)}`, this.#reason)
   }
 
   #settled(call: Call) {

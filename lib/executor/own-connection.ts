@@ -2,10 +2,11 @@
 import { connectionRefused } from '../errors.js'
 import type { CheckedOptions } from '../nats/connection-options.js'
 import { open, serversOf } from '../nats/connection.js'
-import type { NatsConnection } from '../nats/nats.js'
+import type { NatsConnection, NatsError } from '../nats/nats.js'
+import { isFull, noConnection } from '../nats/refusals.js'
 
 /**
- * Waits for a server for ever; `warn` hears once that there is none yet.
+ * Waits for a server for ever; `warn` hears once that there is none yet, or that it takes no connection.
  * @throws {ConnectionError} if the server refuses it; or the reason why `signal` was aborted
  */
 export function openOwn(
@@ -15,10 +16,12 @@ export function openOwn(
   warn: (text: string) => void,
 ): Promise<NatsConnection> {
   const servers = serversOf(options)
-  let told = false
-  const failed = ({ message }: Error) => {
-    if (!told) warn(`no nats-server yet at ${servers}: ${message}`)
-    told = true
+  let told: boolean | undefined
+  const failed = (error: NatsError) => {
+    const isThere = isFull(error)
+    const what = isThere ? noConnection(` at ${servers}`, error) : `no nats-server yet at ${servers}`
+    if (isThere !== told) warn(isThere ? what : `${what}: ${error.message}`)
+    told = isThere
   }
   // What it publishes is for others: its own questions are not to come back to it.
   return open(options, { name: `executor ${service}`, noEcho: true, isMember: true }, signal, failed).catch(cause => {

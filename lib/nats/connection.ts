@@ -6,7 +6,7 @@ import { type ConnectionOptions, type NatsConnection, type NatsError, type TlsOp
 import { pingParts, reset } from './nats-internals.js'
 import { Pings } from './pings.js'
 import { dialMs, paceRedials } from './redials.js'
-import { putInWords } from './refusals.js'
+import { putInWords, takesNone } from './refusals.js'
 import { unlessRefused } from './why-waiting.js'
 import { quicken } from './wire.js'
 
@@ -34,6 +34,10 @@ const PASSING = new Set([
   'EAI_AGAIN',
 ])
 
+const CLOSED = 'it closes the connection'
+/** What comes is no TLS. */
+const NO_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER'
+
 /** Where a choice of connection options goes, for messages. */
 export const serversOf = ({ servers }: ConnectionOptions) => [servers].flat().join(', ')
 
@@ -43,14 +47,15 @@ export interface OwnOptions extends ConnectionOptions {
 }
 
 /**
- * Connects, again and again until there is a server or `signal` is aborted; then it rejects at once, with the last error.
+ * Connects, again and again until there is a server or `signal` is aborted; then it rejects at once, with the last error. `onRefused`
+ * hears why there is none yet.
  * What a new attempt would not change, such as wrong credentials, rejects at once. The connection reconnects for ever.
  */
 export async function open(
   chosen: CheckedOptions,
   { isMember = false, ...own }: OwnOptions,
   signal: AbortSignal,
-  onRefused: (error: Error) => void = () => {},
+  onRefused: (error: NatsError) => void = () => {},
 ): Promise<NatsConnection> {
   const { tls, servers, timeout: longestMs = DIAL_MS } = chosen
   const options = {
@@ -66,20 +71,32 @@ export async function open(
     waitOnFirstConnect: false,
     ...(tls?.handshakeFirst && { tls: withDialFailure(tls) }),
   }
-  for (let last: unknown, rounds = 0; ; rounds++) {
+  /** What a server has said against it; next time it may be lost. */
+  let known: string | undefined
+  for (let last: NatsError | undefined, rounds = 0; ; rounds++) {
     const timeout = dialMs(servers.length, longestMs, rounds)
     // nats.js changes the options that it is given.
+    let heard: NatsError | undefined
+    const onSaid = (text = known) => {
+      known = text
+      onRefused((heard = takesNone(known ?? CLOSED)))
+    }
     const attempt = (given: AbortSignal) =>
-      dial(async () => keep(await connect({ ...options, timeout }), { servers, longestMs, isMember }, given), given)
+      dial(
+        async () => keep(await connect({ ...options, timeout }), { servers, longestMs, isMember }, given),
+        given,
+        onSaid,
+      )
     try {
       return await unlessRefused(attempt, servers, tls, signal)
     } catch (error) {
-      if (signal.aborted) throw last ?? error
-      last = error
+      if (signal.aborted) throw heard ?? last ?? error
       const refusal = error as NatsError
       putInWords(refusal, tls)
-      if (!PASSING.has(refusal.code)) throw error
-      onRefused(refusal)
+      // After its greeting it has said without TLS that it takes no connection.
+      if (refusal.code === NO_TLS && !tls?.handshakeFirst) heard ??= takesNone(known ?? CLOSED)
+      else if (!PASSING.has(refusal.code)) throw error
+      onRefused((last = heard ?? refusal))
       await sleep(RETRY_MS * (1 + Math.random()), undefined, { signal }).catch(() => {})
     }
   }

@@ -5,11 +5,18 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import { expectAddress } from '../node-internals.js'
+import { overhear } from './overhear.js'
 
 class Dial {
   #socket: Socket | undefined
   #isOver = false
   readonly #failure = new AbortController()
+  readonly #onSaid: ((text?: string) => void) | undefined
+  #endHearing: (() => void) | undefined
+
+  constructor(onSaid?: (text?: string) => void) {
+    this.#onSaid = onSaid
+  }
 
   /** For `tls.connect`, of whose sockets nobody tells: is aborted when this has failed. */
   get failure(): AbortSignal {
@@ -28,16 +35,20 @@ class Dial {
     this.#socket?.destroy()
     this.#socket = socket
     expectAddress(socket)
+    this.#endHearing?.()
+    if (this.#onSaid) this.#endHearing = overhear(socket, this.#onSaid)
     if (hasFailed) queueMicrotask(() => socket.destroy())
   }
 
   succeeded() {
     this.#isOver = true
+    this.#endHearing?.()
     this.#socket = undefined
   }
 
   failed() {
     this.#isOver = true
+    this.#endHearing?.()
     this.#socket?.destroy()
     this.#failure.abort()
   }
@@ -52,10 +63,17 @@ subscribe('net.client.socket', message => dials.getStore()?.opened((message as {
 /** To be read by nats.js for each socket of TLS. */
 export const dialFailure = (): AbortSignal | undefined => dials.getStore()?.failure
 
-/** Runs what dials. If it fails, or `signal` is aborted meanwhile, no socket is left of it. */
-export async function dial<Connected>(connect: () => Promise<Connected>, signal: AbortSignal): Promise<Connected> {
+/**
+ * Runs what dials. If it fails, or `signal` is aborted meanwhile, no socket is left of it. `onSaid` hears what a server has against it that
+ * nats.js does not tell; nothing if the server just closes it.
+ */
+export async function dial<Connected>(
+  connect: () => Promise<Connected>,
+  signal: AbortSignal,
+  onSaid?: (text?: string) => void,
+): Promise<Connected> {
   signal.throwIfAborted()
-  const dial = new Dial()
+  const dial = new Dial(onSaid)
   let onAbort!: () => void
   const aborted = new Promise<never>((_, reject) => (onAbort = () => reject(signal.reason as Error)))
   signal.addEventListener('abort', onAbort)

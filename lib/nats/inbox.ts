@@ -9,7 +9,7 @@ import { inboxParts, inboxPrefix } from './nats-internals.js'
 import { ErrorCode, type Msg, type MsgHdrs, type NatsConnection, NatsError, createInbox } from './nats.js'
 import { OftenEmptyMap } from '../often-empty.js'
 import { safeCallback, subscribeSafely } from './subscribe-safely.js'
-import { violationsOf } from './violations.js'
+import { type Refusals, isSubscriptionLimit, refusalsOf } from './violations.js'
 
 /** A timer that fires so much later than it should, in milliseconds, tells of a blocked event loop. */
 const BLOCKED_MS = 10
@@ -18,6 +18,9 @@ const READ_FOR_MS = 2000
 
 /** Each user should have inboxes of its own, and its connection must know. */
 const HINT = 'has this user inboxes of its own (inboxPrefix, --inbox-prefix)?'
+
+/** The server does not let the connection subscribe to its replies. What was sent may be computed. */
+export class RefusedInboxError extends NatsError {}
 
 export interface Listener {
   readonly subject: string
@@ -37,16 +40,33 @@ export class Inbox {
   #prefix = ''
   #tokens = 0
   #unsubscribe: (() => void) | undefined
+  /** What the server says now of its limit may be said of this one. */
+  #isNew = false
 
-  /** `isOwn`: nobody else uses the connection; `prefix`: where replies go on one that is not, if not where its own go. */
-  constructor(nc: NatsConnection, isOwn: boolean, prefix = inboxPrefix(nc)) {
+  /**
+   * `isOwn`: nobody else uses the connection; `prefix`: where replies go on one that is not, if not where its own go. `refusals` hear
+   * what the server says, too.
+   */
+  constructor(
+    nc: NatsConnection,
+    isOwn: boolean,
+    prefix = inboxPrefix(nc),
+    refusals: Omit<Refusals, 'violation'> = {},
+  ) {
     this.#nc = nc
     this.isOwn = isOwn
     this.#inboxPrefix = prefix
-    violationsOf(nc, this.#ended.signal, ({ operation, subject }) => {
-      if (operation !== 'publish') return
-      const text = `Permissions Violation for Publish to "${subject}"`
-      this.#fail(new NatsError(text, ErrorCode.PermissionsViolation), subject)
+    refusalsOf(nc, this.#ended.signal, {
+      ...refusals,
+      violation: ({ operation, subject }) => {
+        if (operation !== 'publish') return
+        const text = `Permissions Violation for Publish to "${subject}"`
+        this.#fail(new NatsError(text, ErrorCode.PermissionsViolation), subject)
+      },
+      said: text => {
+        refusals.said?.(text)
+        if (this.#isNew && isSubscriptionLimit(text)) this.#tooMany(text)
+      },
     })
   }
 
@@ -150,7 +170,8 @@ export class Inbox {
     const refused = (error: NatsError) => {
       this.#unsubscribe = undefined
       const isRefused = error.code === ErrorCode.PermissionsViolation && this.#inboxPrefix === undefined
-      const told = isRefused ? new NatsError(`${error.message}: ${HINT}`, error.code, error) : error
+      const text = isRefused ? `${error.message}: ${HINT}` : error.message
+      const told = new RefusedInboxError(text, error.code, error)
       // nats.js is in the middle of forgetting the subscription.
       queueMicrotask(() => this.#fail(told))
     }
@@ -164,7 +185,23 @@ export class Inbox {
       this.#prefix = `${createInbox(this.#inboxPrefix)}.`
       const subscription = subscribeSafely(this.#nc, `${this.#prefix}*`, this.#hear, { onRefused: refused })
       this.#unsubscribe = () => subscription.unsubscribe()
+      void this.#becomeKnown()
     }
+  }
+
+  async #becomeKnown() {
+    this.#isNew = true
+    await this.#nc.flush().catch(() => {})
+    // What the status says comes a little later.
+    await setImmediate()
+    this.#isNew = false
+  }
+
+  /** The server has refused the subscription, since the connection has as many as it may: the next request tries again. */
+  #tooMany(text: string) {
+    this.#unsubscribe?.()
+    this.#unsubscribe = undefined
+    this.#fail(new RefusedInboxError(text, ErrorCode.ProtocolError))
   }
 
   readonly #hear = (message: Msg) => {

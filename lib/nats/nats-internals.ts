@@ -12,7 +12,7 @@ export interface InboxParts {
 }
 
 const protocolOf = (nc: NatsConnection) =>
-  (nc as { protocol?: Partial<InboxParts & DialParts & PingParts & WireParts> }).protocol
+  (nc as { protocol?: Partial<InboxParts & DialParts & PingParts & WireParts & { lastError: Error }> }).protocol
 
 export function inboxParts(nc: NatsConnection): InboxParts | undefined {
   const protocol = protocolOf(nc)
@@ -141,6 +141,9 @@ export function reset(socket: Socket | undefined) {
   if (!socket || socket.writableEnded || 'encrypted' in socket) socket?.destroy()
   else socket.resetAndDestroy()
 }
+
+/** What the server has said last against a connection. */
+export const lastError = (nc: NatsConnection): Error | undefined => protocolOf(nc)?.lastError
 
 /** Where a connection's replies go. */
 export const inboxPrefix = (nc: NatsConnection): string | undefined =>

@@ -1,5 +1,17 @@
 // Says in words of its own why there is no connection, where nats.js hands on those of OpenSSL.
-import type { NatsError, TlsOptions } from './nats.js'
+import { NatsError, type TlsOptions } from './nats.js'
+
+const TAKES_NONE = 'TAKES_NO_CONNECTION'
+
+/** A server is there, and takes no connection now, as when it has as many as it may have. */
+export const takesNone = (text: string) => new NatsError(text, TAKES_NONE)
+
+/** Whether an error is that. */
+export const isFull = (error: unknown) => error instanceof NatsError && error.code === TAKES_NONE
+
+/** Why there is no connection, as far as is known; `at` is where. */
+export const noConnection = (at: string, error: unknown) =>
+  isFull(error) ? `the nats-server${at} takes no connection: ${(error as Error).message}` : `no nats-server${at}`
 
 /** What a peer of TLS says against a certificate, or the lack of one. */
 const AGAINST_CERTIFICATE = /_ALERT_(.*CERTIFICATE.*|UNKNOWN_CA|ACCESS_DENIED)$/

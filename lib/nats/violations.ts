@@ -1,5 +1,6 @@
-// Tells of what the server does not allow: of publishing it tells in the connection's status alone.
-import type { NatsConnection } from './nats.js'
+// Tells of what the server refuses: nats.js hands on what it says of publishing, and of limits, in the connection's status alone.
+import { lastError } from './nats-internals.js'
+import { ErrorCode, type NatsConnection } from './nats.js'
 
 export interface Violation {
   operation: 'publish' | 'subscription'
@@ -7,19 +8,50 @@ export interface Violation {
   queue?: string | undefined
 }
 
-type Status = AsyncIterable<{ permissionContext?: Violation; error?: Partial<Violation> }> & { stop?(): void }
+export interface Refusals {
+  /** It does not allow a subject. */
+  violation?(violation: Violation): void
+  /** It says anything else against the connection, in its own words, which name no subject. */
+  said?(text: string): void
+  /** It is dialled again. */
+  dialled?(): void
+}
 
-/** Tells of each violation until `signal` is aborted. */
-export function violationsOf(nc: NatsConnection, signal: AbortSignal, tell: (violation: Violation) => void) {
+type Status = AsyncIterable<{
+  type: string
+  data?: unknown
+  permissionContext?: Violation
+  error?: Partial<Violation> & Partial<Error>
+}> & { stop?(): void }
+
+/** Of these tells the connection's end; the last one is what newer versions of nats.js call them. */
+const ENDS: readonly unknown[] = [
+  ErrorCode.AuthorizationViolation,
+  ErrorCode.AuthenticationExpired,
+  ErrorCode.AccountExpired,
+  'AuthorizationError',
+]
+
+/** Whether a server says that a connection has as many subscriptions as it may have. */
+export const isSubscriptionLimit = (text: string) => /maximum .*subscriptions/i.test(text)
+
+/** It puts what it says into quotes. */
+const withoutQuotes = (text: string) => text.replace(/^'(.*)'$/, '$1')
+
+/** Tells of each refusal until `signal` is aborted. */
+export function refusalsOf(nc: NatsConnection, signal: AbortSignal, refusals: Refusals) {
   if (signal.aborted) return
   const status = nc.status() as Status
   signal.addEventListener('abort', () => status.stop?.(), { once: true })
-  void hear(status, tell)
+  void hear(nc, status, refusals)
 }
 
-async function hear(status: Status, tell: (violation: Violation) => void) {
-  for await (const { permissionContext, error } of status) {
+async function hear(nc: NatsConnection, status: Status, refusals: Refusals) {
+  for await (const { type, data, permissionContext, error } of status) {
     const { operation, subject, queue } = permissionContext ?? error ?? {}
-    if (operation !== undefined && subject !== undefined) tell({ operation, subject, queue })
+    if (operation !== undefined && subject !== undefined) refusals.violation?.({ operation, subject, queue })
+    else if (type === 'reconnecting') refusals.dialled?.()
+    else if (type === 'error' && !ENDS.includes(error?.name ?? data))
+      refusals.said?.(withoutQuotes((error ?? lastError(nc))?.message ?? String(data)))
   }
 }

@@ -11,6 +11,7 @@ import { ConnectionError, connectionRefused } from '../errors.js'
 import { type CheckedOptions, checkConnection, isConnection } from '../nats/connection-options.js'
 import { closeWithin, isOpen, isUp, open, serversOf, within } from '../nats/connection.js'
 import { Inbox } from '../nats/inbox.js'
+import { noConnection, takesNone } from '../nats/refusals.js'
 import { ErrorCode, type Msg, type NatsConnection, type NatsError } from '../nats/nats.js'
 import { serviceName } from '../protocol/subjects.js'
 import { type ExecutorStatus, readStatus } from './executor-status.js'
@@ -48,6 +49,8 @@ export class Observer implements AsyncDisposable {
   readonly #closing = new AbortController()
   /** Those that wait for answers. */
   readonly #questions = new Set<Deferred<void>>()
+  /** Why there is no connection any more, as far as a server has said it. */
+  #reason: NatsError | undefined
   #connecting: Promise<{ nc: NatsConnection; inbox: Inbox }> | undefined
 
   /**
@@ -149,7 +152,10 @@ export class Observer implements AsyncDisposable {
     const { connection, inboxPrefix } = this.#options
     const isOwn = !isConnection(connection)
     const nc = isOwn ? await this.#open(connection) : connection
-    const inbox = new Inbox(nc, isOwn, inboxPrefix)
+    const inbox = new Inbox(nc, isOwn, inboxPrefix, {
+      said: text => (this.#reason = takesNone(text)),
+      dialled: () => (this.#reason = undefined),
+    })
     if (isOwn)
       void nc.closed().then(() => {
         inbox.close()
@@ -181,7 +187,7 @@ export class Observer implements AsyncDisposable {
   async #whenUp(nc: NatsConnection) {
     for (const until = performance.now() + this.#options.timeout; !isUp(nc); await sleep(LOOK_MS)) {
       this.#throwIfClosed()
-      if (performance.now() > until || nc.isClosed()) throw this.#noServer()
+      if (performance.now() > until || nc.isClosed()) throw this.#noServer(this.#reason)
     }
     this.#throwIfClosed()
   }
@@ -193,7 +199,7 @@ export class Observer implements AsyncDisposable {
   #noServer(cause?: unknown) {
     const { connection } = this.#options
     const text = !isConnection(connection)
-      ? `no nats-server at ${serversOf(connection)}`
+      ? noConnection(` at ${serversOf(connection)}`, cause)
       : isOpen(connection)
         ? 'no nats-server'
         : 'the connection was closed'
