@@ -207,9 +207,12 @@ export class Outbox {
   #confirm() {
     if (this.#isFlushing || !this.#post.isOpen) return
     this.#isFlushing = true
-    const sent = [...this.#open].filter(({ state }) => state === 'sent')
-    const plain = sent.filter(({ plainSince, token }) => plainSince < this.#upAt && token)
+    const sent = new Map<Kept, number>()
+    for (const kept of this.#open) if (kept.state === 'sent') sent.set(kept, kept.tries)
+    const plain = [...sent.keys()].filter(({ plainSince, token }) => plainSince < this.#upAt && token)
     const probe = plain.length > 0 ? this.#probe(plain[0]!.replyTo[0]!) : undefined
+    // One that came back may have been sent once more before the server's answer was read: that is no answer to it.
+    const isConfirmed = (kept: Kept) => kept.state === 'sent' && kept.tries === sent.get(kept)
     const flushed = this.#post.nc.flush().finally(() => {
       this.#isFlushing = false
       if (probe) this.#post.inbox.forget(probe.token)
@@ -217,9 +220,9 @@ export class Outbox {
     flushed.then(
       () => {
         for (const kept of probe?.isHeard ? plain : [])
-          if (kept.state === 'sent')
+          if (isConfirmed(kept))
             this.#sendAgain(kept, 'unsure', Math.min(PAUSE_MS.late, PAUSE_MS.first * 2 ** kept.tries))
-        for (const kept of sent) if (kept.state === 'sent') this.#confirmed(kept)
+        for (const kept of sent.keys()) if (isConfirmed(kept)) this.#confirmed(kept)
         for (const { state } of this.#open) if (state === 'sent') return this.#confirm()
       },
       // The connection was lost: all of them are sent again when it is back.
