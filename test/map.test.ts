@@ -145,9 +145,8 @@ t.test('what cannot travel together is not read by the hundred', async t => {
       ahead = Math.max(ahead, read - ++given)
     }
     t.equal(given, 2000)
-    // 129 requests are kept. Of those, some had twice as many arguments or more, to see whether that would do; on a busy machine it takes
-    // longer to see.
-    t.ok(ahead < 1400, `${ahead} were read ahead`)
+    // 129 requests are kept, of one or two arguments; some had more, to see whether that would do.
+    t.ok(ahead < 129 * 4, `${ahead} were read ahead`)
   }
   await executor.stop()
 })

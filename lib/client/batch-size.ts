@@ -1,8 +1,8 @@
 // How many arguments a batch of a map has: a fixed number, or as many as take a few milliseconds and can travel together.
 //
 // What cannot travel together, since it is too long or bytes, is sent in halves all the same; but a batch is read, and kept, as a
-// whole. So one that did not go as it is makes the next ones half as large, and each that went lets them grow again, a little. Its halves
-// tell no more: where one argument alone is too large, half of them down to the last pair do not go.
+// whole. So one that did not go as it is makes the next ones half as large, and so does one argument that is large; each that went lets
+// them grow again, a little. Halves tell no more: where one argument alone is too large, half of them down to the last pair do not go.
 
 /** How long a batch should take to compute, in milliseconds. */
 const BATCH_MS = 2
@@ -38,8 +38,8 @@ export class BatchSize {
     this.#size = Math.max(1, Math.min(MOST, 2 * this.next, Math.round(BATCH_MS / this.#msPerItem)))
   }
 
-  /** So many could not travel together. */
-  wereTooMany(count: number) {
-    this.#fits = Math.max(1, Math.min(this.#fits, count / 2))
+  /** No more than so many can travel together, as far as is known. */
+  fit(most: number) {
+    this.#fits = Math.max(1, Math.min(this.#fits, most))
   }
 }

@@ -27,6 +27,9 @@ export function singlePayload(argument: unknown): Payload {
   }
 }
 
+/** How many arguments like that one a batch may have. */
+export const mostLike = ({ body, isBytes }: Payload) => (isBytes ? 1 : Math.floor(LONGEST_BODY / body.length))
+
 /** The body of a batch; undefined if it cannot be one, because of its length or what is in it. */
 export function batchPayload(args: unknown[]): Payload | undefined {
   try {

@@ -11,7 +11,7 @@ import { type Abortable, listen, unlisten } from './abort.js'
 import { BatchSize } from './batch-size.js'
 import type { Argument } from './call-owner.js'
 import { InFlight } from './in-flight.js'
-import { type MapOutcome, batchPayload, readBatch, singlePayload } from './map-batch.js'
+import { type MapOutcome, batchPayload, mostLike, readBatch, singlePayload } from './map-batch.js'
 import { copyOf, isPromise, isSoon, iteratorOf } from './map-source.js'
 import { Pace } from './pace.js'
 import type { Reply } from './reply.js'
@@ -242,15 +242,17 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     try {
       const payload = isBatch ? batchPayload(args) : singlePayload(args[0])
       if (!payload) {
-        if (isWhole) this.#batchSize.wereTooMany(args.length)
+        if (isWhole) this.#batchSize.fit(args.length / 2)
         return await this.#halves(args, index, before)
       }
+      // Before there are replies, which come by the hundred on a busy machine.
+      if (isWhole && !isBatch) this.#batchSize.fit(mostLike(payload))
       const reply = await this.#request({ ...payload, batchSize: isBatch ? args.length : 0, ...before })
       this.#batchSize.took(reply.computeMs ?? 0, args.length)
       return isBatch ? readBatch(args, index, reply) : [{ index, argument: args[0]!, result: reply.result as Result }]
     } catch (error) {
       if (isBatch && this.#isWorthHalves(error)) {
-        if (isWhole && error instanceof TooLargeError) this.#batchSize.wereTooMany(args.length)
+        if (isWhole && error instanceof TooLargeError) this.#batchSize.fit(args.length / 2)
         const deaths = error instanceof ExecutorDiedError ? DEATHS : before.deaths
         return this.#halves(args, index, { deaths, tries: wasSent(error) ? 1 : before.tries })
       }
