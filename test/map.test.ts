@@ -1,5 +1,5 @@
 // Many arguments in one loop: chunks of them travel together, and each has its own result or error.
-import { headers } from 'nats'
+import { type Msg, headers } from 'nats'
 import t from 'tap'
 import type { MapOutcome, MapRun } from 'nats-executor'
 import { Gate } from './fixtures/gate.js'
@@ -149,6 +149,31 @@ t.test('what cannot travel together is not read by the hundred', async t => {
     t.ok(ahead < 129 * 4, `${ahead} were read ahead`)
   }
   await executor.stop()
+})
+
+t.test('nor where many replies come at once, as on a busy machine', async t => {
+  const nc = await connectTo(t, server)
+  const unanswered: Msg[] = []
+  const answerAll = () => {
+    for (const message of unanswered.splice(0)) {
+      const head = headers()
+      head.set('Request-Id', message.headers!.get('Request-Id'))
+      message.respond('1', { headers: head })
+    }
+  }
+  const callback = (_: unknown, message: Msg) => {
+    if (unanswered.push(message) === 1) setTimeout(answerAll, 50)
+  }
+  nc.subscribe('bursts', { callback })
+  await nc.flush()
+  const client = newClient(t, server, { service: 'bursts' })
+  let [read, given, ahead] = [0, 0, 0]
+  function* source() {
+    for (; read < 2000; read++) yield new Uint8Array(9)
+  }
+  for await (const _ of client.map(source())) ahead = Math.max(ahead, read - ++given)
+  t.equal(given, 2000)
+  t.ok(ahead < 129 * 4, `${ahead} were read ahead`)
 })
 
 t.test('one that cannot travel with others leaves these together', async t => {

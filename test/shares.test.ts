@@ -66,8 +66,9 @@ function run(seed: number) {
       }
       tasks.push(task)
     } else if (what < 0.8) {
-      const first = backlog.shift()
+      const first = backlog.first()
       if (first !== tasks.toSorted(compareTasks)[0]) return 'the first is another one'
+      if (first && !backlog.remove(first)) return 'the first was not there'
       if (first) take([first])
     } else if (what < 0.9 && tasks.length > 0) {
       const one = tasks[pick(tasks.length)]!
