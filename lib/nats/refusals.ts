@@ -1,5 +1,12 @@
 // Says in words of its own why there is no connection, where nats.js hands on those of OpenSSL.
-import { NatsError, type TlsOptions } from './nats.js'
+import { ErrorCode, NatsError, type TlsOptions } from './nats.js'
+
+/** What a server says of somebody whom it shuts out, of which the connection's end tells as well. */
+export const SHUTS_OUT: readonly unknown[] = [
+  ErrorCode.AuthorizationViolation,
+  ErrorCode.AuthenticationExpired,
+  ErrorCode.AccountExpired,
+]
 
 const TAKES_NONE = 'TAKES_NO_CONNECTION'
 

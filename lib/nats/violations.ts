@@ -1,6 +1,7 @@
 // Tells of what the server refuses: nats.js hands on what it says of publishing, and of limits, in the connection's status alone.
 import { lastError } from './nats-internals.js'
-import { ErrorCode, type NatsConnection } from './nats.js'
+import type { NatsConnection } from './nats.js'
+import { SHUTS_OUT } from './refusals.js'
 
 export interface Violation {
   operation: 'publish' | 'subscription'
@@ -25,12 +26,7 @@ type Status = AsyncIterable<{
 }> & { stop?(): void }
 
 /** Of these tells the connection's end; the last one is what newer versions of nats.js call them. */
-const ENDS: readonly unknown[] = [
-  ErrorCode.AuthorizationViolation,
-  ErrorCode.AuthenticationExpired,
-  ErrorCode.AccountExpired,
-  'AuthorizationError',
-]
+const ENDS: readonly unknown[] = [...SHUTS_OUT, 'AuthorizationError']
 
 /** Whether a server says that a connection has as many subscriptions as it may have. */
 export const isSubscriptionLimit = (text: string) => /maximum .*subscriptions/i.test(text)

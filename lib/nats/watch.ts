@@ -1,15 +1,9 @@
 // Tells of what becomes of a connection. However many watch one, nats.js has one listener, and none when nobody does any more.
 import { setImmediate } from 'node:timers/promises'
 import { ErrorCode, type NatsConnection, NatsError } from './nats.js'
-import { putInWords } from './refusals.js'
+import { SHUTS_OUT, putInWords } from './refusals.js'
 
-/** What a server says of somebody whom it shuts out. */
-const SHUTS_OUT: readonly unknown[] = [
-  ErrorCode.AuthorizationViolation,
-  ErrorCode.AuthenticationExpired,
-  ErrorCode.AccountExpired,
-]
-/** Then it closes the connection: one that is lost later, in milliseconds, has another reason. */
+/** After a server has shut somebody out it closes the connection: one that is lost later, in milliseconds, has another reason. */
 const SOON_MS = 1000
 
 interface Watcher {

@@ -44,13 +44,6 @@ export class Backlog<T extends Task> {
     return isBlocked ? this.#tasks.find(task => !isBlocked(task)) : this.#tasks[0]
   }
 
-  /** Takes it out. */
-  shift(isBlocked?: (task: T) => boolean): T | undefined {
-    const task = this.first(isBlocked)
-    if (task) this.remove(task)
-    return task
-  }
-
   /** Whether it was here. */
   remove(task: T): boolean {
     const isHere = remove(this.#tasks, task)
