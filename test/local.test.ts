@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { ExecutorClient } from 'nats-executor'
 import { root } from '../dev/root.js'
-import { commandLine, descendants, isAlive, survivors } from './fixtures/executors.js'
+import { commandLine, descendants, killIfThere, survivors } from './fixtures/executors.js'
 import { rejection } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { type Process, run, runFile } from './fixtures/processes.js'
@@ -44,7 +44,7 @@ async function startLocal(t: Test, files: object = {}, flags: string[] = []): Pr
   const client = new ExecutorClient({ connection: url, service: 'images', timeout: 30_000 })
   t.teardown(() => client.close())
   const pids = descendants(local.pid)
-  t.teardown(() => pids.filter(isAlive).forEach(pid => process.kill(pid, 'SIGKILL')))
+  t.teardown(() => pids.forEach(killIfThere))
   t.ok(pids.some(pid => commandLine(pid)[0]!.includes('nats-server')))
   return {
     local,

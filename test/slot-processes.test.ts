@@ -3,7 +3,16 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { root } from '../dev/root.js'
-import { Journal, POISON, commandLine, descendants, isAlive, logged, startExecutors } from './fixtures/executors.js'
+import {
+  Journal,
+  POISON,
+  commandLine,
+  descendants,
+  isAlive,
+  killIfThere,
+  logged,
+  startExecutors,
+} from './fixtures/executors.js'
 import { newClient } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 import { run, runFile } from './fixtures/processes.js'
@@ -95,7 +104,7 @@ t.test('a process that is ended from outside', async t => {
   const client = newClient(t, server, { service: 'poison' })
   const before = slotsOf(executor.pid)
   t.equal(before.length, 2)
-  for (const pid of before) process.kill(pid, 'SIGKILL')
+  for (const pid of before) killIfThere(pid)
   for (;;) {
     const now = slotsOf(executor.pid)
     if (now.length === 2 && now.every(pid => isAlive(pid) && !before.includes(pid))) break

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { root } from '../../dev/root.js'
+import { killIfThere } from '../fixtures/executors.js'
 import type { Link } from '../fixtures/link.js'
 import type { Server } from '../fixtures/nats-server.js'
 import { Process, commandEnvironment } from '../fixtures/processes.js'
@@ -111,7 +112,7 @@ export class Nemesis {
       case 'kill slot': {
         const slots = await slotsOf(victim.pid)
         const slot = slots[Math.floor(seconds * slots.length)]
-        if (slot !== undefined && kill(slot)) this.slotKills++
+        if (slot !== undefined && killIfThere(slot)) this.slotKills++
         return
       }
       case 'stop':
@@ -177,12 +178,3 @@ async function slotsOf(pid: number): Promise<number[]> {
 }
 
 const read = (path: string) => readFile(path, 'utf8').catch(() => '')
-
-function kill(pid: number): boolean {
-  try {
-    return process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended meanwhile.
-    return false
-  }
-}
