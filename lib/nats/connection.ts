@@ -1,5 +1,6 @@
 // Opens the NATS connection of an executor or a client, and keeps it.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { mostAddresses } from './addresses.js'
 import type { CheckedOptions } from './connection-options.js'
 import { dial, dialFailure } from './dial.js'
 import { type ConnectionOptions, type NatsConnection, type NatsError, type TlsOptions, connect } from './nats.js'
@@ -57,7 +58,7 @@ export async function open(
   signal: AbortSignal,
   onRefused: (error: NatsError) => void = () => {},
 ): Promise<NatsConnection> {
-  const { tls, servers, timeout: longestMs = DIAL_MS } = chosen
+  const { tls, servers, resolve, timeout: longestMs = DIAL_MS } = chosen
   const options = {
     maxReconnectAttempts: -1,
     reconnectTimeWait: RETRY_MS,
@@ -74,19 +75,23 @@ export async function open(
   /** What a server has said against it; next time it may be lost. */
   let known: string | undefined
   for (let last: NatsError | undefined, rounds = 0; ; rounds++) {
-    const timeout = dialMs(servers.length, longestMs, rounds)
-    // nats.js changes the options that it is given.
+    const connectOnce = async () => {
+      const addresses = await mostAddresses(servers)
+      // nats.js changes the options that it is given.
+      return connect({
+        ...options,
+        timeout: dialMs(Math.max(servers.length, addresses ?? 1), longestMs, rounds),
+        // TLS is told the name only if nats.js looks it up.
+        resolve: resolve ?? (addresses !== 1 || Boolean(tls)),
+      })
+    }
     let heard: NatsError | undefined
     const onSaid = (text = known) => {
       known = text
       onRefused((heard = takesNone(known ?? CLOSED)))
     }
     const attempt = (given: AbortSignal) =>
-      dial(
-        async () => keep(await connect({ ...options, timeout }), { servers, longestMs, isMember }, given),
-        given,
-        onSaid,
-      )
+      dial(async () => keep(await connectOnce(), { servers, resolve, longestMs, isMember }, given), given, onSaid)
     try {
       return await unlessRefused(attempt, servers, tls, signal)
     } catch (error) {
@@ -111,7 +116,7 @@ const withDialFailure = (tls: TlsOptions) =>
 
 function keep(
   nc: NatsConnection,
-  { isMember, ...dials }: { servers: string[]; longestMs: number; isMember: boolean },
+  { isMember, ...dials }: { servers: string[]; resolve: boolean | undefined; longestMs: number; isMember: boolean },
   signal: AbortSignal,
 ): NatsConnection {
   // Nobody waits for it any more.

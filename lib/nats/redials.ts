@@ -3,6 +3,7 @@
 // name service, as long as if there were no other.
 import { type Socket, isIPv6 } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { addressesOf } from './addresses.js'
 import { dial } from './dial.js'
 import { type DialParts, type Server, dialParts, wrapDials } from './nats-internals.js'
 import { ErrorCode, type NatsConnection, NatsError } from './nats.js'
@@ -20,6 +21,8 @@ export const dialMs = (servers: number, longestMs: number, rounds = 0, roundTrip
 
 export interface RedialOptions {
   servers: string[]
+  /** `false`: names are left to Node. */
+  resolve: boolean | undefined
   /** For one dial, if there is no other server. */
   longestMs: number
   roundTripMs: () => number
@@ -42,14 +45,21 @@ export function paceRedials(nc: NatsConnection, options: RedialOptions) {
 class Redials {
   readonly #parts: DialParts
   readonly #options: RedialOptions
+  /** How the addresses of names are found. */
+  readonly #names: { fn: typeof addressesOf; resolve: boolean | undefined }
   readonly #dialledAt = new WeakMap<Server, number>()
   #timeouts = 0
 
   constructor(parts: DialParts, options: RedialOptions) {
     this.#parts = parts
     this.#options = options
+    this.#names = { fn: addressesOf, resolve: options.resolve }
     for (const url of options.servers) this.#addIfMissing(url)
-    for (const server of parts.servers.servers) server.lastConnect = 0
+    for (const server of parts.servers.servers) {
+      server.lastConnect = 0
+      // When it is lost there may be no name service either.
+      server.resolve(this.#names).catch(() => {})
+    }
     this.#putLast()
   }
 
@@ -69,7 +79,8 @@ class Redials {
     if (waitMs > 0) await sleep(waitMs, undefined, { signal: this.#options.signal })
     this.#dialledAt.set(server, performance.now())
     const ms = (this.#parts.options.timeout = this.#dialMs(server))
-    await dialServer(Object.create(server, { resolve: { value: (how: unknown) => resolveWithin(ms, server, how) } }))
+    const find = (how: object) => resolveWithin(ms, server, { ...how, ...this.#names })
+    await dialServer(Object.create(server, { resolve: { value: find } }))
     this.#timeouts = 0
   }
 
@@ -104,16 +115,18 @@ class Redials {
   }
 }
 
-/** The addresses of a server; those of the last time if the name service does not answer. */
-async function resolveWithin(ms: number, server: Server, how: unknown): Promise<Server[]> {
+/** The addresses of a server; those of the last time if the name service does not know them now. */
+async function resolveWithin(ms: number, server: Server, how: object): Promise<Server[]> {
   const known = server.resolves
   const timer = new AbortController()
   const tooLong = sleep(ms, undefined, { signal: timer.signal }).then(() => {
-    if (known) return known
     throw NatsError.errorForCode(ErrorCode.Timeout)
   })
   try {
     return await Promise.race([server.resolve(how), tooLong])
+  } catch (error) {
+    if (known) return known
+    throw error
   } finally {
     timer.abort()
     tooLong.catch(() => {})

@@ -56,6 +56,9 @@ function parseCredentials(text: string) {
   }
 }
 
+/** Of a URL without credentials. */
+export const hostOf = (server: string) => new URL(server).hostname.replace(/^\[|\]$/g, '')
+
 /** What is safe to show of a text that should be a URL: nothing before an `@`, nor a port that is no number. */
 const withoutCredentials = (text: string) =>
   text.replace(/^([a-z]+:\/\/)?.*@/is, '$1…@').replace(/:(?!\/\/|\d+\b).*/s, ':…')

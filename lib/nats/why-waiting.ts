@@ -9,6 +9,7 @@ import { type Socket, connect, isIP } from 'node:net'
 import { type TLSSocket, connect as connectTls } from 'node:tls'
 import { NatsError, type TlsOptions } from './nats.js'
 import { isAlert } from './refusals.js'
+import { hostOf } from './servers.js'
 
 /** A dial that takes longer is asked about. A nats-server that waits for TLS to begin closes after 2 s. */
 const ASK_MS = 750
@@ -50,9 +51,8 @@ async function ask(
   tls: TlsOptions | null | undefined,
   signal: AbortSignal,
 ): Promise<Error | undefined> {
-  const { hostname, port } = new URL(server)
-  const host = hostname.replace(/^\[|\]$/g, '')
-  const socket = connect(Number(port) || 4222, host)
+  const host = hostOf(server)
+  const socket = connect(Number(new URL(server).port) || 4222, host)
   const end = () => socket.destroy()
   signal.addEventListener('abort', end)
   try {
