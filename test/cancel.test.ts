@@ -118,7 +118,8 @@ t.test('one that waits for that may be cancelled itself, and has its timeout', a
   aborts[1]!.abort()
   const late = rejection(alone.call(1, { ...options, timeout: 1 }))
   for (const call of calls) t.match(await call, { name: 'CancelledError' })
-  t.match(await late, { name: 'TimeoutError' })
+  // What is cancelled may be over by then, if this process has little time.
+  t.match(await late, { name: /^(Timeout|NoExecutors)Error$/ })
   t.match(await rejection(alone.call(1, { ...options, timeout: 1000 })), { name: 'NoExecutorsError' })
 })
 

@@ -7,10 +7,17 @@ import type { Room } from './room.js'
 import type { SlotProcess } from './slot-process.js'
 import type { Task } from './task.js'
 
-/** How long a process may be busy before it hears of it; the end of one that is shared costs others. */
+/**
+ * How long a process may be busy before it hears of it; the end of one that is shared costs others. On a busy machine the time when it
+ * had no processor does not count.
+ */
 const DEAF_MS = { alone: 75, shared: 150 }
 /** How long a computation that has had its signal may take to end by itself. */
 const GRACE_MS = 100
+/** For so many times as long at most, since others wait for the end of what blocks a process. */
+const MOST_TIMES = 3
+/** So much less than it was to have is nothing. */
+const SHORT_MS = 10
 
 export class Aborts<T extends Task> {
   readonly #room: Room<T>
@@ -46,11 +53,15 @@ export class Aborts<T extends Task> {
     this.#timers.clear()
   }
 
-  #later(number: number, ms: number, act: () => void) {
+  #later(number: number, ms: number, act: () => void, until = performance.now() + MOST_TIMES * ms) {
+    const waitedBefore = this.#process.waitedMs
     const look = () => {
       // It may have ended meanwhile, or had its signal.
       this.#process.hearAll()
       if (this.#timers.get(number) !== timer) return
+      const missedMs = this.#process.waitedMs - waitedBefore
+      const moreMs = Math.min(missedMs, until - performance.now())
+      if (moreMs > SHORT_MS) return this.#later(number, moreMs, act, until)
       this.#timers.delete(number)
       act()
     }

@@ -13,6 +13,7 @@ import { descriptorOf, leaveUnread, readInto } from '../node-internals.js'
 import { type Frame, FrameReader, FrameWriter, GARBAGE, Kind } from './frames.js'
 import { PREAMBLE, type Setup } from './process/setup.js'
 import { forget, watchOver } from './reaper.js'
+import { processorWaitMs } from './processor-wait.js'
 import { spawnProcess } from './spawn-process.js'
 
 const MAIN = fileURLToPath(new URL('process/main.js', import.meta.url))
@@ -100,6 +101,11 @@ export class SlotProcess {
     preamble.writeUInt32LE(secret, 0)
     preamble.writeUInt32LE(text.length, 4)
     requests!.write(Buffer.concat([preamble, text]))
+  }
+
+  /** How long it was kept from running by others, in milliseconds. */
+  get waitedMs() {
+    return processorWaitMs(this.pid)
   }
 
   get pid() {
