@@ -79,8 +79,9 @@ class Bench {
     this.#answer = answer
   }
 
-  send(id: string, maySendAgain = true) {
-    const watch = new Watch({ id, losses: 0, maySendAgain, held() {}, lost: hasDied => (this.lost[id] = hasDied) })
+  send(id: string, maySendAgain = true, isKept = false) {
+    const lost = (hasDied?: boolean) => (this.lost[id] = hasDied)
+    const watch = new Watch({ id, losses: 0, maySendAgain, held() {}, lost }, isKept)
     this.detection.sent(watch, this.now)
     return watch
   }
@@ -97,6 +98,31 @@ class Bench {
 }
 
 const here = (executorId: string): Outcome => ({ executorId })
+
+t.test('what is detached is left to who keeps a copy, for a while', async t => {
+  for (const keeper of [undefined, 'b']) {
+    let isThere = true
+    let isTaken = false
+    const bench = new Bench(({ executorId, ids }) => {
+      if (executorId === 'a') return isThere ? { executorId, computing: ids } : 'nobody'
+      return isTaken ? { executorId: 'b', computing: ids } : undefined
+    })
+    const watch = bench.send('call', true, true)
+    bench.detection.noticed(watch, 'a', 'computing', false, bench.now)
+    bench.pass(3000)
+    isThere = false
+    bench.pass(1500)
+    t.strictSame(bench.lost, {})
+    isTaken = keeper !== undefined
+    bench.pass(2000)
+    t.strictSame(bench.lost, keeper ? {} : { call: true })
+    t.equal(watch.holder?.id, keeper)
+  }
+  const unheard = new Bench(question => (question.isRoll ? here('b') : undefined))
+  unheard.send('call', true, true)
+  unheard.pass(1500)
+  t.strictSame(Object.keys(unheard.lost), ['call'], 'there is a copy of what was told of alone')
+})
 
 t.test('whether an executor has died', async t => {
   const die = (state: 'waiting' | 'computing', how: Outcome | undefined) => {

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { type Msg, type NatsConnection, headers as newHeaders } from 'nats'
-import { newClient, startExecutor, statistics } from './fixtures/library.js'
+import { newClient, rejection, startExecutor, statistics } from './fixtures/library.js'
 import { startLink } from './fixtures/link.js'
 import { type Server, connectTo, startServer } from './fixtures/nats-server.js'
 import { type Process, run } from './fixtures/processes.js'
@@ -109,6 +109,17 @@ t.test('one whose client sends it again as well is computed once where its copy 
   t.equal(await answer, 2500)
   const started = executors.flatMap(({ stdout }) => stdout.filter(line => line.includes('"started"')))
   t.equal(started.length, 2)
+})
+
+t.test('one that is detached kills three executors, whoever finds out', async t => {
+  const server = await startServer(t)
+  const executors = await startExecutors(t, server, 4, ['--concurrency', '1'])
+  const client = newClient(t, server)
+  const error = await rejection(client.call(['kill', 300], { detached: true }))
+  t.match(error, { name: 'ExecutorDiedError', losses: 3 })
+  t.equal(executors.filter(({ isRunning }) => isRunning).length, 1)
+  // Whoever has a copy would have found out by the end of this.
+  t.equal(await client.call(['sleep', 2500]), 2500)
 })
 
 t.test('one that joined another survives its executor as well, for as long as it waits', async t => {

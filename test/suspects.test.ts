@@ -27,7 +27,7 @@ t.test('one that has ended while there was no server', async t => {
     return executor.request(executor.requests.length + 1)
   }
 
-  const first = rejection(client.call(1, { timeout: 6000, detached: true }))
+  const first = rejection(client.call(1, { timeout: 10_000, detached: true }))
   const attempt = await die('one', 'two')
   const head = headers()
   head.set('Request-Id', idOf(attempt))

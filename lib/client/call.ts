@@ -30,7 +30,7 @@ export class Call implements Watched, Waiting, Listener {
   readonly options: FilledCallOptions
   isSettled = false
   losses = 0
-  readonly #watch = new Watch(this)
+  readonly #watch: Watch
   readonly #owner: CallOwner
   readonly #isWhole: boolean
   readonly #outgoing: Outgoing
@@ -53,6 +53,7 @@ export class Call implements Watched, Waiting, Listener {
     this.#subject = this.subject = functionSubject(owner.service, options.functionName)
     this.options = options
     this.#isWhole = isWhole
+    this.#watch = new Watch(this, options.isDetached)
     this.#outgoing = new Outgoing(id, argument, options)
     this.#deaths = new Deaths(argument.deaths, argument.batchSize > 1)
     this.#deadline = new Deadline(this, owner)
@@ -122,9 +123,8 @@ export class Call implements Watched, Waiting, Listener {
   }
 
   /**
-   * Nobody holds the request any more: sends it again, after a pause if that is called for. `hasDied`: whether an
-   * executor died while it computed it; undefined if the server can tell, which knows whether anybody is there. `cause`: what
-   * was said of it.
+   * Nobody holds the request any more: sends it again, after a pause if that is called for. `hasDied`: whether an executor died while
+   * it computed it; undefined if the server can tell, which knows whether anybody is there. `cause`: what was said of it.
    */
   lost(hasDied: boolean | undefined, pause = 0, cause?: RequestError) {
     // Where nobody is, what was sent again was not even received: who receives such says so first.
@@ -248,9 +248,13 @@ export class Call implements Watched, Waiting, Listener {
   }
 
   #noticed(notice: Notice) {
+    // Another executor has taken it over from one that is gone.
+    if (notice.attempt > this.losses + 1) {
+      this.losses = notice.attempt - 1
+      if (this.#watch.state === 'computing' && this.#countDeath()) return
+    }
     this.#owner.watcher.noticed(this.#watch, notice)
-    const { onProgress } = this.options
-    if (onProgress && notice.progress !== undefined && !this.isSettled) tellProgress(onProgress, notice.progress)
+    if (notice.progress !== undefined && !this.isSettled) tellProgress(this.options.onProgress, notice.progress)
   }
 
   /** All backlogs are full: it waits here. */

@@ -8,7 +8,7 @@
 //
 // - A holder is gone that the server does not know, or that leaves two questions in a row without an answer. Its requests are lost.
 // - A sought request is lost when nobody had it twice. One that is not sent again is sought for LAST_CHANCE_MS: it may lie
-//   unread before an executor that has no time.
+//   unread before an executor that has no time. So is one that is detached: the executor that keeps a copy takes it over.
 // - Silence counts when what has arrived by then is read: one `tick` later, since a timer of a blocked event loop fires first.
 // - After the connection was down nothing is lost for RETURN_MS: executors may be back later than we are.
 // - As long as no question ever had an answer, "nobody is there" does not prove that a holder is gone: it has sent a notice, so
@@ -247,7 +247,7 @@ export class LossDetection {
       if (holder.heardAt < this.#upSince) watch.state = 'left'
       watch.misses = 2
       watch.missedAt = now
-      if (watch.call.maySendAgain) this.#lose(watch, watch.state === 'computing')
+      if (watch.isSentAgainAtOnce) this.#lose(watch, watch.state === 'computing')
     }
   }
 
@@ -258,7 +258,7 @@ export class LossDetection {
     if (now < this.#lossFrom) return
     if (watch.misses++ === 0) watch.missedAt = now
     if (watch.misses < 2) return
-    if (!watch.call.maySendAgain && now - watch.missedAt < LAST_CHANCE_MS) watch.askAt = now + FIRST_MS
+    if (!watch.isSentAgainAtOnce && now - watch.missedAt < LAST_CHANCE_MS) watch.askAt = now + FIRST_MS
     else if (watch.state !== 'unknown') this.#lose(watch, watch.state === 'computing')
     // Who has what was sent again says so before anything else: it went where nobody is, as to a server that is cut off.
     else if (watch.sentAt < this.#upSince || watch.call.losses > 0) {

@@ -5,6 +5,8 @@ import type { Msg } from '../nats/nats.js'
 import { Code } from '../protocol/codes.js'
 import { Header } from '../protocol/headers.js'
 import { isBytesType, readResult } from '../protocol/payload.js'
+import type { RawHeaders } from '../protocol/raw-headers.js'
+import { readAttempt } from '../protocol/request.js'
 import { parseThrown } from '../protocol/thrown.js'
 
 const STRANGE =
@@ -35,6 +37,8 @@ export type Answer =
 /** An executor tells that it holds a request. */
 export interface Notice {
   executorId: string | undefined
+  /** Which attempt it is, from 1 on: who takes over what was lost counts that. */
+  attempt: number
   /** Undefined if it says something that we do not know. */
   state: 'waiting' | 'computing' | undefined
   /** It wants to hear whether its client is still there. */
@@ -57,7 +61,7 @@ export function readReply(message: Msg, call: Asker): Answer {
   if (echoed !== requestId && (echoed !== undefined || !(executorId || code)))
     return { kind: 'strange', text: `${STRANGE}: ${JSON.stringify((echoed ?? message.string()).slice(0, MOST_TOLD))}` }
   const notice = head!.get(Header.notice)
-  if (notice !== undefined) return { kind: 'notice', notice: readNotice(message, notice, executorId) }
+  if (notice !== undefined) return { kind: 'notice', notice: readNotice(message, notice, head!) }
   const computeMs = readMs(head!.get(Header.computeMs))
   if (code) {
     const thrown = message.data.length > 0 ? parseThrown(message.string()) : undefined
@@ -82,7 +86,7 @@ function readMs(text: string | undefined): number | undefined {
   return ms > 0 && Number.isFinite(ms) ? ms : undefined
 }
 
-function readNotice(message: Msg, notice: string, executorId: string | undefined): Notice {
+function readNotice(message: Msg, notice: string, head: RawHeaders): Notice {
   const isProgress = notice === 'progress'
   const state = isProgress || notice === 'computing' ? 'computing' : notice === 'waiting' ? notice : undefined
   let progress
@@ -91,5 +95,12 @@ function readNotice(message: Msg, notice: string, executorId: string | undefined
   } catch {
     // A stranger's.
   }
-  return { executorId, state, isUrgent: Boolean(message.reply), progress }
+  const attempt = readAttempt(head.get(Header.attempt)) ?? 1
+  return {
+    executorId: head.get(Header.executorId) || undefined,
+    attempt,
+    state,
+    isUrgent: Boolean(message.reply),
+    progress,
+  }
 }

@@ -2,10 +2,10 @@
 import { inspect } from 'node:util'
 
 /** After what happens now; what it throws, at once or later, is its user's affair and disturbs nobody. */
-export function tellProgress(onProgress: (progress: unknown) => unknown, progress: unknown) {
+export function tellProgress(onProgress: ((progress: unknown) => unknown) | undefined, progress: unknown) {
   queueMicrotask(async () => {
     try {
-      await onProgress(progress)
+      await onProgress?.(progress)
     } catch (error) {
       process.emitWarning(error instanceof Error ? error : inspect(error))
     }

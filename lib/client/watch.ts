@@ -19,6 +19,8 @@ export type State = 'unknown' | 'waiting' | 'computing' | 'left'
 
 export class Watch {
   readonly call: Watched
+  /** Whether executors see to it that it is computed. */
+  readonly isKept: boolean
   sentAt = 0
   /** Where it stands: among those of a holder, or of those that are looked for; undefined while nothing is under way. */
   place: OftenEmptySet<Watch> | undefined
@@ -38,8 +40,14 @@ export class Watch {
   /** Another call with the same id. */
   twin: Watch | undefined
 
-  constructor(call: Watched) {
+  constructor(call: Watched, isKept = false) {
     this.call = call
+    this.isKept = isKept
+  }
+
+  /** When it is lost. Else another executor may take it over: whoever has told of what `isKept` has a copy kept elsewhere. */
+  get isSentAgainAtOnce() {
+    return this.call.maySendAgain && !(this.isKept && this.state !== 'unknown')
   }
 
   /** Puts it elsewhere, or nowhere. */

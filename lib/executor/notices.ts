@@ -157,8 +157,10 @@ export class Notices {
     if (job.isToldFirst && state === 'computing') this.#post.writeNow()
   }
 
-  #lines({ id }: Job, notice: string) {
-    return line(Header.notice, notice) + line(Header.requestId, id) + line(Header.executorId, this.#executorId)
+  #lines({ id, attempt }: Job, notice: string) {
+    const lines = line(Header.notice, notice) + line(Header.requestId, id) + line(Header.executorId, this.#executorId)
+    // It may have been lost without its client.
+    return attempt > 1 ? lines + line(Header.attempt, attempt) : lines
   }
 
   #askIfSilent(job: Job, now: number) {

@@ -22,7 +22,7 @@ export const Header = {
   function: 'Function',
   /** On a request or reply: `application/octet-stream` for bytes; else it is JSON. */
   contentType: 'Content-Type',
-  /** On a request that was sent before, from 2 on: which attempt it is. */
+  /** On a request that was sent before, and on notices of it, from 2 on: which attempt it is. */
   attempt: 'Attempt',
   /** On a request: `1` if its client wants to hear of progress. */
   progress: 'Progress',

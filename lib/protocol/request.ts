@@ -20,6 +20,9 @@ const PRIORITY = /^-?\d{1,4}$/
 export const MAX_PRIORITY = 1000
 const ATTEMPT = /^[1-9]\d{0,8}$/
 
+/** Undefined for what is none; where nothing is said it is the first. */
+export const readAttempt = (text = '') => (text === '' ? 1 : ATTEMPT.test(text) ? Number(text) : undefined)
+
 /** A message that is no request: what is wrong with it, and its id if that is right. */
 export class NotARequest {
   readonly text: string
@@ -115,9 +118,8 @@ export function parseRequest(
   if (isBytes === undefined)
     return new NotARequest(`${Header.contentType} must be application/json or application/octet-stream`, id)
   if (isBytes && batchSize !== '') return new NotARequest('a batch is JSON', id)
-  const attempt = headers?.get(Header.attempt) ?? ''
-  if (attempt !== '' && !ATTEMPT.test(attempt))
-    return new NotARequest(`${Header.attempt} must be a number from 1 on`, id)
+  const attempt = readAttempt(headers?.get(Header.attempt))
+  if (attempt === undefined) return new NotARequest(`${Header.attempt} must be a number from 1 on`, id)
   const notices = headers?.get(Header.notices)
   const detached = headers?.get(Header.detached)
   const now = performance.now()
@@ -134,7 +136,7 @@ export function parseRequest(
     replyTo,
     batchSize: Number(batchSize),
     isBytes,
-    attempt: Number(attempt || 1),
+    attempt,
     wantsProgress: headers?.get(Header.progress) === '1',
     headers: headers?.filter(isUsers),
     body,
