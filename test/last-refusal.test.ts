@@ -49,8 +49,12 @@ for (const [what, all, name, message, cause] of cases)
         for await (const { error } of client.map([1], { timeout: 400 })) throw error!
       },
     ]) {
-      asked = 0
-      const error = await rejection(end())
+      let error
+      // On a busy machine the last answer may take so long that the request seems to be taken.
+      for (let i = 0; i < 5 && (error === undefined || error.name === 'TimeoutError'); i++) {
+        asked = 0
+        error = await rejection(end())
+      }
       t.match(error, { name, message, requestId: /./, cause: { message: new RegExp(cause) } })
     }
   })
