@@ -95,6 +95,27 @@ export class RequestLostError extends withCode(Code.unavailable) {}
 /** 500: executors died while they computed the request, again and again; it is not sent to another one. */
 export class ExecutorDiedError extends withCode(Code.failed) {}
 
+const ALL = {
+  RequestError,
+  InvalidArgumentError,
+  UnknownFunctionError,
+  DeadlineExceededError,
+  TimeoutError,
+  NoExecutorsError,
+  TooLargeError,
+  OverloadedError,
+  CancelledError,
+  ExecutionError,
+  UnavailableError,
+  ConnectionError,
+  ProtocolError,
+  RequestLostError,
+  ExecutorDiedError,
+}
+// A bundler that minifies gives classes other names, not properties.
+for (const [name, Class] of Object.entries(ALL))
+  Object.defineProperty(Class, 'name', { value: name, configurable: true })
+
 const BY_CODE = new Map([
   [Code.invalid, InvalidArgumentError],
   [Code.notFound, UnknownFunctionError],

@@ -65,7 +65,10 @@ export interface ExecutorOptions extends ConnectionChoice, SlotOptions {
 
 export const EXECUTOR_DEFAULTS = {
   queue: 'executors',
-  module: new URL('functions/fibonacci.js', import.meta.url),
+  /** Made when an executor is: bundled as CommonJS a program of clients alone has no URL of this file. */
+  get module() {
+    return new URL('functions/fibonacci.js', import.meta.url)
+  },
   ...SLOT_DEFAULTS,
   backlog: 1000,
   backlogBytes: 64 * 1024 * 1024,

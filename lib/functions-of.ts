@@ -98,9 +98,10 @@ export interface RemoteFunction<Function extends Fn = Fn> {
   // Without a comment of ours an editor shows that of the function's author.
   (...args: CallArguments<ArgumentOf<Function>>): Promise<ResultOf<Function>>
   /** The same, and resolves with the request's id and who computed it beside the result. */
-  request(...args: CallArguments<ArgumentOf<Function>>): Promise<Reply<ResultOf<Function>>>
+  request(this: void, ...args: CallArguments<ArgumentOf<Function>>): Promise<Reply<ResultOf<Function>>>
   /** Has many arguments computed, and gives what came of each: its result or its error. */
   map<Argument extends ArgumentOf<Function>>(
+    this: void,
     source: readonly Argument[] | Iterable<Argument> | AsyncIterable<Argument>,
     options?: FunctionMapOptions,
   ): MapRun<Argument, ResultOf<Function>>

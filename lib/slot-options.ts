@@ -21,7 +21,7 @@ export interface SlotOptions {
   maxRequests?: number | undefined
   /**
    * Options of Node for the processes that compute.
-   * @default those of this process, so that loaders and hooks work
+   * @default those of this process, so that loaders and hooks work, but for those that are about it alone
    */
   execArgv?: readonly string[] | undefined
   /**
@@ -51,13 +51,16 @@ export function checkSlotOptions(filled: SlotOptions & typeof SLOT_DEFAULTS) {
   return { processes, execArgv }
 }
 
-/** Options of Node that are about one process alone. */
-const OWN = /^(-e|--eval|-p|--print|-pe|--inspect|--watch|--test|--input-type)/
+/** Options of Node that are about one process alone, and files of variables: these are in the environment, but for what is kept back. */
+const OWN = /^(-e|--eval|-p|--print|-pe|--inspect|--watch|--test|--input-type|--env-file)/
 /** Those of V8 for the sizes of the heap, which may have `_` for `-`. */
 const HEAP = /^--(max|min|initial)[-_](old[-_]space|semi[-_]space|heap)[-_]size/
 
 /** The options of Node that this process has, but for those that are about it alone. */
-const inheritedExecArgv = () =>
-  process.execArgv.filter(
-    (word, i, all) => !OWN.test(word) && !HEAP.test(word) && !/^(-e|--eval|-p|--print|-pe)$/.test(all[i - 1] ?? ''),
+function inheritedExecArgv(): string[] {
+  let isKept = true
+  // A word that is no option is the value of the one before it, as in `--test-reporter spec`.
+  return process.execArgv.filter(word =>
+    word.startsWith('-') ? (isKept = !OWN.test(word) && !HEAP.test(word)) : isKept,
   )
+}

@@ -69,8 +69,10 @@ t.test('a process has the name of what it computes, and nothing of the credentia
 const HOOK = 'globalThis.hooked = "by a hook"'
 const folder = t.testdir({
   'hook.mjs': HOOK,
+  variables: 'NATS_SECRET=secret\n',
   'a hook.mjs': HOOK,
-  'hooked.mjs': 'export default () => [globalThis.hooked ?? null, process.execArgv, typeof gc]',
+  'hooked.mjs':
+    'export default () => [globalThis.hooked ?? null, process.execArgv, typeof gc, process.env.NATS_SECRET ?? null]',
 })
 
 t.test('--exec-argv', async t => {
@@ -91,11 +93,14 @@ t.test('--exec-argv with a space in a path', async t => {
 
 t.test("the executor's own options of Node", async t => {
   const flags = ['--servers', server.url, `${folder}/hooked.mjs`]
-  const own = ['--max_old_space_size=300', '--initial-heap-size=50', '--import', `${folder}/hook.mjs`]
+  const values = ['--inspect-port', '0', '--test-name-pattern', 'local', '--env-file', `${folder}/variables`]
+  const own = ['--max_old_space_size=300', '--initial-heap-size=50', ...values, '--import', `${folder}/hook.mjs`]
   const executor = runFile(t, process.execPath, [...own, EXECUTOR, ...flags])
   await executor.line(/Awaiting requests on hooked /)
   const result: any = await newClient(t, server, { service: 'hooked' }).call(1)
-  t.strictSame(result, ['by a hook', ['--import', `${folder}/hook.mjs`, '--max-old-space-size=1024'], 'undefined'])
+  const inherited = ['--import', `${folder}/hook.mjs`, '--max-old-space-size=1024']
+  // It does not see the secret, which the executor has.
+  t.strictSame(result, ['by a hook', inherited, 'undefined', null])
 })
 
 t.test('a process that is ended from outside', async t => {

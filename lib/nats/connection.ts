@@ -162,7 +162,7 @@ export async function within(work: Promise<unknown>, ms: number): Promise<boolea
     () => true,
     () => false,
   )
-  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false)
+  const late = sleep(Math.max(0, ms), false, { signal: timer.signal }).catch(() => false)
   const isDone = await Promise.race([done, late])
   timer.abort()
   return isDone

@@ -16,9 +16,9 @@ export interface Context {
    * Tells the client, if it asked for that, how far the computation is: a number from 0 to 1, or `{ done, total, text }`, or anything
    * that JSON can say in 16 KiB. Ten times a second it is sent at most, and then the latest.
    */
-  progress(value: unknown): void
+  progress(this: void, value: unknown): void
   /** Writes a line to the executor's log, as `console.log` does, with the request's id. */
-  log(...values: unknown[]): void
+  log(this: void, ...values: unknown[]): void
 }
 
 /** A validator of arguments by the Standard Schema specification: zod, valibot, arktype and others make them. */
