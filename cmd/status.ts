@@ -116,7 +116,7 @@ await runCommand({
     ['--json | jq .waiting', 'for programs'],
   ],
   notes: [
-    'SLOTS are those that are busy, of how many there are; WAIT is how many requests wait there; DONE, FAILED and MEAN count since the executor was started, each argument of a batch for itself.',
+    'SLOTS are those that are busy, of how many there are; WAIT is how many requests wait there; DONE, FAILED and MEAN count since the executor was started, each argument of a batch for itself. AT, where not all executors have the same functions, is how many have it: the others answer its requests with 404.',
     'Exit codes: 0 somebody is there, 1 the server refuses it, 2 wrong usage, 3 nobody was there (no NATS server or no executor).',
   ],
   run,
