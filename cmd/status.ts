@@ -4,6 +4,7 @@ import type { ConnectionOptions } from '../lib/nats/nats.js'
 import type { ExecutorStatus } from '../lib/observer/executor-status.js'
 import { isFull } from '../lib/nats/refusals.js'
 import { Observer } from '../lib/observer/observer.js'
+import { DEFAULT_INBOX_PREFIX, unusualPrefix } from '../lib/protocol/subjects.js'
 import { jsonOf } from './answers.js'
 import { calledAs } from './called-as.js'
 import { CONNECTION_OPTIONS, connectionOf } from './connection.js'
@@ -74,7 +75,9 @@ async function look(observer: Observer, service: string | undefined, connection:
     if (executors.length > 0) return { executors, at, code: 0 }
     const whose = service === undefined ? '' : ` on ${printable(service)}`
     const remedy = `start one with "${executorLine(OWN, service)}"`
-    return { executors, at, problem: `no executor${whose}: ${remedy}`, code: NOBODY }
+    const unusual = unusualPrefix(`${connection.inboxPrefix ?? DEFAULT_INBOX_PREFIX}.`)
+    const or = unusual ? ` (or tell those that are there of ${unusual}: --inbox-prefixes)` : ''
+    return { executors, at, problem: `no executor${whose}: ${remedy}${or}`, code: NOBODY }
   } catch (error) {
     const { message, cause } = error as Error
     const problem = message + remedyOf(error as Error, connection)

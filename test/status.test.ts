@@ -165,6 +165,17 @@ t.test('executors of one service that are not alike', async t => {
   t.ok(out.every(line => line.length <= 80))
 })
 
+t.test('somebody whose inboxes executors were not told of', async t => {
+  const { id } = await startExecutor(t, server, { service: 'strict' })
+  const { code, err } = await ended('strict', '--inbox-prefix', 'other.inboxes')
+  t.equal(code, 3)
+  t.match(err, [/: start one with ".* strict" \(or tell those that are there of other: --inbox-prefixes\)$/])
+  await startExecutor(t, server, { service: 'strict', inboxPrefixes: ['other'] })
+  const told = await ended('strict', '--inbox-prefix', 'other.inboxes')
+  t.equal(told.code, 0)
+  t.notMatch(told.out.join('\n'), id.slice(0, 8))
+})
+
 t.test('a server that refuses, or is gone', async t => {
   const permissions = '{ publish: ["x"], subscribe: ["_INBOX.>"] }'
   const users = `users: [{ user: a, password: secret }, { user: b, password: pw, permissions: ${permissions} }]`
