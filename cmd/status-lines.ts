@@ -3,7 +3,7 @@ import type { ExecutorStatus, FunctionStatus } from '../lib/observer/executor-st
 import { printable } from './printable.js'
 
 /** Of ids and names, in characters. */
-const LONGEST = { id: 8, host: 16, service: 40, function: 24, error: 26 }
+const LONGEST = { id: 8, host: 16, service: 40, queue: 40, function: 24, error: 26, errorBesideAt: 20 }
 
 export interface Before {
   executors: ExecutorStatus[]
@@ -48,9 +48,20 @@ function linesOfService(executors: ExecutorStatus[], now: number, before: Before
   const heads = ['EXECUTOR', 'HOST', 'PID', 'UP', 'SLOTS', 'WAIT', ...perSecond, 'DONE', 'FAILED', 'MEAN']
   return [
     summary(executors),
+    ...queueLines(executors),
     ...table([heads, ...rows], 2),
-    ...(byName.size > 1 || functions.some(({ lastError }) => lastError !== '') ? functionTable(byName) : []),
+    ...(byName.size > 1 || functions.some(({ lastError }) => lastError !== '')
+      ? functionTable(byName, executors.length)
+      : []),
   ]
+}
+
+/** Each queue group gets each request: where there are several, one is most likely a mistake. */
+function queueLines(executors: ExecutorStatus[]): string[] {
+  const queues = [...groups(executors, ({ queue }) => queue)]
+  if (queues.length === 1) return []
+  const each = queues.map(([queue, those]) => `  ${printable(queue, LONGEST.queue)}: ${those.length}`)
+  return [`  ${queues.length} queue groups (--queue): each of them computes all requests`, ...each]
 }
 
 function summary(executors: ExecutorStatus[]) {
@@ -60,12 +71,16 @@ function summary(executors: ExecutorStatus[]) {
   return `${printable(service, LONGEST.service)}: ${many}, ${total('computing')} of ${total('slots')} slots busy, ${total('waiting')} waiting`
 }
 
-function functionTable(byName: Map<string, FunctionStatus[]>): string[] {
+/** Who has a function is told if not all have it: the others answer its requests with 404. */
+function functionTable(byName: Map<string, FunctionStatus[]>, executors: number): string[] {
+  const isMixed = [...byName.values()].some(those => those.length < executors)
+  const longestError = isMixed ? LONGEST.errorBesideAt : LONGEST.error
   const rows = Array.from(byName, ([name, those]) => {
     const last = those.findLast(({ lastError }) => lastError !== '')?.lastError ?? ''
-    return [printable(name, LONGEST.function), ...counts(those), printable(last, LONGEST.error)]
+    const where = isMixed ? [`${those.length}/${executors}`] : []
+    return [printable(name, LONGEST.function), ...where, ...counts(those), printable(last, longestError)]
   })
-  return table([['FUNCTION', 'DONE', 'FAILED', 'MEAN', 'LAST ERROR'], ...rows], 1)
+  return table([['FUNCTION', ...(isMixed ? ['AT'] : []), 'DONE', 'FAILED', 'MEAN', 'LAST ERROR'], ...rows], 1)
 }
 
 /** How many were done and failed, and how long one takes in the mean. */

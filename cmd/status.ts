@@ -4,6 +4,7 @@ import type { ConnectionOptions } from '../lib/nats/nats.js'
 import type { ExecutorStatus } from '../lib/observer/executor-status.js'
 import { isFull } from '../lib/nats/refusals.js'
 import { Observer } from '../lib/observer/observer.js'
+import { DEFAULT_INBOX_PREFIX, unusualPrefix } from '../lib/protocol/subjects.js'
 import { jsonOf } from './answers.js'
 import { calledAs } from './called-as.js'
 import { CONNECTION_OPTIONS, connectionOf } from './connection.js'
@@ -74,7 +75,9 @@ async function look(observer: Observer, service: string | undefined, connection:
     if (executors.length > 0) return { executors, at, code: 0 }
     const whose = service === undefined ? '' : ` on ${printable(service)}`
     const remedy = `start one with "${executorLine(OWN, service)}"`
-    return { executors, at, problem: `no executor${whose}: ${remedy}`, code: NOBODY }
+    const unusual = unusualPrefix(`${connection.inboxPrefix ?? DEFAULT_INBOX_PREFIX}.`)
+    const or = unusual ? ` (or tell those that are there of ${unusual}: --inbox-prefixes)` : ''
+    return { executors, at, problem: `no executor${whose}: ${remedy}${or}`, code: NOBODY }
   } catch (error) {
     const { message, cause } = error as Error
     const problem = message + remedyOf(error as Error, connection)
@@ -116,7 +119,7 @@ await runCommand({
     ['--json | jq .waiting', 'for programs'],
   ],
   notes: [
-    'SLOTS are those that are busy, of how many there are; WAIT is how many requests wait there; DONE, FAILED and MEAN count since the executor was started, each argument of a batch for itself.',
+    'SLOTS are those that are busy, of how many there are; WAIT is how many requests wait there; DONE, FAILED and MEAN count since the executor was started, each argument of a batch for itself. AT, where not all executors have the same functions, is how many have it: the others answer its requests with 404.',
     'Exit codes: 0 somebody is there, 1 the server refuses it, 2 wrong usage, 3 nobody was there (no NATS server or no executor).',
   ],
   run,

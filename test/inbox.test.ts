@@ -65,6 +65,20 @@ t.test('a subject that is not allowed, on either kind of connection', async t =>
   }
 })
 
+t.test('inboxes that executors were not told of', async t => {
+  const server = await startServer(t)
+  await startExecutor(t, server)
+  const unheard = 'no executor has said that it has the request: is other among their --inbox-prefixes?'
+  const ours = { timeout: 1000, inboxPrefix: 'other.inboxes' }
+  t.match(await rejection(newClient(t, server, ours).call(1)), {
+    name: 'TimeoutError',
+    message: `no answer within 1 s (${unheard})`,
+  })
+  await startExecutor(t, server, { service: 'told', inboxPrefixes: ['other'] })
+  const sleeping = newClient(t, server, { ...ours, service: 'told' }).call(['sleep', 60_000])
+  t.match(await rejection(sleeping), { code: 408, message: /^((?!inbox).)*$/ })
+})
+
 t.test('with a nats.js that keeps requests in its own way', async t => {
   const server = await startServer(t)
   const client = newClient(t, server, { connection: foreign(await connectTo(t, server)) })

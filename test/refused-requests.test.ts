@@ -85,7 +85,8 @@ t.test('a reply subject that is no inbox, or too long for the server', async t =
   await stranger.flush()
   await nc.request('fibonacci', '30', { timeout: 10_000 })
   t.strictSame(answers, [])
-  t.strictSame(new Set(notices), new Set(['ignored a message whose reply subject is no inbox']))
+  const why = 'which begins with one of _INBOX., _R_. (inboxPrefixes, --inbox-prefixes)'
+  t.strictSame(new Set(notices), new Set([`ignored a message whose reply subject is no inbox, ${why}`]))
 })
 
 t.test('the executor goes on', async t => {

@@ -1,7 +1,7 @@
 // Who asks what executors there are, by `cmd/status` or by the library, hears of all of them what they are and do.
 import { Observer } from 'nats-executor'
 import t from 'tap'
-import { newClient, startExecutor, statistics } from './fixtures/library.js'
+import { fixture, newClient, startExecutor, statistics } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
 import { run } from './fixtures/processes.js'
 
@@ -148,6 +148,32 @@ t.test('again and again', async t => {
   await startExecutor(t, server, { service: 'nobody.here' })
   await nobody.line(/^nobody.here: 1 executor/)
   t.ok(nobody.isRunning)
+})
+
+t.test('executors of one service that are not alike', async t => {
+  const service = 'mixed'
+  await startExecutor(t, server, { service })
+  t.notMatch((await ended(service)).out.join('\n'), /queue|AT/)
+  await startExecutor(t, server, { service, queue: 'mistake' })
+  await startExecutor(t, server, { service, module: fixture('service.mjs') })
+  const { out } = await ended(service)
+  t.equal(out[1], '  2 queue groups (--queue): each of them computes all requests')
+  t.strictSame(out.slice(2, 4).toSorted(), ['  executors: 2', '  mistake: 1'])
+  const at = out.findIndex(line => /^  FUNCTION +AT +DONE +FAILED +MEAN +LAST ERROR$/.test(line))
+  t.match(out.slice(at + 1).toSorted(), [/^ {2}\w+ +[123]\/3 +0 +0 +-$/])
+  t.ok(out.some(line => /^  default +3\/3 /.test(line)) && out.some(line => / 1\/3 /.test(line)), out.join('\n'))
+  t.ok(out.every(line => line.length <= 80))
+})
+
+t.test('somebody whose inboxes executors were not told of', async t => {
+  const { id } = await startExecutor(t, server, { service: 'strict' })
+  const { code, err } = await ended('strict', '--inbox-prefix', 'other.inboxes')
+  t.equal(code, 3)
+  t.match(err, [/: start one with ".* strict" \(or tell those that are there of other: --inbox-prefixes\)$/])
+  await startExecutor(t, server, { service: 'strict', inboxPrefixes: ['other'] })
+  const told = await ended('strict', '--inbox-prefix', 'other.inboxes')
+  t.equal(told.code, 0)
+  t.notMatch(told.out.join('\n'), id.slice(0, 8))
 })
 
 t.test('a server that refuses, or is gone', async t => {

@@ -11,6 +11,7 @@ import {
 } from '../errors.js'
 import { type Inbox, RefusedInboxError } from '../nats/inbox.js'
 import { ErrorCode, type NatsError } from '../nats/nats.js'
+import { unusualPrefix } from '../protocol/subjects.js'
 
 export interface Sending {
   body: Uint8Array
@@ -44,6 +45,8 @@ export interface Wait {
   strange: string | undefined
   /** Why nobody answers: the server or the executors. */
   missing: string
+  /** Where replies come, if the connection is up. */
+  inbox: string | undefined
 }
 
 export const noAnswer = (timeout: number, details: ErrorDetails, strange?: string) =>
@@ -51,13 +54,19 @@ export const noAnswer = (timeout: number, details: ErrorDetails, strange?: strin
 
 /** The timeout is over. */
 export function timeoutError(
-  { timeout, isTaken, refusal, strange, missing }: Wait,
+  { timeout, isTaken, refusal, strange, missing, inbox = '' }: Wait,
   details: ErrorDetails,
 ): RequestError {
   const after = `within ${Math.round(timeout) / 1000} s`
-  if (isTaken) return noAnswer(timeout, details, strange)
+  if (isTaken) return noAnswer(timeout, details, strange ?? (details.executorId ? undefined : unheard(inbox)))
   if (refusal instanceof OverloadedError)
     return new OverloadedError(`no room in any backlog ${after}`, { ...details, cause: refusal })
   if (refusal) return new UnavailableError(`not computed ${after}: ${refusal.message}`, { ...details, cause: refusal })
   return new NoExecutorsError(missing, details)
+}
+
+/** What may be the matter if no executor has said anything of a request: they answer to no inboxes that they were not told of. */
+function unheard(inbox: string): string | undefined {
+  const prefix = unusualPrefix(inbox)
+  return prefix && `no executor has said that it has the request: is ${prefix} among their --inbox-prefixes?`
 }

@@ -274,7 +274,8 @@ export class Call implements Watched, Waiting, Listener {
     const { timeout, isPatient } = this.options
     const sentMs = this.isSent ? performance.now() - this.#watch.sentAt : undefined
     const isTaken = !this.isDeserted && (this.obstacles.isTaken(sentMs) || (this.#isQueued && !isPatient))
-    this.#reject(this.obstacles.error({ timeout, isTaken, missing: this.#owner.whoIsMissing() }, this.details()))
+    const wait = { timeout, isTaken, missing: this.#owner.whoIsMissing(), inbox: this.#owner.inbox?.subject }
+    this.#reject(this.obstacles.error(wait, this.details()))
   }
 
   details(more: ErrorDetails = {}): ErrorDetails {

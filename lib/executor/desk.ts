@@ -6,7 +6,7 @@ import { rttOf } from '../nats/pings.js'
 import { Code } from '../protocol/codes.js'
 import { Dispatch } from '../protocol/dispatch.js'
 import { payloadText } from '../protocol/payload.js'
-import { Subjects, functionSubject } from '../protocol/subjects.js'
+import { Subjects, functionSubject, notAnInbox } from '../protocol/subjects.js'
 import { ended } from '../slots/endings.js'
 import type { Pool } from '../slots/pool.js'
 import type { Outcome } from '../slots/task.js'
@@ -223,7 +223,7 @@ export class Desk {
   /** A message that has no inbox as its reply subject. */
   dropped(message: Msg) {
     this.#dropped++
-    const what = message.reply ? 'whose reply subject is no inbox' : 'without a reply subject'
+    const what = message.reply ? notAnInbox(this.#parts.post.inboxPrefixes) : 'without a reply subject'
     this.#parts.tell.emit('warning', `ignored a message ${what}`)
   }
 

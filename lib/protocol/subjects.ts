@@ -61,6 +61,18 @@ export function isInbox(text: string, prefixes: readonly string[]): boolean {
   return text.length <= MAX_INBOX && INBOX.test(text) && prefixes.some(prefix => isUnder(text, prefix))
 }
 
+/** What is wrong with the reply subject of a message. It is the same for all of them: a flood is summed up. */
+export function notAnInbox(prefixes: readonly string[]): string {
+  const beginnings = [...new Set(prefixes)].map(prefix => `${prefix}.`).join(', ')
+  return `whose reply subject is no inbox, which begins with one of ${beginnings} (inboxPrefixes, --inbox-prefixes)`
+}
+
+/** Of an inbox which prefix executors have to be told of; undefined if they answer there by default. */
+export function unusualPrefix(inbox: string): string | undefined {
+  if (DEFAULT_INBOX_PREFIXES.some(prefix => isUnder(inbox, prefix))) return undefined
+  return inbox.split('.')[0]
+}
+
 const MAX_INBOX = 256
 const INBOX = /^[^\s.*>]+(\.[^\s.*>]+)+$/
 
