@@ -7,6 +7,7 @@ import type { Msg, NatsError } from '../nats/nats.js'
 import { CancelledError, ConnectionError, type ErrorDetails, type RequestError, RequestLostError } from '../errors.js'
 import type { Listener } from '../nats/inbox.js'
 import type { FilledCallOptions } from '../client-options.js'
+import { deferred } from '../deferred.js'
 import { Code } from '../protocol/codes.js'
 import { functionSubject } from '../protocol/subjects.js'
 import { noAnswer, unsentError } from './call-errors.js'
@@ -26,7 +27,7 @@ export class Call implements Watched, Waiting, Listener {
   readonly #subject: string
   #target: string | undefined
   /** Resolves with the reply, or with its result alone. */
-  readonly done: Promise<unknown>
+  readonly done = deferred<unknown>()
   readonly options: FilledCallOptions
   isSettled = false
   losses = 0
@@ -36,8 +37,6 @@ export class Call implements Watched, Waiting, Listener {
   readonly #outgoing: Outgoing
   readonly #deadline: Deadline
   #retries: number
-  #resolve!: (value: unknown) => void
-  #rejectDone!: (error: Error) => void
   readonly #deaths: Deaths
   /** Lost, and it is not known yet whether an executor had it. */
   #isUncertain = false
@@ -58,10 +57,6 @@ export class Call implements Watched, Waiting, Listener {
     this.#deaths = new Deaths(argument.deaths, argument.batchSize > 1)
     this.#deadline = new Deadline(this, owner)
     this.#retries = options.retries
-    this.done = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#rejectDone = reject
-    })
   }
 
   /** Sends the request, when none of its id is being cancelled, for which it could be taken; one of which executors may die waits for its turn. */
@@ -218,7 +213,7 @@ export class Call implements Watched, Waiting, Listener {
     const answer = readReply(message, this)
     if (answer.kind === 'result') {
       this.#owner.watcher.met(answer.reply.executorId)
-      if (this.#settle()) this.#resolve(this.#isWhole ? answer.reply : answer.reply.result)
+      if (this.#settle()) this.done.resolve(this.#isWhole ? answer.reply : answer.reply.result)
     } else if (answer.kind === 'notice') this.#noticed(answer.notice)
     else if (answer.kind === 'error') this.#failed(answer.error)
     else if (answer.kind === 'strange') this.obstacles.stranger ??= answer.text
@@ -284,7 +279,7 @@ export class Call implements Watched, Waiting, Listener {
   }
 
   #reject(error: Error) {
-    if (this.#settle()) this.#rejectDone(error)
+    if (this.#settle()) this.done.reject(error)
   }
 
   #settle() {
