@@ -7,6 +7,7 @@ import { closeWithin, isUp, open, serversOf } from '../nats/connection.js'
 import { Inbox } from '../nats/inbox.js'
 import { noConnection, takesNone } from '../nats/refusals.js'
 import { watch } from '../nats/watch.js'
+import { withCaller } from '../caller-stack.js'
 import { listen, unlisten } from './abort.js'
 import { Backoff } from './backoff.js'
 import { Call } from './call.js'
@@ -96,12 +97,12 @@ export class ExecutorClient implements AsyncDisposable {
    * @throws {RangeError} when an option is out of range
    */
   call<Result = unknown>(argument?: unknown, options?: CallOptions): Promise<Result> {
-    return this.#send(argument, options, false) as Promise<Result>
+    return withCaller(this.#send(argument, options, false)) as Promise<Result>
   }
 
   /** As `call`, and resolves with the request's id and who computed it beside the result. */
   request<Result = unknown>(argument?: unknown, options?: CallOptions): Promise<Reply<Result>> {
-    return this.#send(argument, options, true) as Promise<Reply<Result>>
+    return withCaller(this.#send(argument, options, true)) as Promise<Reply<Result>>
   }
 
   /** `isWhole`: resolves with the whole reply, not with the result alone. */

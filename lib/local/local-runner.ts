@@ -1,6 +1,7 @@
 // Slots of one's own as a client has the executors of others: the calls that are under way in them.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nanoid } from 'nanoid'
+import { withCaller } from '../caller-stack.js'
 import { listen, unlisten } from '../client/abort.js'
 import type { Argument } from '../client/call-owner.js'
 import { MapRun } from '../client/map.js'
@@ -41,17 +42,13 @@ export class LocalRunner implements Caller, AsyncDisposable {
   }
 
   /** As `call` of a client: computes `argument` in a slot and resolves with the result. */
-  async call<Result = unknown>(argument?: unknown, options?: CallOptions): Promise<Result> {
-    return (await this.request<Result>(argument, options)).result
+  call<Result = unknown>(argument?: unknown, options?: CallOptions): Promise<Result> {
+    return withCaller(this.#send<Result>(argument, options).then(({ result }) => result))
   }
 
   /** As `call`, and resolves with the request's id beside the result. */
-  async request<Result = unknown>(argument?: unknown, options: CallOptions = {}): Promise<Reply<Result>> {
-    const filled = fillCallOptions(options, CLIENT_DEFAULTS)
-    return (await this.#request(
-      { ...writeArgument(argument), batchSize: 0, deaths: 0, tries: 0 },
-      filled,
-    )) as Reply<Result>
+  request<Result = unknown>(argument?: unknown, options?: CallOptions): Promise<Reply<Result>> {
+    return withCaller(this.#send<Result>(argument, options))
   }
 
   /** As `map` of a client: computes many arguments, and gives what came of each: its result or its error. */
@@ -85,6 +82,12 @@ export class LocalRunner implements Caller, AsyncDisposable {
   fail(error: Error) {
     this.#broken = error
     for (const call of this.#calls) call.fail(error)
+  }
+
+  async #send<Result>(argument: unknown, options: CallOptions = {}): Promise<Reply<Result>> {
+    const filled = fillCallOptions(options, CLIENT_DEFAULTS)
+    const whole = { ...writeArgument(argument), batchSize: 0, deaths: 0, tries: 0 }
+    return (await this.#request(whole, filled)) as Reply<Result>
   }
 
   #request(argument: Argument, options: FilledCallOptions): Promise<Reply> {
