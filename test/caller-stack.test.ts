@@ -1,7 +1,7 @@
 // The stack of a call's error names the lines of the caller, who may have waited for it for long.
 import t from 'tap'
-import { type ExecutorClient, runLocally } from 'nats-executor'
-import { fixture, newClient, rejection, startExecutor } from './fixtures/library.js'
+import { type ExecutorClient, Observer, runLocally } from 'nats-executor'
+import { fixture, newClient, newExecutor, rejection, startExecutor } from './fixtures/library.js'
 import { startServer } from './fixtures/nats-server.js'
 
 type Caller = Pick<ExecutorClient, 'call' | 'request' | 'functions'>
@@ -28,6 +28,7 @@ const ways: Record<string, (caller: Caller) => Promise<unknown>> = {
 }
 
 const server = await startServer(t)
+const refusing = await startServer(t, 'authorization { token: secret }')
 await startExecutor(t, server)
 await using local = await runLocally(fixture('acts.mjs'))
 for (const [kind, caller] of Object.entries({ 'a client': newClient(t, server), 'in this process': local }))
@@ -39,6 +40,26 @@ for (const [kind, caller] of Object.entries({ 'a client': newClient(t, server), 
       t.match(frames[way === 'Promise.all' ? 1 : 0], /^ {4}at async called .*caller-stack\.test\.[jt]s:\d+:\d+\)$/)
       t.notMatch(stack, /nats-executor\/lib|dist\/lib/)
     })
+
+t.test('a map, an observer and an executor', async t => {
+  const nowhere = { connection: 'nats://127.0.0.1:1' }
+  const client = newClient(t, server, nowhere)
+  const observer = new Observer({ ...nowhere, timeout: 100 })
+  t.teardown(() => observer.close())
+  const signal = AbortSignal.timeout(100)
+  const others: (() => Promise<unknown>)[] = [
+    async function called() {
+      for await (const _ of client.map([1], { signal }));
+    },
+    async function called() {
+      await observer.executors()
+    },
+    async function called() {
+      await newExecutor(t, server, { connection: refusing.url }).start()
+    },
+  ]
+  for (const called of others) t.match((await rejection(called())).stack, /\n {4}at async called .*caller-stack\.test/)
+})
 
 t.test('where nobody awaits it, the stack is what it was', async t => {
   const error = await new Promise<Error>(resolve => {

@@ -6,6 +6,7 @@
 // that fails as a whole, as when one of its arguments ends the process, is sent again in halves, so that the others get their
 // results.
 import { MAX_MS } from '../protocol/limits.js'
+import { withCaller } from '../caller-stack.js'
 import { deferred } from '../deferred.js'
 import { type Abortable, listen, unlisten } from './abort.js'
 import { BatchSize } from './batch-size.js'
@@ -113,7 +114,7 @@ export class MapRun<Item, Result> implements AsyncIterable<MapOutcome<Item, Resu
     else listen(this.#closing, this.#client)
     void this.#read()
     try {
-      for (let batch; (batch = await this.#next());) for (const outcome of batch) yield outcome
+      for (let batch; (batch = await withCaller(this.#next()));) for (const outcome of batch) yield outcome
     } finally {
       unlisten(signal, this.#user)
       unlisten(this.#closing, this.#client)

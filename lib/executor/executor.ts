@@ -7,6 +7,7 @@ import { basename } from 'node:path'
 import { nanoid } from 'nanoid'
 import { type CheckedOptions, isConnection } from '../nats/connection-options.js'
 import { isOpen, isUp, within } from '../nats/connection.js'
+import { withCaller } from '../caller-stack.js'
 import { deferred } from '../deferred.js'
 import type { NatsConnection } from '../nats/nats.js'
 import { watch } from '../nats/watch.js'
@@ -81,7 +82,7 @@ export class Executor extends EventEmitter<ExecutorEvents> {
    */
   start(): Promise<void> {
     if (this.#stopping) return Promise.reject(new Error('the executor was stopped: make a new one'))
-    return (this.#starting ??= this.#start())
+    return (this.#starting ??= withCaller(this.#start()))
   }
 
   /**

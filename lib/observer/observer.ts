@@ -4,6 +4,7 @@
 // `timeout`, since strangers may answer for ever. The connection is opened by the first question and kept, until `close`; if it was closed
 // by a server that refuses it, the next question opens another one.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { withCaller } from '../caller-stack.js'
 import { checkNames, checkPrefix, checkSubject, checkTimeout, withoutUndefined } from '../check-options.js'
 import type { ConnectionChoice, FilledConnection } from '../connection-choice.js'
 import { type Deferred, deferred } from '../deferred.js'
@@ -71,7 +72,11 @@ export class Observer implements AsyncDisposable {
    * What executors say of themselves, by service, host and process; an empty list if there are none. One that is very busy may be missing.
    * @throws {ConnectionError} if there is no server, or if it refuses the connection or the question
    */
-  async executors(): Promise<ExecutorStatus[]> {
+  executors(): Promise<ExecutorStatus[]> {
+    return withCaller(this.#find())
+  }
+
+  async #find() {
     this.#throwIfClosed()
     const { nc, inbox } = await this.#connected()
     await this.#whenUp(nc)
