@@ -2,6 +2,8 @@
 // stranger here, as often as they are asked for.
 import { type Msg, headers } from 'nats'
 import t from 'tap'
+import { Obstacles } from '../lib/client/obstacles.js'
+import { RequestError } from '../lib/errors.js'
 import { Header } from '../lib/protocol/headers.js'
 import { newClient, rejection } from './fixtures/library.js'
 import { connectTo, startServer } from './fixtures/nats-server.js'
@@ -63,6 +65,18 @@ t.test('a request that is interrupted, and not to be sent again', async t => {
   answers = [interrupted]
   const error = await rejection(client.call(1, { retries: 0 }))
   t.match(error, { name: 'RequestLostError', cause: { message: interrupted[Header.error] } })
+})
+
+t.test('what was lost when the timeout is over may have been taken, unless somebody has said otherwise', t => {
+  const obstacles = new Obstacles()
+  t.equal(obstacles.isTaken(undefined, true), true)
+  t.equal(obstacles.isTaken(undefined, false), false, 'it was not sent')
+  obstacles.refused(new RequestError(503, 'stopping'))
+  t.equal(obstacles.isTaken(undefined, true), false)
+  obstacles.clear()
+  obstacles.hasFoundNobody = true
+  t.equal(obstacles.isTaken(undefined, true), false)
+  t.end()
 })
 
 t.test('there was no room, and then there is no server', async t => {

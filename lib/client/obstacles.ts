@@ -30,10 +30,14 @@ export class Obstacles {
     this.refusal = undefined
   }
 
-  /** Whether somebody may have it; `sentMs`: how long ago the attempt that is under way was sent, if one is. */
-  isTaken(sentMs: number | undefined) {
+  /**
+   * Whether somebody may have it; `sentMs`: how long ago the attempt that is under way was sent, if one is; `wasLost`: one was before, and
+   * the server may just not have said yet that nobody is there.
+   */
+  isTaken(sentMs: number | undefined, wasLost: boolean) {
+    if (sentMs === undefined) return wasLost && !this.hasFoundNobody && !this.refusal
     // The last of many attempts may have had no time to find out that nobody is there.
-    return sentMs !== undefined && (this.tries === 0 || sentMs > LATE_MS)
+    return this.tries === 0 || sentMs > LATE_MS
   }
 
   /** The timeout is over. */
