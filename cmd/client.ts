@@ -10,6 +10,7 @@ import { callArguments } from './call-arguments.js'
 import { callLines } from './call-lines.js'
 import { calledAs } from './called-as.js'
 import { CONNECTION_OPTIONS, connectionOf } from './connection.js'
+import { endNow } from './end-now.js'
 import { type Options, UsageError, exit, runCommand } from './command-line.js'
 import { explain, withRemedy } from './explain.js'
 import { printable } from './printable.js'
@@ -44,7 +45,7 @@ async function run(positionals: string[], options: Options) {
   for (const each of SIGNALS)
     process.on(each, () => {
       // The farewell may take a while, as with a server that says nothing.
-      if (signal.aborted) process.exit()
+      if (signal.aborted) endNow()
       process.exitCode = 128 + constants.signals[each]
       interrupt.abort(new Error(each))
     })

@@ -3,6 +3,7 @@ import { type Command, cac } from 'cac'
 import { type CommandName, calledAs, typedAs } from './called-as.js'
 import { surviveTerminal } from './closed-terminal.js'
 import { type HelpText, helpText } from './help.js'
+import { endNow } from './end-now.js'
 import { printable } from './printable.js'
 import { reason } from './reason.js'
 import { VERSION } from '../lib/version.js'
@@ -129,7 +130,7 @@ export async function runCommand({ name: own, run, ...help }: CommandLine): Prom
     if (valued) throw new UsageError(`${valued.split('=')[0]} takes no value`)
     await cli.runMatchedCommand()
     // What is still under way, such as a question for the address of a host, must not keep it.
-    setTimeout(() => process.exit(), END_MS).unref()
+    setTimeout(() => endNow(), END_MS).unref()
   } catch (error) {
     if (error instanceof UsageError || (error as Error).name === 'CACError')
       exit(name, `${asTyped((error as Error).message, help.options)} (see ${typedAs(own)} --help)`, 2)

@@ -1,6 +1,7 @@
 // What Ctrl-C and other signals mean for an executor: the first one stops it in order, the second one at once.
 import { constants } from 'node:os'
 import type { Executor } from '../lib/executor/executor.js'
+import { endNow } from './end-now.js'
 
 /** A second signal ends the process within this time. */
 const AT_ONCE_MS = 250
@@ -28,7 +29,7 @@ export function stopOnSignals(executor: Executor): { count: number } {
       signals.count++
       if (signals.count === 1) void executor.stop()
       else {
-        const end = () => process.exit(128 + constants.signals[signal])
+        const end = () => endNow(128 + constants.signals[signal])
         // Whatever hangs: whoever gives a second signal has waited for long enough.
         setTimeout(end, AT_ONCE_MS)
         if (signals.count === 2) void executor.stopNow().then(end)

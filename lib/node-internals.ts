@@ -28,6 +28,10 @@ export function expectAddress(socket: Socket) {
   socket.once('connect', () => ((socket as unknown as SocketParts)._host ??= socket.remoteAddress))
 }
 
+/** The name or address under which a socket that is connected was dialled; undefined where Node does not keep it. */
+// oxlint-disable-next-line no-underscore-dangle
+export const hostOfSocket = (socket: Socket) => (socket as unknown as SocketParts)._host ?? undefined
+
 /**
  * Has a socket or pipe read into `buffer`, as with the option `onread` of a new one; false where that cannot be. Else Node makes a
  * buffer of 64 KiB for each piece that comes, which costs more than the reading of a short one.

@@ -1,11 +1,17 @@
 // Servers under names: what the system knows needs no name service, and one of several addresses that is dead costs little.
 import { once } from 'node:events'
-import { type Socket, createServer } from 'node:net'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, type Socket, createServer } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { startExecutor, newClient } from './fixtures/library.js'
+import { fixture, startExecutor, newClient } from './fixtures/library.js'
 import { NAME, NameService } from './fixtures/name-service.js'
 import { startServer } from './fixtures/nats-server.js'
 import { openOwned } from './fixtures/owned-connection.js'
+import { INFO } from './fixtures/peer.js'
+
+const INFO_TLS = INFO.replace('{', '{"tls_required":true,')
 
 t.test('a silent name service is not asked for a name of this machine', async t => {
   const names = await new NameService().start(t)
@@ -74,3 +80,47 @@ t.test('a name that gets another address is followed', async t => {
   await owned.heard(true)
   t.equal(owned.port, server.port)
 })
+
+t.test('with TLS, too, which is told the name', async t => {
+  const names = await new NameService().start(t)
+  const cert = fileURLToPath(fixture('tls/cert.pem'))
+  const key = fileURLToPath(fixture('tls/key.pem'))
+  const server = await startServer(t, `tls { cert_file: "${cert}", key_file: "${key}" }`)
+  const told: unknown[] = []
+  const peer = createServer(socket => {
+    socket.on('error', () => {}).write(INFO_TLS)
+    const secure = new TLSSocket(socket, {
+      isServer: true,
+      cert: readFileSync(cert),
+      key: readFileSync(key),
+      SNICallback: name => void (told.push(name), socket.destroy()),
+    })
+    secure.on('error', () => {})
+  }).listen(0, '127.0.0.1')
+  await once(peer, 'listening')
+  t.teardown(() => peer.close())
+  const tls = { ca: readFileSync(cert, 'utf8') }
+  const { port } = peer.address() as AddressInfo
+  const owned = await openOwned(t, [`tls://localhost:${port}`, `tls://localhost:${server.port}`], { tls })
+  t.equal(owned.port, server.port)
+  t.strictSame(told, ['localhost'])
+  await server.kill()
+  await owned.heard(false)
+  await server.start()
+  await owned.heard(true)
+  t.strictSame([...new Set(told)], ['localhost'])
+  t.strictSame(names.asked, [])
+})
+
+for (const silentMs of [0, 20_000])
+  t.test(`a name of which nothing is known after ${silentMs} ms does not hold up the others`, async t => {
+    const names = await new NameService().start(t)
+    names.silentMs = silentMs
+    const server = await startServer(t)
+    const from = performance.now()
+    const owned = await openOwned(t, [`${NAME}:${server.port}`, `localhost:${server.port}`])
+    const took = performance.now() - from
+    t.ok(took < 4000 && took >= Math.min(silentMs, 1900), `${Math.round(took)} ms`)
+    t.equal(owned.port, server.port)
+    t.strictSame(names.asked, [])
+  })

@@ -134,11 +134,12 @@ export class Call implements Watched, Waiting, Listener {
     else this.start()
   }
 
-  /** Counts a death; whether it was one too many. */
-  #countDeath() {
+  /** Counts a death; whether it was one too many. `isTakenOver`: another executor has the request now, and is to let it go then. */
+  #countDeath(isTakenOver = false) {
     const executorId = this.#executorId
     this.#executorId = undefined
     if (!this.#deaths.add(executorId)) return false
+    if (isTakenOver) this.#owner.watcher.cancel(this.#watch)
     this.#reject(this.#deaths.error(this.details()))
     return true
   }
@@ -243,10 +244,12 @@ export class Call implements Watched, Waiting, Listener {
   }
 
   #noticed(notice: Notice) {
-    // Another executor has taken it over from one that is gone.
-    if (notice.attempt > this.losses + 1) {
-      this.losses = notice.attempt - 1
-      if (this.#watch.state === 'computing' && this.#countDeath()) return
+    const losses = this.#outgoing.lossesBefore(notice.attempt)
+    if (losses > this.losses) {
+      // Another executor has taken it over from one that is gone. Who says it of its own has had it of somebody else.
+      const hasDied = this.#watch.state === 'computing' && notice.executorId !== this.#executorId
+      this.losses = losses
+      if (hasDied && this.#countDeath(true)) return
     }
     this.#owner.watcher.noticed(this.#watch, notice)
     if (notice.progress !== undefined && !this.isSettled) tellProgress(this.options.onProgress, notice.progress)

@@ -5,7 +5,7 @@ import type { Inbox, Listener } from '../nats/inbox.js'
 import { Detached, Header, Notices } from '../protocol/headers.js'
 import { BYTES_TYPE } from '../protocol/payload.js'
 import { line } from '../protocol/raw-headers.js'
-import { LONGEST_MS } from '../protocol/request.js'
+import { LONGEST_MS, MOST_ATTEMPTS } from '../protocol/request.js'
 import type { Argument } from './call-owner.js'
 
 /**
@@ -65,6 +65,11 @@ export class Outgoing {
     return token === this.#token
   }
 
+  /** How often the request was lost if that is one more attempt: that its arguments' batch failed is none. */
+  lossesBefore(attempt: number) {
+    return attempt - 1 - this.#tries
+  }
+
   /** Nothing is expected of the newest attempt any more. */
   forget() {
     this.#inbox?.forget(this.#token)
@@ -84,7 +89,7 @@ export class Outgoing {
     if (isDirect && functionName) lines += line(Header.function, functionName)
     if (this.#isBytes) lines += line(Header.contentType, BYTES_TYPE)
     const tries = this.#tries + losses
-    if (tries > 0) lines += line(Header.attempt, tries + 1)
+    if (tries > 0) lines += line(Header.attempt, Math.min(tries + 1, MOST_ATTEMPTS))
     if (onProgress) lines += line(Header.progress, 1)
     if (this.#batchSize > 0) lines += line(Header.batchSize, this.#batchSize)
     if (priority !== 0) lines += line(Header.priority, priority)

@@ -1,9 +1,10 @@
 // Opens the NATS connection of an executor or a client, and keeps it.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { mostAddresses } from './addresses.js'
+import { type Known, knownServers } from './addresses.js'
 import type { CheckedOptions } from './connection-options.js'
-import { dial, dialFailure } from './dial.js'
-import { type ConnectionOptions, type NatsConnection, type NatsError, type TlsOptions, connect } from './nats.js'
+import { dial } from './dial.js'
+import { leaveNames, tlsForDials } from './dial-tls.js'
+import { type ConnectionOptions, type NatsConnection, type NatsError, connect } from './nats.js'
 import { pingParts, reset } from './nats-internals.js'
 import { Pings } from './pings.js'
 import { dialMs, paceRedials } from './redials.js'
@@ -70,30 +71,41 @@ export async function open(
     ...chosen,
     // This does, in a way that can be ended.
     waitOnFirstConnect: false,
-    ...(tls?.handshakeFirst && { tls: withDialFailure(tls) }),
   }
   /** What a server has said against it; next time it may be lost. */
   let known: string | undefined
   for (let last: NatsError | undefined, rounds = 0; ; rounds++) {
-    const connectOnce = async () => {
-      const addresses = await mostAddresses(servers)
+    const connectOnce = async ({ servers: found, most }: Known) => {
+      // Who begins with TLS at one of several does not know in time which one it is.
+      const isLookedUp = resolve ?? (most > 1 || Boolean(tls?.handshakeFirst && found.length > 1))
+      const forDials = tls && tlsForDials(tls, found, resolve === undefined && !isLookedUp)
       // nats.js changes the options that it is given.
-      return connect({
+      const nc = await connect({
         ...options,
-        timeout: dialMs(Math.max(servers.length, addresses ?? 1), longestMs, rounds),
-        // TLS is told the name only if nats.js looks it up.
-        resolve: resolve ?? (addresses !== 1 || Boolean(tls)),
+        servers: [...found],
+        ...(forDials && { tls: forDials }),
+        timeout: dialMs(Math.max(servers.length, most), longestMs, rounds),
+        resolve: isLookedUp,
       })
+      if (forDials) leaveNames(forDials, tls)
+      return nc
     }
     let heard: NatsError | undefined
     const onSaid = (text = known) => {
       known = text
       onRefused((heard = takesNone(known ?? CLOSED)))
     }
-    const attempt = (given: AbortSignal) =>
-      dial(async () => keep(await connectOnce(), { servers, resolve, longestMs, isMember }, given), given, onSaid)
     try {
-      return await unlessRefused(attempt, servers, tls, signal)
+      const found = resolve === undefined ? await knownServers(servers, signal) : { servers, most: 1 }
+      const attempt = (given: AbortSignal) =>
+        dial(
+          async () => keep(await connectOnce(found), { servers, resolve, longestMs, isMember }, given),
+          given,
+          onSaid,
+        )
+      // Why one lets them wait that is not known, nobody can say.
+      const isAsked = found.servers.length === servers.length
+      return await (isAsked ? unlessRefused(attempt, servers, tls, signal) : attempt(signal))
     } catch (error) {
       if (signal.aborted) throw heard ?? last ?? error
       const refusal = error as NatsError
@@ -106,13 +118,6 @@ export async function open(
     }
   }
 }
-
-/** What is got anew for each dial stays so. */
-const withDialFailure = (tls: TlsOptions) =>
-  Object.create(null, {
-    ...Object.getOwnPropertyDescriptors(tls),
-    signal: { get: dialFailure, enumerable: true },
-  }) as TlsOptions
 
 function keep(
   nc: NatsConnection,

@@ -3,8 +3,8 @@
 // that was dialled by its address.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
-import type { Socket } from 'node:net'
-import { expectAddress } from '../node-internals.js'
+import { type Socket, isIP } from 'node:net'
+import { expectAddress, hostOfSocket } from '../node-internals.js'
 import { overhear } from './overhear.js'
 
 class Dial {
@@ -25,6 +25,12 @@ class Dial {
     const late = new AbortController()
     queueMicrotask(() => late.abort())
     return late.signal
+  }
+
+  /** The name of the server that is dialled; '' if it was dialled by its address. */
+  get name(): string {
+    const host = (this.#socket && hostOfSocket(this.#socket)) ?? ''
+    return isIP(host) === 0 ? host : ''
   }
 
   /** nats.js tries one server after the other; what it has tried before is of no use any more. */
@@ -62,6 +68,9 @@ subscribe('net.client.socket', message => dials.getStore()?.opened((message as {
 
 /** To be read by nats.js for each socket of TLS. */
 export const dialFailure = (): AbortSignal | undefined => dials.getStore()?.failure
+
+/** To be read by nats.js when it begins with TLS on a socket: the name that TLS is told. */
+export const dialledName = (): string => dials.getStore()?.name ?? ''
 
 /**
  * Runs what dials. If it fails, or `signal` is aborted meanwhile, no socket is left of it. `onSaid` hears what a server has against it that

@@ -19,6 +19,7 @@ const PRIORITY = /^-?\d{1,4}$/
 /** Priorities are from −1000 to 1000. */
 export const MAX_PRIORITY = 1000
 const ATTEMPT = /^[1-9]\d{0,8}$/
+export const MOST_ATTEMPTS = 999_999_999
 
 /** Undefined for what is none; where nothing is said it is the first. */
 export const readAttempt = (text = '') => (text === '' ? 1 : ATTEMPT.test(text) ? Number(text) : undefined)
