@@ -247,9 +247,8 @@ export class Call implements Watched, Waiting, Listener {
     const losses = this.#outgoing.lossesBefore(notice.attempt)
     if (losses > this.losses) {
       // Another executor has taken it over from one that is gone. Who says it of its own has had it of somebody else.
-      const hasDied = this.#watch.state === 'computing' && notice.executorId !== this.#executorId
       this.losses = losses
-      if (hasDied && this.#countDeath(true)) return
+      if (notice.executorId !== this.#executorId && this.#watch.state === 'computing' && this.#countDeath(true)) return
     }
     this.#owner.watcher.noticed(this.#watch, notice)
     if (notice.progress !== undefined && !this.isSettled) tellProgress(this.options.onProgress, notice.progress)
