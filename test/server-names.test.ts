@@ -48,7 +48,7 @@ t.test('of several addresses those that are silent cost two seconds each', async
   const from = performance.now()
   await openOwned(t, `${NAME}:${server.port}`)
   const took = performance.now() - from
-  t.ok(took < 8000, `${Math.round(took)} ms: each might have 5 s if it were the only one`)
+  t.ok(took < 9500, `${Math.round(took)} ms: each would have 5 s if it were the only one`)
   // One is asked why it is silent, too.
   t.strictSame([...new Set(dialled)], silent)
 })
@@ -120,7 +120,7 @@ for (const silentMs of [0, 20_000])
     const from = performance.now()
     const owned = await openOwned(t, [`${NAME}:${server.port}`, `localhost:${server.port}`])
     const took = performance.now() - from
-    t.ok(took < 4000 && took >= Math.min(silentMs, 1900), `${Math.round(took)} ms`)
+    t.ok(took < 10_000 && took >= Math.min(silentMs, 1900), `${Math.round(took)} ms`)
     t.equal(owned.port, server.port)
     t.strictSame(names.asked, [])
   })
