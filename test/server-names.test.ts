@@ -103,7 +103,8 @@ t.test('with TLS, too, which is told the name', async t => {
   const { port } = peer.address() as AddressInfo
   const owned = await openOwned(t, [`tls://localhost:${port}`, `tls://localhost:${server.port}`], { tls })
   t.equal(owned.port, server.port)
-  t.strictSame(told, ['localhost'])
+  // It may be asked why it is slow, too.
+  t.strictSame([...new Set(told)], ['localhost'])
   await server.kill()
   await owned.heard(false)
   await server.start()
