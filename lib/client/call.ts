@@ -271,8 +271,8 @@ export class Call implements Watched, Waiting, Listener {
     const { timeout, isPatient } = this.options
     const sentMs = this.isSent ? performance.now() - this.#watch.sentAt : undefined
     const { inbox } = this.#owner
-    const mayBeThere = this.obstacles.isTaken(sentMs, this.losses > 0 && inbox !== undefined)
-    const isTaken = !this.isDeserted && (mayBeThere || (this.#isQueued && !isPatient))
+    const wasLost = this.#isUncertain && inbox !== undefined
+    const isTaken = !this.isDeserted && (this.obstacles.isTaken(sentMs, wasLost) || (this.#isQueued && !isPatient))
     const wait = { timeout, isTaken, missing: this.#owner.whoIsMissing(), inbox: inbox?.subject }
     this.#reject(this.obstacles.error(wait, this.details()))
   }

@@ -31,8 +31,8 @@ export class Obstacles {
   }
 
   /**
-   * Whether somebody may have it; `sentMs`: how long ago the attempt that is under way was sent, if one is; `wasLost`: one was before, and
-   * the server may just not have said yet that nobody is there.
+   * Whether somebody may have it; `sentMs`: how long ago the attempt that is under way was sent, if one is; `wasLost`: one was before, with
+   * an executor or without, which the server has not said yet.
    */
   isTaken(sentMs: number | undefined, wasLost: boolean) {
     if (sentMs === undefined) return wasLost && !this.hasFoundNobody && !this.refusal
