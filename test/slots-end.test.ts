@@ -107,7 +107,8 @@ for (const act of ['loop', 'execSync', 'ignores'])
 
 t.test('a function that kills its executor again and again', async t => {
   const client = newClient(t, server, { service: 'poison' })
-  const call = rejection(client.call(['killAgent']))
+  // Not before it has told that it is ready.
+  const call = rejection(client.call(['killAgent', 300]))
   for (let deaths = 0; deaths < 3; deaths++) {
     const { executors } = await startExecutors(t, server, 1)
     const pids = descendants(executors[0]!.pid)
